@@ -1,0 +1,81 @@
+# Builds, tests and installs restic-backup-helper. `make help` lists the targets.
+#
+# Needs node, npm and GNU make; every target fetches the rest when it first needs it: Bun, TypeScript and Biome
+# from npm at the versions of package-lock.json, restic and what the tests drive from Debian (test/tools/setup).
+
+NAME    := restic-backup-helper
+BINARY  := dist/$(NAME)
+TARGETS := linux-x64 linux-x64-musl linux-arm64 linux-arm64-musl
+RELEASES := $(TARGETS:%=$(BINARY)-%)
+SOURCES := main.ts $(shell find lib -name '*.ts') package.json package-lock.json
+
+# Where `make install` puts the binary and its links; DESTDIR stages them under another root.
+DESTDIR :=
+BINDIR  := /bin
+
+# The stand-in for the Alpine image lies beside the project on some machines only; its tests need a musl build.
+MUSL := $(if $(wildcard ../shared/alpine),$(BINARY)-linux-x64-musl)
+
+PACKAGES := node_modules/.ready
+BIN      := node_modules/.bin
+
+# Without --format=esm the bytecode breaks consola's import.meta. The binary must read nothing of the folder it is
+# started in: no .env, no bunfig.toml. Left lazy (=), so that only a build asks node for the two versions.
+VERSION = $(shell node -p 'require("./package.json").version')
+RESTIC  = $(shell node -p 'require("./package.json").resticVersion')
+BUILD   = $(BIN)/bun build main.ts --compile --minify --bytecode --format=esm \
+	--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+	--define BUILD_VERSION='"$(VERSION)"' --define BUILD_RELEASE='"$(VERSION)-$(RESTIC)"'
+
+.PHONY: all dist install demo test check format bench clean help
+.DELETE_ON_ERROR:
+
+all: $(BINARY) ## build the binary for this machine (the default)
+
+$(BINARY): $(SOURCES) $(PACKAGES)
+	$(BUILD) --outfile=$@
+
+# Bun gets the runtimes of other platforms from npm, once.
+$(BINARY)-%: $(SOURCES) $(PACKAGES)
+	$(BUILD) --target=bun-$* --outfile=$@
+
+dist: dist/SHA256SUMS ## build for linux x64 and arm64, glibc and musl, with checksums
+
+dist/SHA256SUMS: $(RELEASES)
+	cd dist && sha256sum $(notdir $^) >$(notdir $@)
+
+install: $(BINARY) ## install the binary and its links in $(DESTDIR)$(BINDIR)
+	install -D -m 755 $(BINARY) '$(DESTDIR)$(BINDIR)/$(NAME)'
+	'$(DESTDIR)$(BINDIR)/$(NAME)' --install -s '$(DESTDIR)$(BINDIR)'
+
+demo: $(BINARY) ## run one real backup with hooks in a temporary folder (KEEP=1 keeps it)
+	@test/tools/setup restic
+	@test/tools/demo
+
+test: $(BINARY) $(MUSL) ## run the tests (TESTS=test/run runs only those below that path)
+	@test/tools/setup
+	@test/tools/restics
+	@RBH_TEST_BINARY='$(CURDIR)/$(BINARY)' test/tools/run-tests $(TESTS)
+
+check: $(PACKAGES) ## check types, lint and format
+	$(BIN)/tsc
+	$(BIN)/biome check --error-on-warnings
+
+format: $(PACKAGES) ## put the sources into their format and mend what lint can mend
+	$(BIN)/biome check --write
+
+bench: $(BINARY) ## measure what a tick of the scheduler costs
+	@test/tools/setup
+	@$(BIN)/bun test/bench/main.ts
+
+clean: ## remove what was built
+	rm -rf dist
+
+# npm may be set to run no install scripts. Bun's own only puts this platform's program in its place, so we run it.
+$(PACKAGES): package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund
+	cd node_modules/bun && node install.js
+	touch $@
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10

@@ -1,0 +1,96 @@
+/** From the name that we were called by to the command, and from the command to the exit code. */
+
+import { isatty } from "node:tty";
+import { EXIT, Failure, UsageError } from "../errors.ts";
+import { type Command, findRow, type Invocation, type Row } from "../run/command.ts";
+import type { Lock } from "../run/lock.ts";
+import { writeAll } from "../write.ts";
+import { print } from "./print.ts";
+
+const PROGRAM = "restic-backup-helper";
+
+/** `/bin/backup`, `backup.sh` and `./backup` all mean backup. */
+export function commandName(argv0: string): string {
+  return argv0
+    .slice(argv0.lastIndexOf("/") + 1)
+    .replace(/^-/, "")
+    .replace(/\.sh$/, "");
+}
+
+/** Runs what `argv0` and `args` say and resolves to the exit code. */
+export async function dispatch(
+  table: readonly Row[],
+  argv0: string,
+  args: readonly string[],
+): Promise<number> {
+  const called = commandName(argv0);
+  const row = findRow(table, called);
+  if (row !== undefined) return run(table, row, called, args);
+  const [first, ...rest] = args;
+  const named = first === undefined ? undefined : findRow(table, commandName(first));
+  if (first !== undefined && named !== undefined) return run(table, named, commandName(first), rest);
+  return reported(PROGRAM, async () => {
+    const { ownCommand } = await import("./own.ts");
+    return ownCommand(table, args);
+  });
+}
+
+async function run(
+  table: readonly Row[],
+  row: Row,
+  called: string,
+  args: readonly string[],
+  held?: Lock,
+): Promise<number> {
+  return reported(row.name, async () => {
+    const command = await row.load();
+    if (asksForHelp(command, args)) {
+      const { commandHelp } = await import("./help.ts");
+      print(await commandHelp(row, command, isatty(1) && !process.env.NO_COLOR));
+      return EXIT.ok;
+    }
+    return command.main(await invocationOf(table, row, called, command, args, held));
+  });
+}
+
+async function invocationOf(
+  table: readonly Row[],
+  row: Row,
+  called: string,
+  command: Command,
+  args: readonly string[],
+  held: Lock | undefined,
+): Promise<Invocation> {
+  const { parseWords } = await import("./parse.ts");
+  return {
+    name: row.name,
+    called,
+    table,
+    ...(parseWords(command, args) as Pick<Invocation, "flags" | "operands" | "rest">),
+    ...(held === undefined ? {} : { held }),
+    call: (name, words, lock) => {
+      const other = findRow(table, name);
+      if (other === undefined) throw new UsageError(`There is no command ${name}.`);
+      return run(table, other, name, words, lock);
+    },
+  };
+}
+
+/** --help before `--`, and for a command that takes foreign words only as the first one. */
+function asksForHelp(command: Command, args: readonly string[]): boolean {
+  const cut = args.indexOf("--");
+  const own = command.operands?.verbatim ? args.slice(0, 1) : cut < 0 ? args : args.slice(0, cut);
+  return own.includes("--help") || own.includes("-h");
+}
+
+/** The one place where an expected error becomes a message on stderr and an exit code. */
+async function reported(name: string, action: () => Promise<number>): Promise<number> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const hint = error instanceof UsageError ? `Try: ${name} --help\n` : "";
+    writeAll(2, `${name}: ${error.message}\n${hint}`);
+    return error.exitCode;
+  }
+}

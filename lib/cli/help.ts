@@ -1,0 +1,85 @@
+/** --help: the usage as citty renders it, then the environment and the exit status. */
+
+import { defineCommand, renderUsage } from "citty";
+import { type VariableName, variable } from "../config/variables.ts";
+import { release, version } from "../release.ts";
+import type { Command, Row } from "../run/command.ts";
+
+export const PROGRAM = "restic-backup-helper";
+
+/** The help of one command. `colour` keeps citty's escape codes. */
+export async function commandHelp(row: Row, command: Command, colour: boolean): Promise<string> {
+  const usage = await renderUsage(
+    defineCommand({
+      meta: { name: row.name, description: command.about },
+      args: { ...command.flags, help: { type: "boolean", alias: "h", description: "show this help" } },
+    }),
+  );
+  const { operands, passThrough } = command;
+  const sections = [
+    command.about,
+    usageLine(row, command),
+    section("ARGUMENTS", operands && [[operands.usage, operands.help]]),
+    section("AFTER --", passThrough && [["…", passThrough]]),
+    optionsOf(usage),
+    section("ENVIRONMENT", command.environment.map(describe)),
+    section("EXIT STATUS", command.exits),
+    row.aliases && `Also called ${row.aliases.join(", ")}.`,
+  ];
+  const text = `${sections.filter(Boolean).join("\n\n")}\n`;
+  return colour ? text : plain(text);
+}
+
+/** The help of the program itself. */
+export function programHelp(table: readonly Row[]): string {
+  const of = (kind: Row["kind"]) =>
+    table.filter((row) => row.kind === kind).map(({ name, summary }) => [name, summary] as const);
+  return `${[
+    `${PROGRAM} ${version} (release ${release})`,
+    "One executable for every command of a restic backup container. Called through a symlink it is the command\n" +
+      "of that name; called by its own name it takes the command as its first word.",
+    section("USAGE", [
+      [`${PROGRAM} <command> [options]`, ""],
+      [`${PROGRAM} --list`, "print the names of the commands"],
+      [`${PROGRAM} --install [-s] [--force] DIR`, "make a link for every command in DIR (-s: symbolic)"],
+      [`${PROGRAM} completion bash|zsh|fish`, "print a completion script"],
+      [`${PROGRAM} --version`, "print the version and the release"],
+    ]),
+    section("RUNS (lock, hooks, record)", of("run")),
+    section("TOOLS", of("tool")),
+    "`<command> --help` shows the flags, the environment and the exit status of each.",
+  ].join("\n\n")}\n`;
+}
+
+function usageLine(row: Row, command: Command): string {
+  const words = [row.name, "[options]", command.operands?.usage, command.passThrough && "[-- …]"];
+  return `USAGE ${words.filter(Boolean).join(" ")}`;
+}
+
+/** citty renders a command whole; the part with the options is what we cannot do better. */
+function optionsOf(usage: string): string {
+  const lines = usage.trimEnd().split("\n");
+  const start = lines.findIndex((line) => plain(line).startsWith("OPTIONS"));
+  return lines
+    .slice(start)
+    .filter((line, at) => at === 0 || plain(line).trim() !== "")
+    .map((line) => line.trimEnd())
+    .join("\n");
+}
+
+function describe(name: VariableName): readonly [string, string] {
+  const { help, fallback } = variable(name);
+  return [name, fallback === undefined ? help : `${help} (default ${fallback})`];
+}
+
+function section(
+  title: string,
+  rows: readonly (readonly [string, string])[] | undefined | "",
+): string | undefined {
+  if (!rows || rows.length === 0) return undefined;
+  const width = Math.min(34, Math.max(...rows.map(([name]) => name.length)));
+  return [title, ...rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`.trimEnd())].join("\n");
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what is taken out
+const plain = (text: string): string => text.replace(/\x1b\[[0-9;]*m/g, "");

@@ -1,0 +1,110 @@
+/**
+ * Strict parsing of a command's words: what citty would let pass (unknown flags, a flag swallowed as a value,
+ * a repeated flag) is an error here. The declarations are citty's own.
+ */
+
+import { parseArgs } from "node:util";
+import { UsageError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import type { Command, Flag, Flags, Operands } from "../run/command.ts";
+
+export interface Words {
+  readonly flags: Readonly<Record<string, boolean | string | readonly string[] | undefined>>;
+  readonly operands: readonly string[];
+  readonly rest: readonly string[];
+}
+
+/** Throws a UsageError that names the word and what was expected. */
+export function parseWords(command: Command, args: readonly string[]): Words {
+  const { flags, operands, passThrough } = command;
+  if (operands?.verbatim) return { flags: {}, operands: within(operands, verbatim(flags, args)), rest: [] };
+
+  const cut = args.indexOf("--");
+  const own = cut < 0 ? args : args.slice(0, cut);
+  const rest = cut < 0 ? [] : args.slice(cut + 1);
+  if (rest.length > 0 && passThrough === undefined) {
+    throw new UsageError(`Nothing may follow --, but "${rest[0]}" does.`);
+  }
+  const { tokens } = parseArgs({
+    args: [...own],
+    options: Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, optionOf(flag)])),
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  const values: Record<string, boolean | string | readonly string[]> = {};
+  const words: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") words.push(token.value);
+    if (token.kind !== "option") continue;
+    const flag = flags[token.name];
+    if (flag === undefined) throw unknownFlag(token.rawName, flags);
+    values[token.name] = flagValue(flag, token.rawName, token.value, token.inlineValue, values[token.name]);
+  }
+  return { flags: withDefaults(flags, values), operands: within(operands, words), rest };
+}
+
+function optionOf(flag: Flag) {
+  const short = [flag.alias ?? []].flat().find((alias) => alias.length === 1);
+  return {
+    type: flag.type === "boolean" ? ("boolean" as const) : ("string" as const),
+    ...(short && { short }),
+  };
+}
+
+function flagValue(
+  flag: Flag,
+  shown: string,
+  value: string | undefined,
+  inline: boolean | undefined,
+  before: boolean | string | readonly string[] | undefined,
+): boolean | string | readonly string[] {
+  if (flag.type === "boolean") {
+    if (value !== undefined)
+      throw new UsageError(`${shown} is a switch and takes no value, but got "${value}".`);
+    return true;
+  }
+  // `--tag --dry-run`: the next flag is not meant as a value; `--tag=--dry-run` says so when it is.
+  if (value === undefined || (!inline && value.startsWith("-") && value !== "-")) {
+    throw new UsageError(
+      `${shown} needs a value${value === undefined ? "" : `; write ${shown}=${value} if that is it`}.`,
+    );
+  }
+  if (flag.type === "enum" && !flag.options?.includes(value)) {
+    throw new UsageError(`${shown} must be one of ${flag.options?.join(", ")}, not "${value}".`);
+  }
+  if (flag.multiple) return [...(Array.isArray(before) ? before : []), value];
+  if (before !== undefined) throw new UsageError(`${shown} was given twice: "${before}" and "${value}".`);
+  return value;
+}
+
+function withDefaults(flags: Flags, given: Words["flags"]): Words["flags"] {
+  const absent = (flag: Flag) => (flag.multiple ? [] : flag.type === "boolean" ? false : undefined);
+  return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, given[name] ?? absent(flag)]));
+}
+
+function within(operands: Operands | undefined, words: readonly string[]): readonly string[] {
+  const { least, most, usage } = operands ?? { least: 0, most: 0, usage: "" };
+  if (words.length > most) {
+    const stray = words[most];
+    throw new UsageError(
+      most === 0 ? `"${stray}" is not expected.` : `"${stray}" is one word too many after ${usage}.`,
+    );
+  }
+  if (words.length < least) throw new UsageError(`Something is missing: ${usage} is expected.`);
+  return words;
+}
+
+/** From the first word that is no flag on, everything is an operand. */
+function verbatim(flags: Flags, args: readonly string[]): readonly string[] {
+  const [first] = args;
+  if (first === "--") return args.slice(1);
+  if (first?.startsWith("-")) throw unknownFlag(first, flags);
+  return args;
+}
+
+function unknownFlag(shown: string, flags: Flags): UsageError {
+  const known = [...Object.keys(flags), "help"].map((name) => `--${name}`);
+  const near = nearest(shown, known);
+  return new UsageError(`The flag ${shown} is unknown${near === undefined ? "." : `; is ${near} meant?`}`);
+}

@@ -1,0 +1,69 @@
+/**
+ * The errors that this program expects, each with the exit code it becomes.
+ * A message is a complete sentence: what happened, with which value, and what to do about it.
+ */
+
+/** Exit codes that are ours; restic's and rclone's own are handed through. Source of 70, 75: sysexits.h. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  internal: 70,
+  busy: 75,
+  timedOut: 124,
+  notExecutable: 126,
+  notFound: 127,
+} as const;
+
+/** Anything that ends a command with a code of its own choosing. */
+export class Failure extends Error {
+  constructor(
+    message: string,
+    readonly exitCode: number,
+  ) {
+    super(message);
+    this.name = new.target.name;
+  }
+}
+
+/** Words on the command line that make no sense: said on stderr with a usage hint, exit 2, nothing done. */
+export class UsageError extends Failure {
+  constructor(message: string) {
+    super(message, EXIT.usage);
+  }
+}
+
+/** A variable or a configuration file that makes no sense: exit 2, before any work. */
+export class ConfigError extends Failure {
+  constructor(message: string) {
+    super(message, EXIT.usage);
+  }
+}
+
+/** The errno name of a failed system call (`ENOENT`), or undefined when the error is of another kind. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : undefined;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EEXIST: "it exists already",
+  EIO: "input/output error",
+  EISDIR: "it is a directory",
+  ELOOP: "it is a symbolic link",
+  EMFILE: "too many open files",
+  ENOENT: "no such file or directory",
+  ENOSPC: "no space left on the device",
+  ENOTDIR: "a part of the path is not a directory",
+  EPERM: "operation not permitted",
+  EROFS: "the file system is read-only",
+  EXDEV: "it is on another file system",
+};
+
+/** What went wrong, in the words of strerror(3) where they help, for use inside a sentence. */
+export function reasonOf(error: unknown): string {
+  const code = errnoOf(error);
+  if (code !== undefined) return WORDS[code] ?? code;
+  return error instanceof Error ? error.message : String(error);
+}

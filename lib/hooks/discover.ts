@@ -1,0 +1,192 @@
+/**
+ * Finds the hooks of a phase and says of each whether it can run. The words are the ones that the seed's
+ * users know from doctor; the run logs the same ones.
+ */
+
+import {
+  accessSync,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  type Stats,
+  statSync,
+} from "node:fs";
+import { errnoOf, reasonOf } from "../errors.ts";
+import { resolveProgram } from "../process/spawn.ts";
+
+export interface Hook {
+  readonly phase: string;
+  readonly path: string;
+  /** The path as messages name it: `hooks/pre-backup.sh`. */
+  readonly shown: string;
+  /** What doctor prints after the path: `executable`, `not executable (mode 0644)` … */
+  readonly state: string;
+  /** How to start it; undefined when it cannot run. */
+  readonly command: readonly string[] | undefined;
+  /** What to do about a hook that cannot run. */
+  readonly remedy?: string;
+  /** A reason for a WARN although it runs: others can write it, or a stranger owns it. */
+  readonly caution?: string;
+}
+
+/** The hooks of a phase in the order in which they run; absent ones are left out. */
+export function discoverHooks(hooksDir: string, phase: string, searchPath: string | undefined): Hook[] {
+  const files = [`${phase}.sh`, ...scriptsIn(`${hooksDir}/${phase}.d`).map((name) => `${phase}.d/${name}`)];
+  return files
+    .map((file) => inspect(phase, `${hooksDir}/${file}`, `hooks/${file}`, searchPath))
+    .filter((hook) => hook !== undefined);
+}
+
+/** Names ending in `.sh`, in byte order; hidden ones (`..data` of a ConfigMap) are no scripts. */
+function scriptsIn(folder: string): string[] {
+  try {
+    const names = readdirSync(folder).filter((name) => name.endsWith(".sh") && !name.startsWith("."));
+    return names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  } catch {
+    // Most phases have no such folder; one that cannot be read is reported by its owner's check in doctor.
+    return [];
+  }
+}
+
+function inspect(
+  phase: string,
+  path: string,
+  shown: string,
+  searchPath: string | undefined,
+): Hook | undefined {
+  const hook = { phase, path, shown };
+  const broken = (state: string, remedy: string): Hook => ({ ...hook, state, remedy, command: undefined });
+  let stat: Stats;
+  try {
+    stat = statSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") {
+      return broken(
+        `cannot be looked at (${reasonOf(error)})`,
+        "Make its folder readable for the running user.",
+      );
+    }
+    return isLink(path)
+      ? broken("a dangling link", "Mount what the link points to, or remove the link.")
+      : undefined;
+  }
+  if (!stat.isFile()) return broken(kindOf(stat), "Put a regular file in its place.");
+
+  const mode = `mode ${octal(stat)}`;
+  if (!allows(path, constants.X_OK)) {
+    return (stat.mode & 0o111) === 0
+      ? broken(`not executable (${mode})`, `Run: chmod 0755 ${path} (for a ConfigMap: defaultMode 0755).`)
+      : broken(
+          `not executable (${mode}, but refused)`,
+          "Its mount may be noexec, or its owner another user.",
+        );
+  }
+  if (!allows(path, constants.R_OK)) {
+    return broken(`unreadable (${mode})`, `Run: chmod a+r ${path}; an interpreter has to read it.`);
+  }
+  const start = interpreterOf(path, searchPath);
+  if (start.problem !== undefined) return broken(start.problem, start.remedy);
+  const caution = cautionOf(stat);
+  return {
+    ...hook,
+    state: start.state,
+    command: start.command,
+    ...(caution === undefined ? {} : { caution }),
+  };
+}
+
+type Start =
+  | { readonly problem: string; readonly remedy: string }
+  | { readonly problem?: undefined; readonly state: string; readonly command: readonly string[] };
+
+/** Linux reads this much of a `#!` line (BINPRM_BUF_SIZE). */
+const HEAD_BYTES = 256;
+
+function interpreterOf(path: string, searchPath: string | undefined): Start {
+  const head = headOf(path);
+  if (head.startsWith("\x7fELF")) return { state: "executable", command: [path] };
+  if (head.startsWith("\xef\xbb\xbf")) {
+    return {
+      problem: "begins with a byte order mark",
+      remedy: "Save it as UTF-8 without a byte order mark.",
+    };
+  }
+  if (!head.startsWith("#!")) {
+    return { state: "executable (no #! line: /bin/sh)", command: ["/bin/sh", path] };
+  }
+  const line = head.slice(2).split("\n")[0] ?? "";
+  if (line.endsWith("\r")) {
+    return { problem: "CRLF line endings", remedy: `Run: sed -i 's/\\r$//' ${path}.` };
+  }
+  const [interpreter = "", ...rest] = line.trim().split(/[ \t]+/);
+  const missing = missingProgram(interpreter, rest, searchPath);
+  if (missing !== undefined) {
+    return {
+      problem: `${missing}: not in this image`,
+      remedy: "Install it in the image, or write the hook for #!/bin/sh.",
+    };
+  }
+  return { state: "executable", command: [path] };
+}
+
+/** The interpreter, with env's argument where env(1) looks one up, when it is not there. */
+function missingProgram(interpreter: string, words: readonly string[], searchPath: string | undefined) {
+  const runnable = (program: string) => {
+    try {
+      resolveProgram(program, searchPath);
+      return true;
+    } catch {
+      // CannotStart: that it cannot be started is the answer.
+      return false;
+    }
+  };
+  if (!interpreter.startsWith("/") || !runnable(interpreter)) return interpreter || "an empty #! line";
+  if (!interpreter.endsWith("/env")) return undefined;
+  const program = words.find((word) => !word.startsWith("-") && !word.includes("="));
+  return program === undefined || runnable(program) ? undefined : `${interpreter} ${program}`;
+}
+
+function headOf(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    const bytes = Buffer.alloc(HEAD_BYTES);
+    return bytes.toString("latin1", 0, readSync(fd, bytes, 0, HEAD_BYTES, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Why a file or folder that root is about to run should be looked at; undefined when all is well. */
+export function cautionOf(stat: Stats): string | undefined {
+  if ((stat.mode & 0o022) !== 0) return `others than its owner can write it (mode ${octal(stat)})`;
+  if (stat.uid !== 0 && stat.uid !== process.geteuid?.()) {
+    return `it belongs to user ${stat.uid}, neither root nor the running user`;
+  }
+  return undefined;
+}
+
+export const octal = (stat: Stats): string => (stat.mode & 0o7777).toString(8).padStart(4, "0");
+
+function allows(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    // EACCES is the answer that was asked for.
+    return false;
+  }
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+}
+
+function kindOf(stat: Stats): string {
+  if (stat.isDirectory()) return "a directory";
+  if (stat.isSocket()) return "a socket";
+  if (stat.isFIFO()) return "a named pipe";
+  return "a device";
+}

@@ -1,0 +1,118 @@
+/** A hook's output on its way into the log: in order, bounded in the run's own log, whole on stdout. */
+
+import { closeSync } from "node:fs";
+import type { Log } from "../log.ts";
+import type { Mask } from "../mask.ts";
+import { SafeLines } from "../process/lines.ts";
+import { openPipe, type Pipe } from "../process/pipe.ts";
+import { type Pump, pump } from "../process/pump.ts";
+import { CannotStart, type Child, type ChildEnvironment, type Stdio, spawn } from "../process/spawn.ts";
+import { within } from "../process/timer.ts";
+import { formatBytes } from "../size.ts";
+
+export interface OutputPlan {
+  readonly log: Log;
+  readonly mask: Mask;
+  /** The name before each line: the phase. */
+  readonly source: string;
+  /** Where the named pipe is. */
+  readonly pipePath: string;
+  readonly env: ChildEnvironment;
+  /** Bytes that may go into the run's own log (HOOK_LOG_MAX_BYTES). */
+  readonly fileMost: number;
+}
+
+/** How long what a daemon left behind still prints is waited for, in milliseconds (hooks.md). */
+const DRAIN_MS = 1000;
+
+export class HookOutput {
+  bytes = 0;
+  private inFile = 0;
+  private leftOut = 0;
+  private readonly pumps: Pump[] = [];
+
+  private constructor(
+    private readonly plan: OutputPlan,
+    private readonly pipe: Pipe | undefined,
+  ) {}
+
+  static async open(plan: OutputPlan): Promise<HookOutput> {
+    return new HookOutput(plan, await openPipe(plan.pipePath, plan.env));
+  }
+
+  /** What the child gets as its 1 and 2: one pipe, or two sockets where no pipe can be had. */
+  get stdio(): Stdio {
+    return this.pipe?.write ?? "pipe";
+  }
+
+  /** Begins to read. From here on only the child and what it starts hold the other end. */
+  follow(child: Child): void {
+    if (this.pipe !== undefined) closeSync(this.pipe.write);
+    const streams = this.pipe ? [Bun.file(this.pipe.read).stream()] : [child.stdout, child.stderr];
+    for (const stream of streams) if (stream !== undefined) this.read(stream);
+  }
+
+  /** The child could not be started: nothing will come. */
+  abandon(): void {
+    if (this.pipe === undefined) return;
+    closeSync(this.pipe.write);
+    closeSync(this.pipe.read);
+  }
+
+  /**
+   * Takes what is still in the pipe once the hook has ended. True when all of it came; false when something
+   * that the hook left behind still holds the pipe: its output then goes to /dev/null, since a reader that
+   * merely went away would kill it with SIGPIPE at its next word.
+   */
+  async finish(): Promise<boolean> {
+    const all = Promise.all(this.pumps.map((each) => each.done));
+    const ended = await within(DRAIN_MS, all);
+    if (!ended) {
+      if (this.pipe !== undefined) this.drainForEver(this.pipe.read);
+      for (const each of this.pumps) await each.cancel();
+      await all;
+    }
+    if (this.leftOut > 0) {
+      this.plan.log.info(
+        `${this.plan.source} | ${formatBytes(this.leftOut)} more of its output went to stdout only ` +
+          `(HOOK_LOG_MAX_BYTES=${this.plan.fileMost}).`,
+      );
+    }
+    return ended;
+  }
+
+  private read(stream: ReadableStream<Uint8Array>): void {
+    const lines = new SafeLines(this.plan.mask);
+    const each = pump(stream, (bytes) => {
+      this.bytes += bytes.length;
+      this.write(lines.push(bytes));
+    });
+    this.pumps.push({ done: each.done.then(() => this.write(lines.end())), cancel: each.cancel });
+  }
+
+  private write(lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    let fits = 0;
+    for (const line of lines) {
+      const size = Buffer.byteLength(line) + 1;
+      if (this.leftOut === 0 && this.inFile + size <= this.plan.fileMost) {
+        this.inFile += size;
+        fits++;
+      } else {
+        this.leftOut += size;
+      }
+    }
+    const { log, source } = this.plan;
+    log.output(source, lines.slice(0, fits));
+    log.output(source, lines.slice(fits), { toFile: false });
+  }
+
+  private drainForEver(read: number): void {
+    try {
+      spawn(["cat"], { env: this.plan.env, stdin: read, session: true });
+    } catch (error) {
+      if (!(error instanceof CannotStart)) throw error;
+      this.plan.log.warn(`${error.message} What ${this.plan.source} left running ends when it prints again.`);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Finds all that one process has started, by /proc.
+ *
+ * A process group is not enough: `timeout`, a shell with `set -m` and every program that calls setpgid(2) put
+ * their children into groups of their own, so a kill of the group leaves them running. They stay in the
+ * session, and what has left the session too still carries the environment it was started with.
+ */
+
+import { readdirSync, readFileSync } from "node:fs";
+
+export interface Family {
+  /** The session and group leader. */
+  readonly leader: number;
+  /** `NAME=value` pairs that only this family carries in its environment. */
+  readonly marks: readonly string[];
+}
+
+/** What /proc/<pid>/stat says. `ticks` since boot tells two processes with one pid apart. */
+export interface Stat {
+  readonly pid: number;
+  readonly state: string;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+  readonly ticks: number;
+}
+
+/** undefined when there is no such process, or no /proc. */
+export function statOf(pid: number | "self"): Stat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The command stands in parentheses and may hold any character, a ")" too: fields begin after the last.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return {
+      pid: Number(text.slice(0, text.indexOf(" "))),
+      state: fields[0] ?? "",
+      parent: Number(fields[1]),
+      group: Number(fields[2]),
+      session: Number(fields[3]),
+      ticks: Number(fields[19]),
+    };
+  } catch {
+    // It has ended, or /proc is not mounted: to the caller both mean "cannot be seen".
+    return undefined;
+  }
+}
+
+/** Is the process there and more than a zombie? */
+export function isAlive(pid: number): boolean {
+  const stat = statOf(pid);
+  return stat !== undefined && !isDead(stat);
+}
+
+/** The members of the leader's session and group that still run. Without /proc: none are seen. */
+export function sessionMembers(leader: number): Stat[] {
+  return pids()
+    .map(statOf)
+    .filter((stat) => stat !== undefined)
+    .filter((stat) => !isDead(stat) && (stat.session === leader || stat.group === leader));
+}
+
+/** The pids of all that still runs of a family: its session, and what left it but carries its marks. */
+export function familyMembers(family: Family): number[] {
+  const session = new Set(sessionMembers(family.leader).map((member) => member.pid));
+  return pids().filter((pid) => session.has(pid) || carries(pid, family.marks));
+}
+
+/** Is `ancestor` the parent, or a parent's parent, of this process? */
+export function isAncestor(ancestor: number): boolean {
+  let stat = statOf("self");
+  while (stat !== undefined && stat.parent > 0) {
+    if (stat.parent === ancestor) return true;
+    stat = statOf(stat.parent);
+  }
+  return false;
+}
+
+/** Pids that can be seen. Without /proc: none. */
+export function pids(): number[] {
+  try {
+    return readdirSync("/proc").map(Number).filter(Number.isInteger);
+  } catch {
+    // No /proc: the caller falls back on the process group, which the kernel knows without it.
+    return [];
+  }
+}
+
+export function procIsReadable(): boolean {
+  return statOf("self") !== undefined;
+}
+
+function isDead(stat: Stat): boolean {
+  return stat.state === "Z" || stat.state === "X";
+}
+
+function carries(pid: number, marks: readonly string[]): boolean {
+  if (marks.length === 0 || pid === process.pid) return false;
+  try {
+    const environment = `\0${readFileSync(`/proc/${pid}/environ`, "utf8")}`;
+    return marks.every((mark) => environment.includes(`\0${mark}\0`)) && isAlive(pid);
+  } catch {
+    // Another user's process, or one that has just ended: not ours to touch.
+    return false;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * One pipe for both of a hook's streams, so that its lines keep the order in which they were written.
+ *
+ * Bun gives a child sockets where it is asked for pipes, and a socket cannot be opened again: a hook that
+ * writes `> /dev/stderr` or `| tee /dev/stdout` would fail. A named pipe can. It is made once with mkfifo(1)
+ * and used again by every run; a fresh one is made when something left behind still holds the old one.
+ */
+
+import { closeSync, constants, fstatSync, openSync, readSync, rmSync } from "node:fs";
+import { errnoOf } from "../errors.ts";
+import { type ChildEnvironment, spawn } from "./spawn.ts";
+
+export interface Pipe {
+  readonly read: number;
+  readonly write: number;
+}
+
+const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+
+/** Opens the named pipe at `path`, made where needed; undefined where none can be had. */
+export async function openPipe(path: string, env: ChildEnvironment): Promise<Pipe | undefined> {
+  const read = openReader(path) ?? ((await makePipe(path, env)) ? openReader(path) : undefined);
+  return read === undefined ? undefined : { read, write: openSync(path, constants.O_WRONLY) };
+}
+
+/** The read end, or undefined when there is no pipe at `path` or somebody else writes to it. */
+function openReader(path: string): number | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, READ);
+  } catch {
+    // Missing, or something that is no pipe of ours: a fresh one will be made, or none is to be had.
+    return undefined;
+  }
+  if (fstatSync(fd).isFIFO() && fstatSync(fd).uid === process.geteuid?.() && !hasWriter(fd)) return fd;
+  closeSync(fd);
+  return undefined;
+}
+
+/** Reading a pipe without writers gives end of file; with one, there is "nothing yet". */
+function hasWriter(fd: number): boolean {
+  try {
+    return readSync(fd, new Uint8Array(1), 0, 1, null) > 0;
+  } catch (error) {
+    return errnoOf(error) === "EAGAIN";
+  }
+}
+
+async function makePipe(path: string, env: ChildEnvironment): Promise<boolean> {
+  try {
+    rmSync(path, { force: true });
+    const { code } = await spawn(["mkfifo", "-m", "600", path], { env }).exited;
+    return code === 0;
+  } catch {
+    // No mkfifo(1), or a folder that takes no pipes: the caller goes on with two sockets.
+    return false;
+  }
+}

@@ -1,0 +1,137 @@
+/** Starts processes. The only caller of Bun.spawn. */
+
+import { accessSync, constants, statSync } from "node:fs";
+import { constants as os } from "node:os";
+import { EXIT, errnoOf, Failure } from "../errors.ts";
+
+export type Signal = NodeJS.Signals;
+export type ChildEnvironment = Record<string, string | undefined>;
+
+/** How a process ended: `code` is 128+n after signal n, as a shell has it. */
+export interface Exit {
+  readonly code: number;
+  readonly signal: Signal | undefined;
+}
+
+export interface Child {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  /** Its output, for each descriptor that was asked for as "pipe". */
+  readonly stdout: ReadableStream<Uint8Array> | undefined;
+  readonly stderr: ReadableStream<Uint8Array> | undefined;
+}
+
+/** A descriptor number, our own ("inherit"), a fresh socket to read from ("pipe"), or /dev/null ("ignore"). */
+export type Stdio = "ignore" | "inherit" | "pipe" | number;
+
+export interface SpawnOptions {
+  readonly env: ChildEnvironment;
+  readonly cwd?: string;
+  readonly stdin?: Stdio;
+  readonly stdout?: Stdio;
+  readonly stderr?: Stdio;
+  /** An open descriptor that the child inherits as its 3: a lock that outlives us with it. */
+  readonly inherit?: number | undefined;
+  /** Make it the leader of a session and of a process group of its own. */
+  readonly session?: boolean;
+}
+
+/** The program cannot be started: exit code 127 when it is missing, 126 when it cannot be executed. */
+export class CannotStart extends Failure {
+  constructor(
+    readonly program: string,
+    readonly why: "missing" | "not executable",
+    detail: string,
+  ) {
+    super(
+      why === "missing" ? `${program} was not found ${detail}.` : `${program} cannot be executed: ${detail}.`,
+      why === "missing" ? EXIT.notFound : EXIT.notExecutable,
+    );
+  }
+}
+
+/** Starts `command[0]`, looked up in env.PATH. Throws CannotStart. */
+export function spawn(command: readonly string[], options: SpawnOptions): Child {
+  const program = command[0] ?? "";
+  const path = resolveProgram(program, options.env.PATH);
+  const { stdin = "ignore", stdout = "ignore", stderr = "ignore", inherit } = options;
+  try {
+    const child = Bun.spawn([path, ...command.slice(1)], {
+      argv0: program,
+      env: options.env,
+      stdio: inherit === undefined ? [stdin, stdout, stderr] : [stdin, stdout, stderr, inherit],
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      detached: options.session ?? false,
+    });
+    return {
+      pid: child.pid,
+      exited: child.exited.then(() => exitOf(child.exitCode, child.signalCode)),
+      stdout: child.stdout instanceof ReadableStream ? child.stdout : undefined,
+      stderr: child.stderr instanceof ReadableStream ? child.stderr : undefined,
+    };
+  } catch (error) {
+    // The file is there, so ENOENT speaks of its interpreter or loader.
+    const detail =
+      errnoOf(error) === "ENOENT" ? `${path} names an interpreter that is missing` : String(error);
+    throw new CannotStart(program, "not executable", detail);
+  }
+}
+
+/** Sends a signal; false when there is nobody (any more) to receive it. A negative pid means its group. */
+export function signal(pid: number, name: Signal | 0): boolean {
+  try {
+    process.kill(pid, name);
+    return true;
+  } catch {
+    // ESRCH: it has ended. EPERM: it runs as another user now, and is beyond us either way.
+    return false;
+  }
+}
+
+/** The path that execvp(3) would take for `program`. Throws CannotStart. */
+export function resolveProgram(
+  program: string,
+  path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+) {
+  if (program.includes("/")) {
+    const verdict = executability(program);
+    if (verdict === undefined) return program;
+    throw new CannotStart(program, verdict, verdict === "missing" ? "there" : "it lacks the permission");
+  }
+  let refused: string | undefined;
+  for (const folder of path.split(":")) {
+    const candidate = `${folder || "."}/${program}`;
+    const verdict = executability(candidate);
+    if (verdict === undefined) return candidate;
+    if (verdict === "not executable") refused ??= candidate;
+  }
+  if (refused !== undefined) {
+    throw new CannotStart(program, "not executable", `${refused} lacks the permission`);
+  }
+  throw new CannotStart(program, "missing", `in PATH=${path}`);
+}
+
+function executability(path: string): "missing" | "not executable" | undefined {
+  try {
+    if (!statSync(path).isFile()) return "missing";
+    accessSync(path, constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return errnoOf(error) === "EACCES" ? "not executable" : "missing";
+  }
+}
+
+function exitOf(code: number | null, name: Signal | number | null): Exit {
+  if (name === null) return { code: code ?? 0, signal: undefined };
+  const signal = typeof name === "string" ? name : nameOf(name);
+  return { code: signal === undefined ? 128 + Number(name) : exitCodeOfSignal(signal), signal };
+}
+
+function nameOf(number: number): Signal | undefined {
+  return (Object.keys(os.signals) as Signal[]).find((name) => os.signals[name] === number);
+}
+
+/** The exit code of a process that signal `name` ended: 128 plus its number. */
+export function exitCodeOfSignal(name: Signal): number {
+  return 128 + (os.signals[name] ?? 0);
+}

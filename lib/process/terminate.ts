@@ -1,0 +1,54 @@
+/** Ends a process and everything that it started: a polite signal, a time of grace, SIGKILL. */
+
+import { type Family, familyMembers, procIsReadable, sessionMembers } from "./family.ts";
+import { type Signal, signal } from "./spawn.ts";
+import { sleep } from "./timer.ts";
+
+export interface Termination {
+  /** SIGTERM for hooks; SIGINT for restic and rclone, which then clean up behind themselves. */
+  readonly first: Signal;
+  /** Milliseconds from the first signal to SIGKILL. Asked again while waiting: a stop may shorten it. */
+  readonly graceMs: () => number;
+}
+
+/** How often the family is looked at while it is given time to end, in milliseconds. */
+const LOOK_MS = 20;
+/** A family that forks faster than it is killed is given up after this many rounds (a second). */
+const ROUNDS = 50;
+
+/** Resolves when nothing of the family runs any more; `forced` says whether it took SIGKILL. */
+export async function terminate(
+  family: Family,
+  { first, graceMs }: Termination,
+): Promise<{ forced: boolean }> {
+  const begun = performance.now();
+  signalSession(family.leader, first);
+  while (performance.now() - begun < graceMs()) {
+    if (!lives(family)) return { forced: false };
+    await sleep(LOOK_MS);
+  }
+  if (!lives(family)) return { forced: false };
+  for (let round = 0; round < ROUNDS && lives(family); round++) {
+    killNow(family);
+    await sleep(LOOK_MS);
+  }
+  return { forced: true };
+}
+
+/** SIGKILL to all of it, once, without waiting. */
+export function killNow(family: Family): void {
+  signal(-family.leader, "SIGKILL");
+  for (const pid of familyMembers(family)) signal(pid, "SIGKILL");
+}
+
+/** The group by one call, which needs no /proc; then what has left the group but not the session. */
+function signalSession(leader: number, name: Signal): void {
+  const strays = sessionMembers(leader).filter((member) => member.group !== leader);
+  signal(-leader, name);
+  for (const stray of strays) signal(stray.pid, name);
+}
+
+function lives(family: Family): boolean {
+  // The kernel counts zombies as members of a group, so its word is taken only where /proc says nothing.
+  return procIsReadable() ? familyMembers(family).length > 0 : signal(-family.leader, 0);
+}

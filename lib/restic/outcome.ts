@@ -1,0 +1,48 @@
+/** What restic's exit codes and words mean, the same for every version of restic. Pure. */
+
+/** restic's exit codes since 0.17 (restic's manual, "Scripting"). */
+export const RESTIC = {
+  failed: 1,
+  incomplete: 3,
+  noRepository: 10,
+  locked: 11,
+  wrongPassword: 12,
+  interrupted: 130,
+} as const;
+
+/** Words by which restic before 0.17, which exits with 1 for all of these, says which it was. */
+const OLD_WORDS: readonly (readonly [RegExp, number])[] = [
+  [/wrong password or no key found/i, RESTIC.wrongPassword],
+  [/unable to create lock in backend|repository is already locked/i, RESTIC.locked],
+  [
+    /is there a repository at the following location|unable to open config file|repository does not exist/i,
+    RESTIC.noRepository,
+  ],
+];
+
+/** The code that a line of restic's stderr stands for; undefined for an ordinary line. */
+export function codeOfWords(line: string): number | undefined {
+  return OLD_WORDS.find(([words]) => words.test(line))?.[1];
+}
+
+/** The exit code as restic since 0.17 would have given it. `told` is what its stderr stood for. */
+export function normalizeExit(code: number, told: number | undefined): number {
+  return code === RESTIC.failed && told !== undefined ? told : code;
+}
+
+/** What an exit code means and what to do, for the log; undefined where restic's own words must do. */
+export function explain(code: number, repository: string): string | undefined {
+  switch (code) {
+    case RESTIC.noRepository:
+      return `There is no repository at ${repository}. Create it with init-repo, or correct RESTIC_REPOSITORY.`;
+    case RESTIC.locked:
+      return (
+        `The repository ${repository} is locked by another restic. Wait for it to end; if it has died, ` +
+        "run unlock to see the lock and remove it."
+      );
+    case RESTIC.wrongPassword:
+      return `The password does not open the repository ${repository}. Correct RESTIC_PASSWORD or its _FILE.`;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * What a command is: a row of the table (lib/workers/index.ts) names it, its file declares the rest. Help,
+ * completion, strict parsing and the README are made from these declarations.
+ */
+
+import type { BooleanArgDef, EnumArgDef, StringArgDef } from "citty";
+import type { VariableName } from "../config/variables.ts";
+import type { Lock } from "./lock.ts";
+
+/** A flag as citty declares it; `multiple` (may be given again) is our addition. */
+export type Flag = (BooleanArgDef | StringArgDef | EnumArgDef) & { readonly multiple?: true };
+export type Flags = Readonly<Record<string, Flag>>;
+
+/** The parsed value of each flag; undefined when it was not given. */
+export type FlagValues<F extends Flags> = {
+  readonly [N in keyof F]: F[N] extends { multiple: true }
+    ? readonly string[]
+    : F[N] extends { type: "boolean" }
+      ? boolean
+      : string | undefined;
+};
+
+/** Words that are no flags. */
+export interface Operands {
+  /** As the usage line has them: `<phase> [<argument>]`. */
+  readonly usage: string;
+  readonly help: string;
+  readonly least: number;
+  readonly most: number;
+  /** From the first operand on nothing is a flag of ours any more (locked_run). */
+  readonly verbatim?: true;
+}
+
+/** A row of `EXIT STATUS`. */
+export type ExitStatus = readonly [code: string, meaning: string];
+
+export interface Command<F extends Flags = Flags> {
+  /** A paragraph for --help. */
+  readonly about: string;
+  readonly flags: F;
+  readonly operands?: Operands;
+  /** What words after `--` are for; without it there must be none. */
+  readonly passThrough?: string;
+  readonly environment: readonly VariableName[];
+  readonly exits: readonly ExitStatus[];
+  /** Resolves to the exit code. */
+  main(invocation: Invocation<F>): Promise<number>;
+}
+
+/** One call of a command. */
+export interface Invocation<F extends Flags = Flags> {
+  readonly name: string;
+  /** The word that it was called by: its name, or an alias of it. */
+  readonly called: string;
+  readonly flags: FlagValues<F>;
+  readonly operands: readonly string[];
+  /** The words after `--`, as they are. */
+  readonly rest: readonly string[];
+  readonly table: readonly Row[];
+  /** The lock that locked_run holds for this command, in this process. */
+  readonly held?: Lock;
+  /** Runs another command of the table in this process. */
+  call(name: string, args: readonly string[], held?: Lock): Promise<number>;
+}
+
+/** A row of the table. */
+export interface Row {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  /** A run has a lock, hooks and a record; a tool has none of them. */
+  readonly kind: "run" | "tool";
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** Loaded when called, so that a tick reads no more code than it runs. */
+  load(): Promise<Command>;
+}
+
+/** The row of a name or an alias. */
+export function findRow(table: readonly Row[], name: string): Row | undefined {
+  return table.find((row) => row.name === name || row.aliases?.includes(name));
+}
+
+/** The phases that hooks can be written for, in the order of the table. */
+export function hookPhases(table: readonly Row[]): string[] {
+  return table.filter((row) => row.kind === "run").flatMap(({ name }) => [`pre-${name}`, `post-${name}`]);
+}

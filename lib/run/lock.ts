@@ -1,0 +1,176 @@
+/**
+ * The lock of a worker: flock(2) on a file that is never deleted, taken by flock(1) on a descriptor that it
+ * inherits from us. The lock belongs to the open file, so it stays ours after flock(1) has ended, and it goes
+ * on with every child that we hand the descriptor to.
+ */
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
+import { isAlive, isAncestor, pids } from "../process/family.ts";
+import { CannotStart, type ChildEnvironment, spawn } from "../process/spawn.ts";
+
+export interface Lock {
+  readonly path: string;
+  /** The descriptor that holds it; undefined when an ancestor holds it and gave us none. */
+  readonly fd: number | undefined;
+}
+
+/** The lock cannot be had, and not because somebody else has it. */
+export class LockFailure extends Failure {
+  constructor(path: string, detail: string) {
+    super(`The lock ${path} cannot be taken: ${detail}`, EXIT.failed);
+  }
+}
+
+/** Tells the children of `locked_run` which lock they run under: `<pid>:<descriptor>:<path>`. */
+export const HELD_VARIABLE = "RBH_LOCK";
+/** Where a child finds a descriptor that it was started with (see spawn). */
+const INHERITED_FD = 3;
+
+/** The value of HELD_VARIABLE for a child that inherits the descriptor of `lock`. */
+export const heldBy = (lock: Lock): string => `${process.pid}:${INHERITED_FD}:${lock.path}`;
+
+/** Takes the lock at `path`; undefined when somebody else has it. Throws LockFailure. */
+export async function takeLock(path: string, env: ChildEnvironment): Promise<Lock | undefined> {
+  const inherited = inheritedLock(path, env[HELD_VARIABLE]);
+  if (inherited !== undefined) return inherited;
+  for (;;) {
+    const fd = openLockFile(path);
+    if (!(await flock(fd, path, env))) {
+      closeSync(fd);
+      return undefined;
+    }
+    // Somebody may have deleted or replaced the file since we opened it: then ours locks nothing.
+    if (isFileAt(path, fd)) return { path, fd };
+    closeSync(fd);
+  }
+}
+
+/** Says in the lock file, to a person who reads it, who holds it. */
+export function signLock(lock: Lock, text: string): void {
+  if (lock.fd === undefined) return;
+  try {
+    ftruncateSync(lock.fd, 0);
+    writeSync(lock.fd, text, 0);
+  } catch {
+    // A full disk: the lock holds all the same; only the line that a skipped run would print lacks a pid.
+  }
+}
+
+/** What the holder of the lock wrote, and whether it still lives. */
+export interface Holder {
+  readonly pid: number | undefined;
+  readonly since: string | undefined;
+  readonly alive: boolean;
+}
+
+export function holderOf(path: string): Holder {
+  let text = "";
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    // Unreadable or gone this very moment: nothing is known of the holder, and that is what is said.
+  }
+  const pid = Number(/^pid (\d+)$/m.exec(text)?.[1] ?? Number.NaN);
+  return {
+    pid: Number.isNaN(pid) ? undefined : pid,
+    since: /^since (.+)$/m.exec(text)?.[1],
+    alive: !Number.isNaN(pid) && isAlive(pid),
+  };
+}
+
+/** Processes that have the lock file open, as far as we may look: who keeps it when its holder has died. */
+export function keepersOf(path: string): { pid: number; name: string }[] {
+  const target = statSync(path, { throwIfNoEntry: false });
+  if (target === undefined) return [];
+  return pids()
+    .filter((pid) => pid !== process.pid && opens(pid, path))
+    .map((pid) => ({ pid, name: nameOf(pid) }));
+}
+
+function opens(pid: number, path: string): boolean {
+  try {
+    // A child has it as its 3; that is the one descriptor worth a look at.
+    return readlinkSync(`/proc/${pid}/fd/${INHERITED_FD}`) === path;
+  } catch {
+    // Ended, another user's, or it has no such descriptor.
+    return false;
+  }
+}
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    // It has just ended.
+    return "?";
+  }
+}
+
+/**
+ * The lock that `locked_run` above us holds. With its descriptor in our hands flock(1) would succeed at once,
+ * for it is the same open file; without it (a shell or sudo closed it) the holder must be our ancestor.
+ */
+function inheritedLock(path: string, held: string | undefined): Lock | undefined {
+  const [, pid, fd, heldPath] = /^(\d+):(\d+):(.+)$/s.exec(held ?? "") ?? [];
+  if (pid === undefined || fd === undefined || heldPath === undefined) return undefined;
+  if (!isSameFile(path, heldPath) || !isAncestor(Number(pid))) return undefined;
+  return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined };
+}
+
+function openLockFile(path: string): number {
+  try {
+    // Not through a symbolic link: a folder that others can write must not make us truncate another file.
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+  } catch (error) {
+    const hint =
+      errnoOf(error) === "ENOENT" || errnoOf(error) === "EACCES" || errnoOf(error) === "EROFS"
+        ? " Create the folder, or set LOCK_DIR to one that the running user can write."
+        : "";
+    throw new LockFailure(path, `${reasonOf(error)}.${hint}`);
+  }
+}
+
+/** True when flock(1) locked it, false when somebody else has it locked. */
+async function flock(fd: number, path: string, env: ChildEnvironment): Promise<boolean> {
+  try {
+    // `-n FD` alone means the same to util-linux and to busybox.
+    const child = spawn(["flock", "-n", String(INHERITED_FD)], { env, stderr: "pipe", inherit: fd });
+    const { code } = await child.exited;
+    if (code === 0) return true;
+    // Both exit 1 in silence when the lock is held. Whatever else went wrong, they say so.
+    const words = child.stderr === undefined ? "" : (await new Response(child.stderr).text()).trim();
+    if (code === 1 && words === "") return false;
+    throw new LockFailure(path, `flock(1) ended with ${code}: ${words || "it gave no reason"}.`);
+  } catch (error) {
+    closeSync(fd);
+    if (!(error instanceof CannotStart)) throw error;
+    throw new LockFailure(path, `${error.message} Install util-linux or busybox; nothing was run.`);
+  }
+}
+
+function isFileAt(path: string, fd: number): boolean {
+  try {
+    const open = fstatSync(fd);
+    const there = statSync(path);
+    return open.ino === there.ino && open.dev === there.dev;
+  } catch {
+    // A descriptor that is not open, or a path that is gone: not the same file.
+    return false;
+  }
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const [one, two] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return one !== undefined && two !== undefined && one.ino === two.ino && one.dev === two.dev;
+}

@@ -1,0 +1,52 @@
+/** Runs all hooks of one phase, one after another. */
+
+import { discoverHooks } from "../hooks/discover.ts";
+import { type HookResult, runHook } from "../hooks/execute.ts";
+import type { ChildEnvironment } from "../process/spawn.ts";
+import type { Stop, StopShare } from "../process/stop.ts";
+import type { Scene } from "./scene.ts";
+
+export interface PhasePlan {
+  /** `pre-backup`. */
+  readonly phase: string;
+  readonly argument: string | undefined;
+  /** RBH_* of this run. */
+  readonly env: ChildEnvironment;
+  readonly stop: Stop;
+  readonly share: StopShare;
+  /** Where the hook's named pipe is. */
+  readonly pipePath: string;
+  /** Is a hook that has not begun yet left out once the run is told to stop? */
+  readonly skipOnStop: boolean;
+}
+
+/** Never throws for what a hook does: results are facts. */
+export async function runPhase(scene: Scene, plan: PhasePlan): Promise<HookResult[]> {
+  const { settings, log, mask } = scene;
+  const { phase, stop, skipOnStop } = plan;
+  const hooksDir = settings.text("HOOKS_DIR");
+  const hooks = discoverHooks(hooksDir, phase, scene.env.PATH);
+  if (hooks.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
+  const results: HookResult[] = [];
+  for (const hook of hooks) {
+    if (stop.forced || (skipOnStop && stop.signal !== undefined)) {
+      log.warn(`${hook.shown} does not run: the run was told to stop by ${stop.signal}.`);
+      continue;
+    }
+    results.push(
+      await runHook(hook, {
+        log,
+        mask,
+        stop,
+        share: plan.share,
+        env: { ...scene.env, ...plan.env },
+        argument: plan.argument,
+        timeout: settings.hookTimeout(phase),
+        killAfter: settings.count("HOOK_KILL_AFTER"),
+        logMost: settings.count("HOOK_LOG_MAX_BYTES"),
+        pipePath: plan.pipePath,
+      }),
+    );
+  }
+  return results;
+}

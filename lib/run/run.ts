@@ -1,0 +1,109 @@
+/** What a worker gets from the run around it: its log, its settings, and children that end when they must. */
+
+import type { Settings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import { RawLines } from "../process/lines.ts";
+import { pump } from "../process/pump.ts";
+import { type ChildEnvironment, exitCodeOfSignal, spawn } from "../process/spawn.ts";
+import type { Stop } from "../process/stop.ts";
+import { type Ended, supervise } from "../process/supervise.ts";
+import { within } from "../process/timer.ts";
+import type { Marker } from "./marker.ts";
+import type { Facts, Status } from "./record.ts";
+
+/** What the work came to. `status` where the exit code alone does not say it. */
+export interface Outcome {
+  readonly exitCode: number;
+  readonly status?: Status;
+}
+
+export interface ChildPlan {
+  /** Added to the run's environment; undefined takes a variable out. */
+  readonly env?: ChildEnvironment;
+  readonly onStdout?: (line: string) => void;
+  readonly onStderr?: (line: string) => void;
+}
+
+/** The work's share of a stop: asked at once, killed with enough left for the post-hooks. */
+const WORK_SHARE = { ask: 0, kill: 0.6 };
+/** After its time-out the work has so long to end cleanly (run.md). */
+const WORK_GRACE_MS = 30_000;
+/** What a child's child still prints after the child has ended is waited for so long. */
+const DRAIN_MS = 1000;
+
+export class Run {
+  /** The worker's own fields of the record. */
+  readonly facts: Facts = {};
+  /** Did <WORKER>_TIMEOUT end a child? */
+  timedOut = false;
+  private deadline = Number.POSITIVE_INFINITY;
+
+  constructor(
+    readonly name: string,
+    readonly id: string,
+    readonly log: Log,
+    readonly settings: Settings,
+    readonly stop: Stop,
+    private readonly marker: Marker,
+    private readonly env: ChildEnvironment,
+    /** Inherited by every child, so that a worker that is killed does not set its lock free. */
+    private readonly lockFd: number | undefined,
+  ) {}
+
+  /** The work begins now: its time-out counts from here. */
+  begin(): void {
+    const seconds = this.settings.workTimeout(this.name);
+    if (seconds > 0) this.deadline = performance.now() + seconds * 1000;
+  }
+
+  /** Has the run been told to end? Whatever is still to do is then left undone. */
+  get ending(): boolean {
+    return this.timedOut || this.stop.signal !== undefined;
+  }
+
+  /** Where the work has got to, for `status` and for people. */
+  progress(percent: number, etaSeconds: number | undefined): void {
+    this.marker.update({ percent, ...(etaSeconds === undefined ? {} : { eta_seconds: etaSeconds }) });
+  }
+
+  /** Runs a program to its end, line by line. Throws CannotStart. */
+  async child(command: readonly string[], { env = {}, onStdout, onStderr }: ChildPlan): Promise<Ended> {
+    if (this.stop.signal !== undefined) {
+      return { code: exitCodeOfSignal(this.stop.signal), signal: undefined, cause: "stopped" };
+    }
+    const child = spawn(command, {
+      env: { ...this.env, ...env },
+      stdout: "pipe",
+      stderr: "pipe",
+      inherit: this.lockFd,
+      session: true,
+    });
+    const pumps = [follow(child.stdout, onStdout), follow(child.stderr, onStderr)];
+    const left = this.deadline - performance.now();
+    const ended = await supervise(
+      child,
+      { leader: child.pid, marks: [] },
+      {
+        first: "SIGINT",
+        timeoutMs: Number.isFinite(left) ? Math.max(0, left) : undefined,
+        graceMs: WORK_GRACE_MS,
+        stop: this.stop,
+        share: WORK_SHARE,
+      },
+    );
+    const all = Promise.all(pumps.map((each) => each?.done));
+    if (!(await within(DRAIN_MS, all))) for (const each of pumps) await each?.cancel();
+    this.timedOut ||= ended.cause === "timed out";
+    return ended;
+  }
+}
+
+function follow(stream: ReadableStream<Uint8Array> | undefined, take: ((line: string) => void) | undefined) {
+  if (stream === undefined) return undefined;
+  const lines = new RawLines();
+  const hand = (each: readonly string[]) => {
+    if (take !== undefined) for (const line of each) take(line);
+  };
+  const each = pump(stream, (bytes) => hand(lines.push(bytes)));
+  return { done: each.done.then(() => hand(lines.end())), cancel: each.cancel };
+}

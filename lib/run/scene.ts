@@ -1,0 +1,66 @@
+/** Where a run takes place: its settings, its log, its folders and its name. */
+
+import { hostname } from "node:os";
+import { repositoryOf } from "../config/repository.ts";
+import { Settings } from "../config/settings.ts";
+import { ConfigError } from "../errors.ts";
+import { Log } from "../log.ts";
+import { createMask, type Mask, maskRepository } from "../mask.ts";
+import type { ChildEnvironment } from "../process/spawn.ts";
+import { release } from "../release.ts";
+import { compact } from "../time/format.ts";
+import { localZone } from "../time/zone.ts";
+import type { Identity } from "./record.ts";
+
+export interface Scene {
+  readonly identity: Identity;
+  readonly settings: Settings;
+  readonly mask: Mask;
+  readonly log: Log;
+  readonly logDir: string;
+  readonly lockDir: string;
+  /** `LOG_DIR/<worker>-last.log`. */
+  readonly logPath: string;
+  readonly recordPath: string;
+  /** The environment of the run's children: ours, without what a run around us has put there. */
+  readonly env: ChildEnvironment;
+}
+
+export function sceneOf(job: string): Scene {
+  const mask = createMask(process.env);
+  const log = new Log(job, mask);
+  const settings = new Settings(process.env, (message) => log.warn(message));
+  const logDir = settings.text("LOG_DIR");
+  return {
+    identity: {
+      job,
+      hostname: settings.text("HOSTNAME") || hostname(),
+      release,
+      runId: `${job}-${compact(Date.now(), localZone())}-${process.pid}`,
+    },
+    settings,
+    mask,
+    log,
+    logDir,
+    lockDir: settings.text("LOCK_DIR"),
+    logPath: `${logDir}/${job}-last.log`,
+    recordPath: `${logDir}/last-${job}.json`,
+    env: withoutOurs(process.env),
+  };
+}
+
+/** RBH_* tells a child about its own run; those of a run that started us would mislead. */
+function withoutOurs(env: ChildEnvironment): ChildEnvironment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("RBH_")));
+}
+
+/** The repository as it may be shown; undefined when none is configured well enough to be named. */
+export function shownRepository(settings: Settings): string | undefined {
+  try {
+    return maskRepository(repositoryOf(settings));
+  } catch (error) {
+    // The worker itself reports a wrong configuration; here it only means that there is nothing to show.
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+/** Makes a command of a worker: what all runs share is said here once. */
+
+import type { VariableName } from "../config/variables.ts";
+import type { Command, ExitStatus, Flags, Invocation } from "./command.ts";
+import { liveRun } from "./job.ts";
+import type { Outcome, Run } from "./run.ts";
+
+export interface Worker<F extends Flags> extends Omit<Command<F>, "main"> {
+  /** The work itself, between the hooks. What it throws becomes the run's exit code (see lib/errors.ts). */
+  work(run: Run, invocation: Invocation<F>): Promise<Outcome>;
+}
+
+/** What every worker that calls restic reads. */
+export const RESTIC_ENVIRONMENT = [
+  "RESTIC_REPOSITORY",
+  "RESTIC_REPOSITORY_FILE",
+  "RESTIC_PASSWORD",
+  "RESTIC_PASSWORD_FILE",
+  "RESTIC_PASSWORD_COMMAND",
+  "RESTIC_CACERT",
+] as const satisfies readonly VariableName[];
+
+const RUN_ENVIRONMENT = [
+  "<WORKER>_TIMEOUT",
+  "STOP_TIMEOUT",
+  "HOOKS_DIR",
+  "HOOK_TIMEOUT",
+  "HOOK_TIMEOUT_<PHASE>",
+  "HOOK_KILL_AFTER",
+  "HOOK_LOG_MAX_BYTES",
+  "LOG_DIR",
+  "LOCK_DIR",
+  "HOSTNAME",
+  "TZ",
+  "NO_COLOR",
+] as const satisfies readonly VariableName[];
+
+const RUN_EXITS: readonly ExitStatus[] = [
+  ["2", "the command line or the configuration is wrong; nothing was done"],
+  ["70", "the program itself failed: a bug"],
+  ["75", "another run of this worker is active (0 under locked_run)"],
+  ["124", "the work took longer than its time-out"],
+  ["126, 127", "the tool cannot be executed, or is missing"],
+  ["128+n", "signal n stopped the run"],
+];
+
+export function defineWorker<const F extends Flags>(worker: Worker<F>): Command<F> {
+  return {
+    ...worker,
+    environment: [...worker.environment, ...RUN_ENVIRONMENT],
+    exits: [...worker.exits, ...RUN_EXITS],
+    main: (invocation) => liveRun(invocation.name, invocation.held, (run) => worker.work(run, invocation)),
+  };
+}

@@ -1,0 +1,120 @@
+// A POSIX TZ rule: what TZ may hold in place of a zone's name, and what ends every TZif file.
+// Grammar: POSIX.1-2017, 8.3, and RFC 8536, 3.3.1, which lets the times run from -167 to 167 hours.
+
+/** A stretch of time with one offset: from ≤ t < until, in epoch seconds; offset in seconds east of UTC. */
+export interface Period {
+  readonly from: number;
+  readonly until: number;
+  readonly offset: number;
+}
+
+/** A day of each year: the week-th weekday of a month (5: the last), or a number counted as Jn or n counts. */
+type Day =
+  | { readonly form: "M"; readonly month: number; readonly week: number; readonly weekday: number }
+  | { readonly form: "J"; readonly number: number }
+  | { readonly form: "n"; readonly number: number };
+
+/** When the clock changes: time is seconds after that day's midnight, on the clock that is then in force. */
+interface Change {
+  readonly day: Day;
+  readonly time: number;
+}
+
+export interface PosixRule {
+  readonly standard: number;
+  readonly summer?: { readonly offset: number; readonly start: Change; readonly end: Change };
+}
+
+const DAY = 86_400;
+const NAME = "(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)";
+const TIME = "([+-]?\\d{1,3}(?::\\d{1,2}){0,2})";
+const CHANGE = `,(M\\d{1,2}\\.\\d\\.\\d|J?\\d{1,3})(?:/${TIME})?`;
+
+/**
+ * Reads a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`, `<+03>-3` or `JST-9`. A summer name without dates gets
+ * those of the United States, as in glibc (TZDEFRULES); musl 1.2.5 stays in summer time then, measured with
+ * EST5EDT. Anything else: undefined.
+ */
+export function parsePosixRule(text: string): PosixRule | undefined {
+  const syntax = new RegExp(`^${NAME}${TIME}(?:(${NAME})${TIME}?(?:${CHANGE}${CHANGE})?)?$`);
+  const found = syntax.exec(text);
+  if (!found) return undefined;
+  const [, west, summerName, summerWest, startDay, startTime, endDay, endTime] = found;
+
+  const standard = 0 - seconds(west, 24);
+  if (Number.isNaN(standard)) return undefined;
+  if (summerName === undefined) return { standard };
+
+  const offset = summerWest === undefined ? standard + 3600 : 0 - seconds(summerWest, 24);
+  const start = change(startDay ?? "M3.2.0", startTime);
+  const end = change(endDay ?? "M11.1.0", endTime);
+  return Number.isNaN(offset) || !start || !end ? undefined : { standard, summer: { offset, start, end } };
+}
+
+/** The period that holds an instant (epoch seconds, years 101 to 9999), by the rule alone. */
+export function rulePeriod(rule: PosixRule, epochSeconds: number): Period {
+  const { standard, summer } = rule;
+  let period: Period = { from: -Infinity, until: Infinity, offset: standard };
+  if (!summer) return period;
+
+  // The end of a year's summer goes before its start: where summer lasts all year, one year's end and the
+  // next one's start are the same instant, and the start has to win.
+  const year = new Date(epochSeconds * 1000).getUTCFullYear();
+  const changes = [year - 1, year, year + 1].flatMap((y) => [
+    { at: instant(summer.end, y) - summer.offset, offset: standard },
+    { at: instant(summer.start, y) - standard, offset: summer.offset },
+  ]);
+  for (const { at, offset } of changes.sort((a, b) => a.at - b.at)) {
+    if (at > epochSeconds) return { ...period, until: at };
+    period = { from: at, until: Infinity, offset };
+  }
+  return period;
+}
+
+/** Seconds of `[+-]h[:mm[:ss]]`; NaN when out of range. */
+function seconds(text = "", maxHours: number): number {
+  const [hours = 0, minutes = 0, rest = 0] = text.replace(/^[+-]/, "").split(":").map(Number);
+  if (hours > maxHours || minutes > 59 || rest > 59) return Number.NaN;
+  return (text.startsWith("-") ? -1 : 1) * (hours * 3600 + minutes * 60 + rest);
+}
+
+function change(dayText: string, timeText = "2"): Change | undefined {
+  const time = seconds(timeText, 167);
+  const day = parseDay(dayText);
+  return Number.isNaN(time) || !day ? undefined : { day, time };
+}
+
+function parseDay(text: string): Day | undefined {
+  if (text.startsWith("M")) {
+    const [month = 0, week = 0, weekday = 0] = text.slice(1).split(".").map(Number);
+    const ok = month >= 1 && month <= 12 && week >= 1 && week <= 5 && weekday <= 6;
+    return ok ? { form: "M", month, week, weekday } : undefined;
+  }
+  const form = text.startsWith("J") ? "J" : "n";
+  const number = Number(form === "J" ? text.slice(1) : text);
+  return number <= 365 && (form === "n" || number >= 1) ? { form, number } : undefined;
+}
+
+/** The change's local clock time in a year, as if that clock were UTC. */
+function instant({ day, time }: Change, year: number): number {
+  return dayOfEpoch(day, year) * DAY + time;
+}
+
+function dayOfEpoch(day: Day, year: number): number {
+  const january = daysTo(year, 0);
+  if (day.form === "n") return january + day.number;
+  if (day.form === "J") {
+    // Jn never counts 29 February: from 1 March (60) on, leap years are one day further.
+    const isLeap = daysTo(year, 2) - january === 60;
+    return january + day.number - (isLeap && day.number >= 60 ? 0 : 1);
+  }
+  const first = daysTo(year, day.month - 1);
+  const weekdayOfFirst = (((first + 4) % 7) + 7) % 7; // 1970-01-01 was a Thursday
+  const found = first + ((day.weekday - weekdayOfFirst + 7) % 7) + (day.week - 1) * 7;
+  return found < daysTo(year, day.month) ? found : found - 7;
+}
+
+/** Days from 1970-01-01 to a month's first; January is 0, and 12 the next January. */
+function daysTo(year: number, month: number): number {
+  return Date.UTC(year, month, 1) / 1000 / DAY;
+}

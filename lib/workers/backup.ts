@@ -1,0 +1,179 @@
+/** backup: `restic backup`, then `restic forget` where a policy is set and nobody else does it. */
+
+import { ConfigError, EXIT } from "../errors.ts";
+import { backupArgs } from "../restic/args.ts";
+import { Restic } from "../restic/exec.ts";
+import { type BackupSummary, type ErrorMessage, errorText, type Message } from "../restic/messages.ts";
+import { RESTIC } from "../restic/outcome.ts";
+import { Progress } from "../restic/progress.ts";
+import type { Facts } from "../run/record.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { formatBytes } from "../size.ts";
+
+/** Unreadable paths that are named in the log and in the record; the others are counted. */
+const NAMED_MOST = 20;
+
+export default defineWorker({
+  about:
+    "Backs up BACKUP_ROOT_DIR with restic, then applies the retention policy of RESTIC_FORGET_ARGS when the " +
+    "backup succeeded and no FORGET_CRON is set.",
+  flags: {},
+  environment: [
+    ...RESTIC_ENVIRONMENT,
+    "RESTIC_TAG",
+    "BACKUP_ROOT_DIR",
+    "RESTIC_JOB_ARGS",
+    "RESTIC_FORGET_ARGS",
+    "FORGET_CRON",
+    "RESTIC_AUTO_UNLOCK",
+    "PROGRESS_INTERVAL",
+  ],
+  exits: [
+    ["0", "a snapshot was made"],
+    ["1", "restic failed"],
+    ["3", "a snapshot was made, but some files could not be read"],
+    ["10", "there is no repository"],
+    ["11", "the repository is locked"],
+    ["12", "the password is wrong"],
+  ],
+  work,
+});
+
+async function work(run: Run): Promise<Outcome> {
+  const words = backupArgs(planOf(run));
+  const forgetWords = run.settings.words("RESTIC_FORGET_ARGS");
+  const restic = new Restic(run);
+  run.log.info(`Backing up to ${restic.shown}.`);
+  const seen = new Seen(run);
+  const { exitCode } = await restic.call(words, { onMessage: (message) => seen.message(message) });
+  seen.conclude();
+  if (run.ending) return { exitCode };
+  if (exitCode === RESTIC.incomplete) {
+    run.log.warn(`A snapshot was made, but ${seen.unreadable} files or folders could not be read (exit 3).`);
+    return { exitCode, status: "warning" };
+  }
+  if (exitCode !== EXIT.ok) {
+    await restic.afterFailure("backup", exitCode);
+    return { exitCode };
+  }
+  return forgetWords.length > 0 && run.settings.text("FORGET_CRON") === ""
+    ? forget(run, restic, forgetWords)
+    : { exitCode };
+}
+
+/** Everything that can be wrong with the configuration is found before restic is started. */
+function planOf({ settings }: Run) {
+  const tag = settings.given("RESTIC_TAG") ? (settings.env.RESTIC_TAG ?? "") : settings.text("RESTIC_TAG");
+  if (tag.trim() === "") {
+    throw new ConfigError("RESTIC_TAG is empty. Give it a tag, or unset it for the default, automated.");
+  }
+  const roots = settings.lines("BACKUP_ROOT_DIR");
+  const jobArgs = settings.words("RESTIC_JOB_ARGS");
+  if (roots.length === 0 && jobArgs.length === 0) {
+    throw new ConfigError(
+      "There is nothing to back up. Set BACKUP_ROOT_DIR, or RESTIC_JOB_ARGS with --files-from.",
+    );
+  }
+  const names = (word: string) => word === "--host" || word.startsWith("--host=") || word === "-H";
+  const host = jobArgs.some(names) || settings.env.RESTIC_HOST ? undefined : settings.text("HOSTNAME");
+  return { tag, host, jobArgs, roots };
+}
+
+async function forget(run: Run, restic: Restic, words: readonly string[]): Promise<Outcome> {
+  run.log.info("Applying the retention policy of RESTIC_FORGET_ARGS.");
+  const { exitCode } = await restic.call(["forget", ...words]);
+  run.facts.forget_exit_code = exitCode;
+  if (run.ending || exitCode === EXIT.ok) return { exitCode };
+  if (exitCode === RESTIC.locked) {
+    run.log.warn(
+      "Forgetting was skipped, because another restic has locked the repository; the backup itself is done.",
+    );
+    return { exitCode: EXIT.ok };
+  }
+  await restic.afterFailure("forget", exitCode);
+  run.log.error("The backup itself is done; only the retention policy was not applied.");
+  return { exitCode, status: "failed" };
+}
+
+/** What restic tells while it works. */
+class Seen {
+  unreadable = 0;
+  private readonly paths: string[] = [];
+  private readonly progress: Progress;
+
+  constructor(private readonly run: Run) {
+    this.progress = new Progress(run);
+  }
+
+  message(message: Message): boolean {
+    switch (message.message_type) {
+      case "status":
+        this.progress.show(message);
+        return true;
+      case "summary":
+        this.summary(message);
+        return true;
+      case "error":
+        return this.error(message);
+      default:
+        return false;
+    }
+  }
+
+  conclude(): void {
+    if (this.unreadable === 0) return;
+    const unnamed = this.unreadable - this.paths.length;
+    if (unnamed > 0)
+      this.run.log.warn(`${unnamed} more could not be read; the first ${NAMED_MOST} are named above.`);
+    this.run.facts.unreadable_count = this.unreadable;
+    this.run.facts.unreadable_paths = this.paths;
+  }
+
+  private error(message: ErrorMessage): boolean {
+    // The scan that estimates the size meets the same paths first; each is counted once, when it is read.
+    if (message.during === "scan") return true;
+    if (!message.item) return false;
+    this.unreadable++;
+    if (this.paths.length >= NAMED_MOST) return true;
+    this.paths.push(message.item);
+    this.run.log.warn(`restic | could not read ${errorText(message)}`);
+    return true;
+  }
+
+  private summary(summary: BackupSummary): void {
+    Object.assign(this.run.facts, factsOf(summary));
+    const { files_new = 0, files_changed = 0, files_unmodified = 0, data_added = 0 } = summary;
+    this.run.log.info(
+      `restic | snapshot ${this.run.facts.snapshot_id ?? "none"}: ${files_new} files new, ${files_changed} changed, ` +
+        `${files_unmodified} unmodified; ${formatBytes(data_added)} added; ` +
+        `${summary.total_files_processed ?? 0} files, ${formatBytes(summary.total_bytes_processed ?? 0)} processed`,
+    );
+  }
+}
+
+function factsOf(summary: BackupSummary): Facts {
+  const { data_added, data_added_packed, snapshot_id } = summary;
+  const counts = [
+    "files_new",
+    "files_changed",
+    "files_unmodified",
+    "dirs_new",
+    "dirs_changed",
+    "dirs_unmodified",
+    "total_files_processed",
+    "total_bytes_processed",
+  ] as const;
+  return {
+    ...(snapshot_id ? { snapshot_id: snapshot_id.slice(0, 8) } : {}),
+    ...Object.fromEntries(
+      counts.flatMap((name) => (summary[name] === undefined ? [] : [[name, summary[name]]])),
+    ),
+    ...(data_added === undefined
+      ? {}
+      : { bytes_added: formatBytes(data_added), data_added_bytes: data_added }),
+    ...(data_added_packed === undefined
+      ? {}
+      : { bytes_stored: formatBytes(data_added_packed), data_stored_bytes: data_added_packed }),
+  };
+}

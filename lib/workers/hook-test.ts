@@ -1,0 +1,91 @@
+/** hook-test: the hooks of one phase, run exactly as a worker would run them, without the worker. */
+
+import { rmSync } from "node:fs";
+import { EXIT, UsageError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { Stop } from "../process/stop.ts";
+import { type Command, hookPhases, type Invocation } from "../run/command.ts";
+import { hookEnvironment, resultEnvironment } from "../run/hook-environment.ts";
+import { runPhase } from "../run/phase.ts";
+import { sceneOf } from "../run/scene.ts";
+
+const command: Command = {
+  about:
+    "Runs the hooks of one phase with the environment, the time-out and the logging that a worker gives them. " +
+    "No lock is taken, no work is done and no record is written.",
+  flags: {},
+  operands: {
+    usage: "<phase> [<exit code>]",
+    help: "such as pre-backup, or post-backup 12; a post-hook's exit code is 0 unless given",
+    least: 1,
+    most: 2,
+  },
+  environment: [
+    "HOOKS_DIR",
+    "HOOK_TIMEOUT",
+    "HOOK_TIMEOUT_<PHASE>",
+    "HOOK_KILL_AFTER",
+    "LOCK_DIR",
+    "STOP_TIMEOUT",
+  ],
+  exits: [
+    ["0", "every hook of the phase ended with 0"],
+    ["1", "there is no hook for the phase, or one cannot run"],
+    ["2", "the command line is wrong; nothing was done"],
+    ["124", "a hook timed out"],
+    ["other", "the exit code of the first hook that failed"],
+  ],
+  main,
+};
+export default command;
+
+/** The hook under test may use the whole budget of a stop: nothing comes after it. */
+const SHARE = { ask: 0, kill: 0.9 };
+
+async function main({ operands, table }: Invocation): Promise<number> {
+  const { phase, argument } = read(operands, hookPhases(table));
+  const scene = sceneOf(phase.replace(/^(pre|post)-/, ""));
+  const stop = new Stop(() => scene.settings.seconds("STOP_TIMEOUT") * 1000);
+  stop.install();
+  const exitCode = Number(argument ?? 0);
+  const result = {
+    exitCode,
+    status: exitCode === 0 ? "ok" : "failed",
+    durationSeconds: 0,
+    snapshotId: undefined,
+  } as const;
+  // A pipe of our own: a real run of the same worker may be using its one.
+  const pipePath = `${scene.lockDir}/hook-test-${process.pid}.pipe`;
+  try {
+    const hooks = await runPhase(scene, {
+      phase,
+      argument,
+      env: { ...hookEnvironment(scene), ...(argument === undefined ? {} : resultEnvironment(scene, result)) },
+      stop,
+      share: SHARE,
+      pipePath,
+      skipOnStop: true,
+    });
+    if (hooks.length === 0) {
+      scene.log.warn(`There is no hook for ${phase} in ${scene.settings.text("HOOKS_DIR")}.`);
+      return EXIT.failed;
+    }
+    return hooks.map((hook) => hook.exit_code ?? EXIT.failed).find((code) => code !== 0) ?? EXIT.ok;
+  } finally {
+    rmSync(pipePath, { force: true });
+  }
+}
+
+function read([phase = "", argument]: readonly string[], phases: readonly string[]) {
+  if (!phases.includes(phase)) {
+    const near = nearest(phase, phases);
+    throw new UsageError(`There is no phase ${phase}${near === undefined ? "." : `; is ${near} meant?`}`);
+  }
+  const isPost = phase.startsWith("post-");
+  if (!isPost && argument !== undefined)
+    throw new UsageError(`${phase} takes no argument, but got "${argument}".`);
+  if (argument !== undefined && !/^\d{1,3}$/.test(argument)) {
+    throw new UsageError(`"${argument}" is no exit code: a number from 0 to 255 is expected.`);
+  }
+  return { phase, argument: isPost ? (argument ?? "0") : undefined };
+}

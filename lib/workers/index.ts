@@ -1,0 +1,36 @@
+/**
+ * The table of commands. To add a worker: one row here, one file beside this one, one test. Its links, its
+ * help, its completion, its hooks in doctor and its place in the README follow from the row.
+ */
+
+import type { Command, Row } from "../run/command.ts";
+
+/** A module's default export as the table sees it, whatever its flags are. */
+const from = (load: () => Promise<{ default: unknown }>) => async () => (await load()).default as Command;
+
+export const table: readonly Row[] = [
+  {
+    name: "backup",
+    kind: "run",
+    summary: "back up with restic, then forget by the retention policy",
+    load: from(() => import("./backup.ts")),
+  },
+  {
+    name: "locked_run",
+    kind: "tool",
+    summary: "run a command under a worker's lock, or skip it",
+    load: from(() => import("./locked_run.ts")),
+  },
+  {
+    name: "doctor",
+    kind: "tool",
+    summary: "say what is wrong with this container, changing nothing",
+    load: from(() => import("./doctor.ts")),
+  },
+  {
+    name: "hook-test",
+    kind: "tool",
+    summary: "run the hooks of one phase as a worker would",
+    load: from(() => import("./hook-test.ts")),
+  },
+];

@@ -1,0 +1,91 @@
+/** locked_run: takes a worker's lock, then runs a command; skips it when the lock is held. */
+
+import { realpathSync } from "node:fs";
+import { isatty } from "node:tty";
+import { EXIT, Failure } from "../errors.ts";
+import { type Child, resolveProgram, type Signal, signal, spawn } from "../process/spawn.ts";
+import type { Command, Invocation } from "../run/command.ts";
+import { HELD_VARIABLE, heldBy, type Lock, signLock, takeLock } from "../run/lock.ts";
+import { sceneOf } from "../run/scene.ts";
+import { skip } from "../run/skip.ts";
+import { forgetSkips } from "../run/skips.ts";
+import { stamp } from "../time/format.ts";
+import { localZone } from "../time/zone.ts";
+
+const command: Command = {
+  about:
+    "Takes the lock of a job and runs a command under it. When the lock is held, the run before this one still " +
+    "goes on: that is logged, and the exit code is 0, so that a scheduler does not call it a failure.",
+  flags: {},
+  operands: {
+    usage: "<job> [<lock-file>] <command> [<argument>…]",
+    help: "the lock file ends in .lock; without one it is LOCK_DIR/<job>.lock",
+    least: 2,
+    most: Number.POSITIVE_INFINITY,
+    verbatim: true,
+  },
+  environment: ["LOCK_DIR", "LOG_DIR", "TZ"],
+  exits: [
+    ["0", "the command succeeded, or it was skipped because its lock is held"],
+    ["1", "the lock cannot be taken for another reason"],
+    ["2", "the command line is wrong; nothing was done"],
+    ["126, 127", "the command cannot be executed, is missing"],
+    ["128+n", "signal n ended the command"],
+    ["other", "the command's own"],
+  ],
+  main,
+};
+export default command;
+
+async function main(invocation: Invocation): Promise<number> {
+  const { job, lockFile, words } = read(invocation.operands);
+  const scene = sceneOf(job);
+  const path = lockFile ?? `${scene.lockDir}/${job}.lock`;
+  // Found before the lock is taken, so that a misspelt command is not mistaken for a run.
+  const program = resolveProgram(words[0] ?? "", process.env.PATH);
+  const lock = await takeLock(path, process.env);
+  if (lock === undefined) {
+    skip(scene, path, EXIT.ok);
+    return EXIT.ok;
+  }
+  const name = ownName(program);
+  if (name !== undefined) return invocation.call(name, words.slice(1), lock);
+  signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\njob ${job}\n`);
+  forgetSkips(scene.lockDir, job);
+  return foreign(words, lock);
+}
+
+function read([job = "", second = "", ...rest]: readonly string[]) {
+  if (!/^[\w.-]+$/.test(job)) {
+    throw new Failure(`"${job}" is no name for a job: letters, digits, - and _ make one.`, EXIT.usage);
+  }
+  if (!second.endsWith(".lock")) return { job, lockFile: undefined, words: [second, ...rest] };
+  if (rest.length === 0) throw new Failure(`The command is missing after ${job} ${second}.`, EXIT.usage);
+  return { job, lockFile: second, words: rest };
+}
+
+/** The command's name when it is a link to this very program: it then runs here, without a process more. */
+function ownName(program: string): string | undefined {
+  return realpathSync(program) === realpathSync(process.execPath) ? program : undefined;
+}
+
+async function foreign(words: readonly string[], lock: Lock): Promise<number> {
+  const child = spawn(words, {
+    env: { ...process.env, [HELD_VARIABLE]: heldBy(lock) },
+    stdin: "inherit",
+    stdout: "inherit",
+    stderr: "inherit",
+    inherit: lock.fd,
+  });
+  passSignalsTo(child);
+  return (await child.exited).code;
+}
+
+function passSignalsTo(child: Child): void {
+  // On a terminal Ctrl-C reaches the child by itself; a second one would look like impatience to restic.
+  const passed: Signal[] = isatty(0)
+    ? ["SIGTERM"]
+    : ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
+  for (const name of passed) process.on(name, () => signal(child.pid, name));
+  if (isatty(0)) for (const name of ["SIGINT", "SIGHUP", "SIGQUIT"] as const) process.on(name, () => {});
+}
