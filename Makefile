@@ -3,11 +3,11 @@
 # Needs node, npm and GNU make; every target fetches the rest when it first needs it: Bun, TypeScript and Biome
 # from npm at the versions of package-lock.json, restic and what the tests drive from Debian (test/tools/setup).
 
-NAME    := restic-backup-helper
-BINARY  := dist/$(NAME)
-TARGETS := linux-x64 linux-x64-musl linux-arm64 linux-arm64-musl
+NAME     := restic-backup-helper
+BINARY   := dist/$(NAME)
+TARGETS  := linux-x64 linux-x64-musl linux-arm64 linux-arm64-musl
 RELEASES := $(TARGETS:%=$(BINARY)-%)
-SOURCES := main.ts $(shell find lib -name '*.ts') package.json package-lock.json
+SOURCES  := main.ts $(shell find lib -name '*.ts') package.json package-lock.json
 
 # Where `make install` puts the binary and its links; DESTDIR stages them under another root.
 DESTDIR :=

@@ -4,10 +4,10 @@
  */
 
 import { closeSync, openSync } from "node:fs";
-import { isatty } from "node:tty";
 import { type ConsolaInstance, createConsola } from "consola/core";
 import { reasonOf } from "./errors.ts";
 import type { Mask } from "./mask.ts";
+import { isTerminal } from "./terminal.ts";
 import { localZone, stamp } from "./time/format.ts";
 import { visible } from "./visible.ts";
 import { writeAll } from "./write.ts";
@@ -26,7 +26,7 @@ export interface OutputOptions {
 
 export class Log {
   /** Is stdout a terminal, where colour and a progress bar make sense? */
-  readonly onTerminal = isatty(1);
+  readonly onTerminal = isTerminal(1);
   private readonly colour = this.onTerminal && !process.env.NO_COLOR;
   private readonly consola: ConsolaInstance;
   private stdout: number | undefined = 1;

@@ -1,10 +1,11 @@
 /** From the name that we were called by to the command, and from the command to the exit code. */
 
-import { isatty } from "node:tty";
 import { EXIT, Failure, UsageError } from "../errors.ts";
 import { type Command, findRow, type Invocation, type Row } from "../run/command.ts";
 import type { Lock } from "../run/lock.ts";
+import { isTerminal } from "../terminal.ts";
 import { writeAll } from "../write.ts";
+import { parseWords } from "./parse.ts";
 import { print } from "./print.ts";
 
 const PROGRAM = "restic-backup-helper";
@@ -46,7 +47,7 @@ async function run(
     const command = await row.load();
     if (asksForHelp(command, args)) {
       const { commandHelp } = await import("./help.ts");
-      print(await commandHelp(row, command, isatty(1) && !process.env.NO_COLOR));
+      print(await commandHelp(row, command, isTerminal(1) && !process.env.NO_COLOR));
       return EXIT.ok;
     }
     return command.main(await invocationOf(table, row, called, command, args, held));
@@ -61,17 +62,16 @@ async function invocationOf(
   args: readonly string[],
   held: Lock | undefined,
 ): Promise<Invocation> {
-  const { parseWords } = await import("./parse.ts");
   return {
     name: row.name,
     called,
     table,
-    ...(parseWords(command, args) as Pick<Invocation, "flags" | "operands" | "rest">),
+    ...((await parseWords(command, args)) as Pick<Invocation, "flags" | "operands" | "rest">),
     ...(held === undefined ? {} : { held }),
     call: (name, words, lock) => {
-      const other = findRow(table, name);
+      const other = findRow(table, commandName(name));
       if (other === undefined) throw new UsageError(`There is no command ${name}.`);
-      return run(table, other, name, words, lock);
+      return run(table, other, commandName(name), words, lock);
     },
   };
 }

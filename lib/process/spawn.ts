@@ -1,8 +1,8 @@
 /** Starts processes. The only caller of Bun.spawn. */
 
 import { accessSync, constants, statSync } from "node:fs";
-import { constants as os } from "node:os";
 import { EXIT, errnoOf, Failure } from "../errors.ts";
+import { signalName, signalNumber } from "../host.ts";
 
 export type Signal = NodeJS.Signals;
 export type ChildEnvironment = Record<string, string | undefined>;
@@ -123,15 +123,11 @@ function executability(path: string): "missing" | "not executable" | undefined {
 
 function exitOf(code: number | null, name: Signal | number | null): Exit {
   if (name === null) return { code: code ?? 0, signal: undefined };
-  const signal = typeof name === "string" ? name : nameOf(name);
+  const signal = typeof name === "string" ? name : signalName(name);
   return { code: signal === undefined ? 128 + Number(name) : exitCodeOfSignal(signal), signal };
-}
-
-function nameOf(number: number): Signal | undefined {
-  return (Object.keys(os.signals) as Signal[]).find((name) => os.signals[name] === number);
 }
 
 /** The exit code of a process that signal `name` ended: 128 plus its number. */
 export function exitCodeOfSignal(name: Signal): number {
-  return 128 + (os.signals[name] ?? 0);
+  return 128 + (signalNumber(name) ?? 0);
 }

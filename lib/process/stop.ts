@@ -4,10 +4,14 @@
  */
 
 import { readFileSync } from "node:fs";
-import { constants } from "node:os";
 import type { Signal } from "./spawn.ts";
 
-const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const satisfies readonly Signal[];
+/** The signals that begin a stop, with their numbers, which POSIX fixes. */
+const SIGNALS = [
+  ["SIGTERM", 15],
+  ["SIGINT", 2],
+  ["SIGHUP", 1],
+] as const satisfies readonly (readonly [Signal, number])[];
 
 /** What may happen during a stop to something that runs, as shares of the budget since the first signal. */
 export interface StopShare {
@@ -29,7 +33,7 @@ export class Stop {
 
   /** From here on signals are taken. A signal that was ignored when we began (nohup) stays ignored. */
   install(): void {
-    for (const name of SIGNALS) if (!wasIgnored(name)) process.on(name, () => this.receive(name));
+    for (const [name, number] of SIGNALS) if (!wasIgnored(number)) process.on(name, () => this.receive(name));
   }
 
   /** Calls `listener` at the first and at the second signal, and at once when one has come already. */
@@ -58,9 +62,9 @@ export class Stop {
 
 let ignored: bigint | undefined;
 
-function wasIgnored(name: Signal): boolean {
+function wasIgnored(number: number): boolean {
   ignored ??= ignoredSignals();
-  return ((ignored >> BigInt(constants.signals[name] - 1)) & 1n) === 1n;
+  return ((ignored >> BigInt(number - 1)) & 1n) === 1n;
 }
 
 /** The set of ignored signals as a bit mask, from /proc/self/status. */

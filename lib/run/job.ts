@@ -45,7 +45,7 @@ export async function liveRun(job: string, held: Lock | undefined, work: Work): 
   };
   let lock: Lock | undefined;
   try {
-    lock = held?.path === path ? held : await takeLock(path, process.env);
+    lock = await takeLock(path, process.env, held);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return new Job(scene, undefined).fail(error);

@@ -40,8 +40,12 @@ const INHERITED_FD = 3;
 /** The value of HELD_VARIABLE for a child that inherits the descriptor of `lock`. */
 export const heldBy = (lock: Lock): string => `${process.pid}:${INHERITED_FD}:${lock.path}`;
 
-/** Takes the lock at `path`; undefined when somebody else has it. Throws LockFailure. */
-export async function takeLock(path: string, env: ChildEnvironment): Promise<Lock | undefined> {
+/**
+ * Takes the lock at `path`; undefined when somebody else has it. `held` is a lock that this process has
+ * already: when it is the same file, by whatever path, it serves. Throws LockFailure.
+ */
+export async function takeLock(path: string, env: ChildEnvironment, held?: Lock): Promise<Lock | undefined> {
+  if (held !== undefined && isSameFile(held.path, path)) return held;
   const inherited = inheritedLock(path, env[HELD_VARIABLE]);
   if (inherited !== undefined) return inherited;
   for (;;) {
@@ -145,7 +149,11 @@ function openLockFile(path: string): number {
 async function flock(fd: number, path: string, env: ChildEnvironment): Promise<boolean> {
   try {
     // `-n FD` alone means the same to util-linux and to busybox.
-    const child = spawn(["flock", "-n", String(INHERITED_FD)], { env, stderr: "pipe", inherit: fd });
+    const child = spawn(["flock", "-n", String(INHERITED_FD)], {
+      env: plain(env),
+      stderr: "pipe",
+      inherit: fd,
+    });
     const { code } = await child.exited;
     if (code === 0) return true;
     // Both exit 1 in silence when the lock is held. Whatever else went wrong, they say so.
@@ -158,6 +166,9 @@ async function flock(fd: number, path: string, env: ChildEnvironment): Promise<b
     throw new LockFailure(path, `${error.message} Install util-linux or busybox; nothing was run.`);
   }
 }
+
+/** A locale would only make it load eleven files more. */
+const plain = ({ PATH }: ChildEnvironment): ChildEnvironment => ({ PATH, LC_ALL: "C" });
 
 function isFileAt(path: string, fd: number): boolean {
   try {

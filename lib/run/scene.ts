@@ -1,9 +1,9 @@
 /** Where a run takes place: its settings, its log, its folders and its name. */
 
-import { hostname } from "node:os";
 import { repositoryOf } from "../config/repository.ts";
 import { Settings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
+import { systemHostname } from "../host.ts";
 import { Log } from "../log.ts";
 import { createMask, type Mask, maskRepository } from "../mask.ts";
 import type { ChildEnvironment } from "../process/spawn.ts";
@@ -34,7 +34,7 @@ export function sceneOf(job: string): Scene {
   return {
     identity: {
       job,
-      hostname: settings.text("HOSTNAME") || hostname(),
+      hostname: settings.text("HOSTNAME") || systemHostname(),
       release,
       runId: `${job}-${compact(Date.now(), localZone())}-${process.pid}`,
     },

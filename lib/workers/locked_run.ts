@@ -1,7 +1,6 @@
 /** locked_run: takes a worker's lock, then runs a command; skips it when the lock is held. */
 
 import { realpathSync } from "node:fs";
-import { isatty } from "node:tty";
 import { EXIT, Failure } from "../errors.ts";
 import { type Child, resolveProgram, type Signal, signal, spawn } from "../process/spawn.ts";
 import type { Command, Invocation } from "../run/command.ts";
@@ -9,6 +8,7 @@ import { HELD_VARIABLE, heldBy, type Lock, signLock, takeLock } from "../run/loc
 import { sceneOf } from "../run/scene.ts";
 import { skip } from "../run/skip.ts";
 import { forgetSkips } from "../run/skips.ts";
+import { isTerminal } from "../terminal.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 
@@ -83,9 +83,9 @@ async function foreign(words: readonly string[], lock: Lock): Promise<number> {
 
 function passSignalsTo(child: Child): void {
   // On a terminal Ctrl-C reaches the child by itself; a second one would look like impatience to restic.
-  const passed: Signal[] = isatty(0)
+  const passed: Signal[] = isTerminal(0)
     ? ["SIGTERM"]
     : ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
   for (const name of passed) process.on(name, () => signal(child.pid, name));
-  if (isatty(0)) for (const name of ["SIGINT", "SIGHUP", "SIGQUIT"] as const) process.on(name, () => {});
+  if (isTerminal(0)) for (const name of ["SIGINT", "SIGHUP", "SIGQUIT"] as const) process.on(name, () => {});
 }
