@@ -24,7 +24,7 @@ BIN      := node_modules/.bin
 VERSION = $(shell node -p 'require("./package.json").version')
 RESTIC  = $(shell node -p 'require("./package.json").resticVersion')
 BUILD   = $(BIN)/bun build main.ts --compile --minify --bytecode --format=esm \
-	--no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=1000 \
 	--define BUILD_VERSION='"$(VERSION)"' --define BUILD_RELEASE='"$(VERSION)-$(RESTIC)"'
 
 .PHONY: all dist install demo test check format bench clean help

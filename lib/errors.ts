@@ -67,3 +67,9 @@ export function reasonOf(error: unknown): string {
   if (code !== undefined) return WORDS[code] ?? code;
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What to say of an error that nobody expected. */
+export function bugReport(error: unknown): string {
+  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `This is a bug in restic-backup-helper; please report it with these lines: ${trace}`;
+}

@@ -5,6 +5,7 @@
 
 import { closeSync, openSync } from "node:fs";
 import { type ConsolaInstance, createConsola } from "consola/core";
+import { environment } from "./environment.ts";
 import { reasonOf } from "./errors.ts";
 import type { Mask } from "./mask.ts";
 import { isTerminal } from "./terminal.ts";
@@ -27,7 +28,7 @@ export interface OutputOptions {
 export class Log {
   /** Is stdout a terminal, where colour and a progress bar make sense? */
   readonly onTerminal = isTerminal(1);
-  private readonly colour = this.onTerminal && !process.env.NO_COLOR;
+  private readonly colour = this.onTerminal && !environment.NO_COLOR;
   private readonly consola: ConsolaInstance;
   private stdout: number | undefined = 1;
   private file: number | undefined;

@@ -5,14 +5,13 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { type VariableName, variables } from "./config/variables.ts";
+import type { Environment } from "./environment.ts";
 
 export interface Mask {
   (text: string): string;
   /** The longest secret in characters: who cuts text must keep this much back. */
   readonly longest: number;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Shorter values ("1", "on", "restic") stand in ordinary text too often to be replaced everywhere. */
 const SHORTEST = 8;

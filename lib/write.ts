@@ -3,6 +3,11 @@
 import { writeSync } from "node:fs";
 import { errnoOf } from "./errors.ts";
 
+/** Stands still for so many milliseconds. For moments only: no signal is taken meanwhile. */
+export function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 /** Writes all of it, waiting where a pipe is full; returns the error that made it impossible. */
 export function writeAll(fd: number, text: string): unknown {
   let rest = Buffer.from(text);
@@ -12,7 +17,7 @@ export function writeAll(fd: number, text: string): unknown {
     } catch (error) {
       if (errnoOf(error) !== "EAGAIN") return error;
       // A non-blocking pipe that is full: whoever shares it with us set it so. Try again in 2 ms.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+      pause(2);
     }
   }
   return undefined;

@@ -1,8 +1,8 @@
 /** From the name that we were called by to the command, and from the command to the exit code. */
 
-import { EXIT, Failure, UsageError } from "../errors.ts";
-import { type Command, findRow, type Invocation, type Row } from "../run/command.ts";
-import type { Lock } from "../run/lock.ts";
+import { environment } from "../environment.ts";
+import { bugReport, EXIT, Failure, UsageError } from "../errors.ts";
+import { type Command, findRow, type Held, type Invocation, type Row } from "../run/command.ts";
 import { isTerminal } from "../terminal.ts";
 import { writeAll } from "../write.ts";
 import { parseWords } from "./parse.ts";
@@ -23,13 +23,14 @@ export async function dispatch(
   table: readonly Row[],
   argv0: string,
   args: readonly string[],
+  held?: Held,
 ): Promise<number> {
   const called = commandName(argv0);
   const row = findRow(table, called);
-  if (row !== undefined) return run(table, row, called, args);
+  if (row !== undefined) return run(table, row, called, args, held);
   const [first, ...rest] = args;
   const named = first === undefined ? undefined : findRow(table, commandName(first));
-  if (first !== undefined && named !== undefined) return run(table, named, commandName(first), rest);
+  if (first !== undefined && named !== undefined) return run(table, named, commandName(first), rest, held);
   return reported(PROGRAM, async () => {
     const { ownCommand } = await import("./own.ts");
     return ownCommand(table, args);
@@ -41,13 +42,13 @@ async function run(
   row: Row,
   called: string,
   args: readonly string[],
-  held?: Lock,
+  held?: Held,
 ): Promise<number> {
   return reported(row.name, async () => {
     const command = await row.load();
     if (asksForHelp(command, args)) {
       const { commandHelp } = await import("./help.ts");
-      print(await commandHelp(row, command, isTerminal(1) && !process.env.NO_COLOR));
+      print(await commandHelp(row, command, isTerminal(1) && !environment.NO_COLOR));
       return EXIT.ok;
     }
     return command.main(await invocationOf(table, row, called, command, args, held));
@@ -60,7 +61,7 @@ async function invocationOf(
   called: string,
   command: Command,
   args: readonly string[],
-  held: Lock | undefined,
+  held: Held | undefined,
 ): Promise<Invocation> {
   return {
     name: row.name,
@@ -68,11 +69,7 @@ async function invocationOf(
     table,
     ...((await parseWords(command, args)) as Pick<Invocation, "flags" | "operands" | "rest">),
     ...(held === undefined ? {} : { held }),
-    call: (name, words, lock) => {
-      const other = findRow(table, commandName(name));
-      if (other === undefined) throw new UsageError(`There is no command ${name}.`);
-      return run(table, other, commandName(name), words, lock);
-    },
+    call: (name, words, heldThen) => dispatch(table, name, words, heldThen),
   };
 }
 
@@ -88,9 +85,15 @@ async function reported(name: string, action: () => Promise<number>): Promise<nu
   try {
     return await action();
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+    if (!(error instanceof Failure)) return reportBug(name, error);
     const hint = error instanceof UsageError ? `Try: ${name} --help\n` : "";
     writeAll(2, `${name}: ${error.message}\n${hint}`);
     return error.exitCode;
   }
+}
+
+/** An error that nobody expected. Bun would print pages of source code and exit with 1. */
+export function reportBug(name: string, error: unknown): number {
+  writeAll(2, `${name}: ${bugReport(error)}\n`);
+  return EXIT.internal;
 }

@@ -1,11 +1,10 @@
 /** Reads the environment as lib/config/variables.ts declares it. An empty variable counts as unset. */
 
 import { parseDuration } from "../duration.ts";
+import type { Environment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { splitWords, UnbalancedQuote } from "../words.ts";
 import { type NameOf, type VariableName, variable } from "./variables.ts";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** setTimeout and exit arithmetic stay exact below this; 2^31 seconds are 68 years. */
 const MOST = 2 ** 31;

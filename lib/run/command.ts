@@ -6,6 +6,7 @@
 import type { BooleanArgDef, EnumArgDef, StringArgDef } from "citty";
 import type { VariableName } from "../config/variables.ts";
 import type { Lock } from "./lock.ts";
+import type { Scene } from "./scene.ts";
 
 /** A flag as citty declares it; `multiple` (may be given again) is our addition. */
 export type Flag = (BooleanArgDef | StringArgDef | EnumArgDef) & { readonly multiple?: true };
@@ -57,10 +58,17 @@ export interface Invocation<F extends Flags = Flags> {
   /** The words after `--`, as they are. */
   readonly rest: readonly string[];
   readonly table: readonly Row[];
-  /** The lock that locked_run holds for this command, in this process. */
-  readonly held?: Lock;
-  /** Runs another command of the table in this process. */
-  call(name: string, args: readonly string[], held?: Lock): Promise<number>;
+  /** What locked_run holds for this command, in this process. */
+  readonly held?: Held;
+  /** Runs this program in this process, as if it had been called by the name `argv0`. */
+  call(argv0: string, args: readonly string[], held?: Held): Promise<number>;
+}
+
+/** What locked_run has taken and prepared for the command that it runs in its own process. */
+export interface Held {
+  readonly lock: Lock;
+  /** Of the job that it was called with; a worker of another name sets its own. */
+  readonly scene: Scene;
 }
 
 /** A row of the table. */

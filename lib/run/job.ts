@@ -7,21 +7,23 @@
 
 import { copyFileSync } from "node:fs";
 import { formatDuration } from "../duration.ts";
-import { EXIT, Failure, reasonOf } from "../errors.ts";
+import { environment } from "../environment.ts";
+import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
 import { replaceFile } from "../files.ts";
 import type { HookResult } from "../hooks/execute.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
+import type { Held } from "./command.ts";
 import { appendHistory } from "./history.ts";
 import { hookEnvironment, resultEnvironment } from "./hook-environment.ts";
-import { type Lock, signLock, takeLock } from "./lock.ts";
+import { type Lock, signLock, takeLock, unsignLock } from "./lock.ts";
 import { Marker, type RunMark } from "./marker.ts";
 import { runPhase } from "./phase.ts";
 import { header, masked, type RunRecord, type Status } from "./record.ts";
 import { type Outcome, Run } from "./run.ts";
-import { type Scene, sceneOf, shownRepository } from "./scene.ts";
+import { lockPathOf, type Scene, sceneOf, shownRepository } from "./scene.ts";
 import { skip, warnOfHistory } from "./skip.ts";
 import { forgetSkips } from "./skips.ts";
 
@@ -32,12 +34,14 @@ const PRE_SHARE = { ask: 0, kill: 0.25 };
 const POST_SHARE = { ask: 0.85, kill: 0.95 };
 
 /**
- * Lives one run of worker `job` and resolves to its exit code. `held` is the lock that locked_run has taken
- * for us; without it we take our own, and exit with 75 when somebody else has it.
+ * Lives one run of worker `job` and resolves to its exit code. `held` is what locked_run has taken for us,
+ * its lock first of all; without it we take our own, and exit with 75 when somebody else has it.
  */
-export async function liveRun(job: string, held: Lock | undefined, work: Work): Promise<number> {
-  const scene = sceneOf(job);
-  const path = `${scene.lockDir}/${job}.lock`;
+export async function liveRun(job: string, held: Held | undefined, work: Work): Promise<number> {
+  const path = lockPathOf(job);
+  // flock(1) works while we set the scene.
+  const taking = takeLock(path, environment, held?.lock);
+  const scene = held?.scene.identity.job === job ? held.scene : sceneOf(job);
   const busy = (lockPath: string) => {
     const exitCode = held === undefined ? EXIT.busy : EXIT.ok;
     skip(scene, lockPath, exitCode);
@@ -45,7 +49,7 @@ export async function liveRun(job: string, held: Lock | undefined, work: Work): 
   };
   let lock: Lock | undefined;
   try {
-    lock = await takeLock(path, process.env, held);
+    lock = await taking;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return new Job(scene, undefined).fail(error);
@@ -173,8 +177,7 @@ class Job {
         log.error(error.message);
         return { exitCode: error.exitCode, error: error.message };
       }
-      const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      log.error(`This is a bug in restic-backup-helper; please report it with these lines: ${trace}`);
+      log.error(bugReport(error));
       return { exitCode: EXIT.internal, error: reasonOf(error) };
     }
   }
@@ -196,6 +199,7 @@ class Job {
     this.leave(record);
     this.remember(record);
     marker.release();
+    if (this.lock !== undefined) unsignLock(this.lock);
     log.closeFile();
     return last.exitCode;
   }

@@ -15,9 +15,11 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
+import type { Environment } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import { isAlive, isAncestor, pids } from "../process/family.ts";
 import { CannotStart, type ChildEnvironment, spawn } from "../process/spawn.ts";
+import { pause } from "../write.ts";
 
 export interface Lock {
   readonly path: string;
@@ -34,6 +36,9 @@ export class LockFailure extends Failure {
 
 /** Tells the children of `locked_run` which lock they run under: `<pid>:<descriptor>:<path>`. */
 export const HELD_VARIABLE = "RBH_LOCK";
+/** How often, and how far apart, the signature of a lock that has just been taken is looked for. */
+const LOOKS = 10;
+const LOOK_MS = 5;
 /** Where a child finds a descriptor that it was started with (see spawn). */
 const INHERITED_FD = 3;
 
@@ -44,7 +49,7 @@ export const heldBy = (lock: Lock): string => `${process.pid}:${INHERITED_FD}:${
  * Takes the lock at `path`; undefined when somebody else has it. `held` is a lock that this process has
  * already: when it is the same file, by whatever path, it serves. Throws LockFailure.
  */
-export async function takeLock(path: string, env: ChildEnvironment, held?: Lock): Promise<Lock | undefined> {
+export async function takeLock(path: string, env: Environment, held?: Lock): Promise<Lock | undefined> {
   if (held !== undefined && isSameFile(held.path, path)) return held;
   const inherited = inheritedLock(path, env[HELD_VARIABLE]);
   if (inherited !== undefined) return inherited;
@@ -71,6 +76,11 @@ export function signLock(lock: Lock, text: string): void {
   }
 }
 
+/** Takes our name out again: a name that still stands when its process is gone tells of a death. */
+export function unsignLock(lock: Lock): void {
+  signLock(lock, "");
+}
+
 /** What the holder of the lock wrote, and whether it still lives. */
 export interface Holder {
   readonly pid: number | undefined;
@@ -79,18 +89,28 @@ export interface Holder {
 }
 
 export function holderOf(path: string): Holder {
-  let text = "";
-  try {
-    text = readFileSync(path, "utf8");
-  } catch {
-    // Unreadable or gone this very moment: nothing is known of the holder, and that is what is said.
-  }
+  const text = signatureAt(path);
   const pid = Number(/^pid (\d+)$/m.exec(text)?.[1] ?? Number.NaN);
   return {
     pid: Number.isNaN(pid) ? undefined : pid,
     since: /^since (.+)$/m.exec(text)?.[1],
     alive: !Number.isNaN(pid) && isAlive(pid),
   };
+}
+
+/** A holder signs a moment after it has locked: an empty file is worth a few more looks. */
+function signatureAt(path: string): string {
+  for (let look = 0; look < LOOKS; look++) {
+    try {
+      const text = readFileSync(path, "utf8");
+      if (text !== "") return text;
+    } catch {
+      // Unreadable or gone this very moment: nothing is known of the holder, and that is what is said.
+      return "";
+    }
+    pause(LOOK_MS);
+  }
+  return "";
 }
 
 /** Processes that have the lock file open, as far as we may look: who keeps it when its holder has died. */
@@ -146,7 +166,7 @@ function openLockFile(path: string): number {
 }
 
 /** True when flock(1) locked it, false when somebody else has it locked. */
-async function flock(fd: number, path: string, env: ChildEnvironment): Promise<boolean> {
+async function flock(fd: number, path: string, env: Environment): Promise<boolean> {
   try {
     // `-n FD` alone means the same to util-linux and to busybox.
     const child = spawn(["flock", "-n", String(INHERITED_FD)], {
@@ -168,7 +188,7 @@ async function flock(fd: number, path: string, env: ChildEnvironment): Promise<b
 }
 
 /** A locale would only make it load eleven files more. */
-const plain = ({ PATH }: ChildEnvironment): ChildEnvironment => ({ PATH, LC_ALL: "C" });
+const plain = ({ PATH }: Environment): ChildEnvironment => ({ PATH, LC_ALL: "C" });
 
 function isFileAt(path: string, fd: number): boolean {
   try {

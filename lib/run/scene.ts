@@ -2,6 +2,7 @@
 
 import { repositoryOf } from "../config/repository.ts";
 import { Settings } from "../config/settings.ts";
+import { type Environment, environment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { systemHostname } from "../host.ts";
 import { Log } from "../log.ts";
@@ -27,9 +28,9 @@ export interface Scene {
 }
 
 export function sceneOf(job: string): Scene {
-  const mask = createMask(process.env);
+  const mask = createMask(environment);
   const log = new Log(job, mask);
-  const settings = new Settings(process.env, (message) => log.warn(message));
+  const settings = new Settings(environment, (message) => log.warn(message));
   const logDir = settings.text("LOG_DIR");
   return {
     identity: {
@@ -45,13 +46,21 @@ export function sceneOf(job: string): Scene {
     lockDir: settings.text("LOCK_DIR"),
     logPath: `${logDir}/${job}-last.log`,
     recordPath: `${logDir}/last-${job}.json`,
-    env: withoutOurs(process.env),
+    env: withoutOurs(environment),
   };
 }
 
+/** The lock of a worker or of a job that locked_run was told. */
+export function lockPathOf(job: string): string {
+  const quiet = new Settings(environment, () => {});
+  return `${quiet.text("LOCK_DIR")}/${job}.lock`;
+}
+
 /** RBH_* tells a child about its own run; those of a run that started us would mislead. */
-function withoutOurs(env: ChildEnvironment): ChildEnvironment {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("RBH_")));
+function withoutOurs(env: Environment): ChildEnvironment {
+  const theirs: ChildEnvironment = {};
+  for (const name in env) if (!name.startsWith("RBH_")) theirs[name] = env[name];
+  return theirs;
 }
 
 /** The repository as it may be shown; undefined when none is configured well enough to be named. */

@@ -1,6 +1,7 @@
 // Local time without Date's local methods and without Intl: the first touch of either starts ICU (4 ms), and
 // ICU does not know the POSIX rules that libc, and so crond, takes from TZ.
 import { readFileSync, readlinkSync } from "node:fs";
+import { environment } from "../environment.ts";
 import { type Period, parsePosixRule, rulePeriod } from "./posix-rule.ts";
 import { parseTzif } from "./tzif.ts";
 
@@ -31,7 +32,7 @@ let local: Zone | undefined;
 
 /** The zone of this process: TZ is read once, at the first call. */
 export function localZone(): Zone {
-  local ??= loadZone(process.env.TZ);
+  local ??= loadZone(environment.TZ);
   return local;
 }
 

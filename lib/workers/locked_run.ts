@@ -1,11 +1,12 @@
 /** locked_run: takes a worker's lock, then runs a command; skips it when the lock is held. */
 
 import { realpathSync } from "node:fs";
-import { EXIT, Failure } from "../errors.ts";
+import { environment } from "../environment.ts";
+import { EXIT, UsageError } from "../errors.ts";
 import { type Child, resolveProgram, type Signal, signal, spawn } from "../process/spawn.ts";
 import type { Command, Invocation } from "../run/command.ts";
-import { HELD_VARIABLE, heldBy, type Lock, signLock, takeLock } from "../run/lock.ts";
-import { sceneOf } from "../run/scene.ts";
+import { HELD_VARIABLE, heldBy, type Lock, signLock, takeLock, unsignLock } from "../run/lock.ts";
+import { lockPathOf, sceneOf } from "../run/scene.ts";
 import { skip } from "../run/skip.ts";
 import { forgetSkips } from "../run/skips.ts";
 import { isTerminal } from "../terminal.ts";
@@ -39,39 +40,42 @@ export default command;
 
 async function main(invocation: Invocation): Promise<number> {
   const { job, lockFile, words } = read(invocation.operands);
-  const scene = sceneOf(job);
-  const path = lockFile ?? `${scene.lockDir}/${job}.lock`;
+  const path = lockFile ?? lockPathOf(job);
   // Found before the lock is taken, so that a misspelt command is not mistaken for a run.
-  const program = resolveProgram(words[0] ?? "", process.env.PATH);
-  const lock = await takeLock(path, process.env);
+  const program = resolveProgram(words[0] ?? "", environment.PATH);
+  // flock(1) works while we set the scene.
+  const taking = takeLock(path, environment, invocation.held?.lock);
+  const scene = sceneOf(job);
+  const lock = await taking;
   if (lock === undefined) {
     skip(scene, path, EXIT.ok);
     return EXIT.ok;
   }
-  const name = ownName(program);
-  if (name !== undefined) return invocation.call(name, words.slice(1), lock);
+  if (isThisProgram(program)) return invocation.call(program, words.slice(1), { lock, scene });
   signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\njob ${job}\n`);
   forgetSkips(scene.lockDir, job);
-  return foreign(words, lock);
+  const exitCode = await foreign(words, lock);
+  unsignLock(lock);
+  return exitCode;
 }
 
 function read([job = "", second = "", ...rest]: readonly string[]) {
   if (!/^[\w.-]+$/.test(job)) {
-    throw new Failure(`"${job}" is no name for a job: letters, digits, - and _ make one.`, EXIT.usage);
+    throw new UsageError(`"${job}" is no name for a job: letters, digits, - and _ make one.`);
   }
   if (!second.endsWith(".lock")) return { job, lockFile: undefined, words: [second, ...rest] };
-  if (rest.length === 0) throw new Failure(`The command is missing after ${job} ${second}.`, EXIT.usage);
+  if (rest.length === 0) throw new UsageError(`The command is missing after ${job} ${second}.`);
   return { job, lockFile: second, words: rest };
 }
 
-/** The command's name when it is a link to this very program: it then runs here, without a process more. */
-function ownName(program: string): string | undefined {
-  return realpathSync(program) === realpathSync(process.execPath) ? program : undefined;
+/** A link to this very program runs here, without a process more. */
+function isThisProgram(program: string): boolean {
+  return realpathSync(program) === realpathSync(process.execPath);
 }
 
 async function foreign(words: readonly string[], lock: Lock): Promise<number> {
   const child = spawn(words, {
-    env: { ...process.env, [HELD_VARIABLE]: heldBy(lock) },
+    env: { ...environment, [HELD_VARIABLE]: heldBy(lock) },
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",

@@ -1,0 +1,2 @@
+// A bare start of a compiled program: what every figure of a tick is compared with.
+console.log("hello");
