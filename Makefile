@@ -61,8 +61,9 @@ check: $(PACKAGES) ## check types, lint and format
 	$(BIN)/tsc
 	$(BIN)/biome check --error-on-warnings
 
-format: $(PACKAGES) ## put the sources into their format and mend what lint can mend
+format: $(PACKAGES) ## put the sources into their format, mend what lint can mend, write the README's tables
 	$(BIN)/biome check --write
+	$(BIN)/bun test/tools/readme.ts
 
 bench: $(BINARY) ## measure what a tick of the scheduler costs
 	@test/tools/setup
