@@ -1,6 +1,7 @@
 /** A hook's output on its way into the log: in order, bounded in the run's own log, whole on stdout. */
 
 import { closeSync } from "node:fs";
+import { bugReport } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Mask } from "../mask.ts";
 import { SafeLines } from "../process/lines.ts";
@@ -87,7 +88,12 @@ export class HookOutput {
       this.bytes += bytes.length;
       this.write(lines.push(bytes));
     });
-    this.pumps.push({ done: each.done.then(() => this.write(lines.end())), cancel: each.cancel });
+    const done = each.done
+      .then(() => this.write(lines.end()))
+      // A bug of ours: the hook must not wait for ever for somebody to read on.
+      .catch((error) => this.plan.log.error(bugReport(error)))
+      .finally(each.cancel);
+    this.pumps.push({ done, cancel: each.cancel });
   }
 
   private write(lines: readonly string[]): void {

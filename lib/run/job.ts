@@ -67,6 +67,8 @@ interface Ending extends Outcome {
   readonly startedMs: number;
   readonly finishedMs: number;
   readonly error?: string;
+  /** What the work itself came to, where a stop gave the run another exit code. */
+  readonly workExitCode?: number;
 }
 
 class Job {
@@ -156,15 +158,29 @@ class Job {
     const { stop, run } = this;
     const startedMs = Date.now();
     run.begin();
-    const outcome: Outcome & { error?: string } =
-      stop.signal === undefined ? await this.attempt(work) : { exitCode: exitCodeOfSignal(stop.signal) };
-    const finishedMs = Date.now();
-    const plain = { ...outcome, startedMs, finishedMs };
     if (stop.signal !== undefined) {
-      return { ...plain, exitCode: exitCodeOfSignal(stop.signal), status: "interrupted" };
+      return {
+        exitCode: exitCodeOfSignal(stop.signal),
+        status: "interrupted",
+        startedMs,
+        finishedMs: startedMs,
+      };
     }
-    if (run.timedOut) return { ...plain, exitCode: EXIT.timedOut, status: "timed_out" };
-    return { ...plain, status: outcome.status ?? (outcome.exitCode === 0 ? "ok" : "failed") };
+    const outcome = await this.attempt(work);
+    const status = outcome.status ?? (outcome.exitCode === 0 ? "ok" : "failed");
+    const ending: Ending = { ...outcome, status, startedMs, finishedMs: Date.now() };
+    if (run.timedOut && stop.signal === undefined) {
+      return { ...ending, exitCode: EXIT.timedOut, status: "timed_out" };
+    }
+    return this.interrupted(ending);
+  }
+
+  /** A stop gives the run its exit code, whenever it came; what the work came to stays known. */
+  private interrupted(ending: Ending): Ending {
+    const { signal } = this.stop;
+    if (signal === undefined || ending.status === "interrupted") return ending;
+    const exitCode = exitCodeOfSignal(signal);
+    return { ...ending, exitCode, status: "interrupted", workExitCode: ending.exitCode };
   }
 
   /** Whatever the work throws becomes its exit code: here and nowhere else. */
@@ -184,14 +200,10 @@ class Job {
 
   /** The last words: the record completed with what the post-hooks did, the history, the exit code. */
   private close(ending: Ending): number {
-    const { scene, stop, marker } = this;
+    const { scene, marker } = this;
     const { log, identity } = scene;
-    // A stop that came while the post-hooks ran is the run's end all the same; what the work did stands.
-    const last: Ending =
-      stop.signal !== undefined && ending.status !== "interrupted"
-        ? { ...ending, exitCode: exitCodeOfSignal(stop.signal), status: "interrupted" }
-        : ending;
-    const record = this.record(last, ending);
+    const last = this.interrupted(ending);
+    const record = this.record(last);
     const said = `${identity.job} finished: ${last.status}, exit ${last.exitCode}, ${formatDuration(record.duration_seconds)}`;
     if (last.status === "ok") log.info(said);
     else if (last.status === "warning") log.warn(said);
@@ -204,7 +216,7 @@ class Job {
     return last.exitCode;
   }
 
-  private record(last: Ending, work: Ending = last): RunRecord {
+  private record(last: Ending): RunRecord {
     const { scene, stop, run, hooks } = this;
     const repository = shownRepository(scene.settings);
     return masked(
@@ -214,7 +226,7 @@ class Job {
         status: last.status,
         ...(last.status === "interrupted" && stop.signal !== undefined ? { signal: stop.signal } : {}),
         ...(last.status === "timed_out" ? { timed_out: true as const } : {}),
-        ...(last.exitCode === work.exitCode ? {} : { work_exit_code: work.exitCode }),
+        ...(last.workExitCode === undefined ? {} : { work_exit_code: last.workExitCode }),
         ...(last.error === undefined ? {} : { error: last.error }),
         ...(repository === undefined ? {} : { repository }),
         ...run.facts,

@@ -6,7 +6,8 @@ import { RawLines } from "../process/lines.ts";
 import { pump } from "../process/pump.ts";
 import { type ChildEnvironment, exitCodeOfSignal, spawn } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
-import { type Ended, supervise } from "../process/supervise.ts";
+import { type Ended, type Limits, supervise } from "../process/supervise.ts";
+import { terminate } from "../process/terminate.ts";
 import { within } from "../process/timer.ts";
 import type { Marker } from "./marker.ts";
 import type { Facts, Status } from "./record.ts";
@@ -28,6 +29,8 @@ export interface ChildPlan {
 const WORK_SHARE = { ask: 0, kill: 0.6 };
 /** After its time-out the work has so long to end cleanly (run.md). */
 const WORK_GRACE_MS = 30_000;
+/** What is left of a child after a bug of ours gets so long to clean up. */
+const BUG_GRACE_MS = 5000;
 /** What a child's child still prints after the child has ended is waited for so long. */
 const DRAIN_MS = 1000;
 
@@ -79,23 +82,35 @@ export class Run {
       session: true,
     });
     const pumps = [follow(child.stdout, onStdout), follow(child.stderr, onStderr)];
-    const left = this.deadline - performance.now();
-    const ended = await supervise(
-      child,
-      { leader: child.pid, marks: [] },
-      {
-        first: "SIGINT",
-        timeoutMs: Number.isFinite(left) ? Math.max(0, left) : undefined,
-        graceMs: WORK_GRACE_MS,
-        stop: this.stop,
-        share: WORK_SHARE,
-      },
-    );
-    const all = Promise.all(pumps.map((each) => each?.done));
-    if (!(await within(DRAIN_MS, all))) for (const each of pumps) await each?.cancel();
-    this.timedOut ||= ended.cause === "timed out";
-    return ended;
+    const reading = Promise.all(pumps.map((each) => each?.done));
+    const family = { leader: child.pid, marks: [] };
+    try {
+      const ended = await Promise.race([supervise(child, family, this.limits()), failureOf(reading)]);
+      if (!(await within(DRAIN_MS, reading))) for (const each of pumps) await each?.cancel();
+      this.timedOut ||= ended.cause === "timed out";
+      return ended;
+    } catch (error) {
+      // A bug of ours in what reads its lines: nobody would read on, and it would wait for ever.
+      await terminate(family, { first: "SIGINT", graceMs: () => BUG_GRACE_MS });
+      throw error;
+    }
   }
+
+  private limits(): Limits {
+    const left = this.deadline - performance.now();
+    return {
+      first: "SIGINT",
+      timeoutMs: Number.isFinite(left) ? Math.max(0, left) : undefined,
+      graceMs: WORK_GRACE_MS,
+      stop: this.stop,
+      share: WORK_SHARE,
+    };
+  }
+}
+
+/** Rejects as `promise` does, and otherwise never settles. */
+function failureOf(promise: Promise<unknown>): Promise<never> {
+  return new Promise((_, reject) => promise.catch(reject));
 }
 
 function follow(stream: ReadableStream<Uint8Array> | undefined, take: ((line: string) => void) | undefined) {
