@@ -3,7 +3,7 @@
 import { defineCommand, renderUsage } from "citty";
 import { type VariableName, variable } from "../config/variables.ts";
 import { release, version } from "../release.ts";
-import type { Command, Row } from "../run/command.ts";
+import type { Command, ExitStatus, Row } from "../run/command.ts";
 
 export const PROGRAM = "restic-backup-helper";
 
@@ -23,7 +23,7 @@ export async function commandHelp(row: Row, command: Command, colour: boolean): 
     section("AFTER --", passThrough && [["…", passThrough]]),
     optionsOf(usage),
     section("ENVIRONMENT", command.environment.map(describe)),
-    section("EXIT STATUS", command.exits),
+    section("EXIT STATUS", [...command.exits].sort(byCode)),
     row.aliases && `Also called ${row.aliases.join(", ")}.`,
   ];
   const text = `${sections.filter(Boolean).join("\n\n")}\n`;
@@ -54,6 +54,12 @@ export function programHelp(table: readonly Row[]): string {
 function usageLine(row: Row, command: Command): string {
   const words = [row.name, "[options]", command.operands?.usage, command.passThrough && "[-- …]"];
   return `USAGE ${words.filter(Boolean).join(" ")}`;
+}
+
+/** By the first number; words such as "other" come last. */
+function byCode([a]: ExitStatus, [b]: ExitStatus): number {
+  const codeOf = (text: string) => (/^\d/.test(text) ? Number.parseInt(text, 10) : Number.POSITIVE_INFINITY);
+  return codeOf(a) - codeOf(b) || 0;
 }
 
 /** citty renders a command whole; the part with the options is what we cannot do better. */

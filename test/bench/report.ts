@@ -8,6 +8,8 @@ export interface Row {
   readonly unit: string;
   /** The ratio that must not be exceeded. */
   readonly limit?: number;
+  /** The ratio that we would like. */
+  readonly goal?: number;
 }
 
 export function tableOf(rows: readonly Row[]): string {
@@ -42,5 +44,6 @@ const ratioOf = ({ ours, floor }: Row): string =>
 
 function verdictOf(row: Row): string {
   if (row.limit === undefined) return "";
-  return exceeds(row) ? `${row.limit} EXCEEDED` : `${row.limit} ok`;
+  const goal = row.goal === undefined || row.ours / row.floor <= row.goal ? "" : `, goal ${row.goal} missed`;
+  return `${row.limit} ${exceeds(row) ? "EXCEEDED" : "ok"}${goal}`;
 }
