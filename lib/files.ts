@@ -1,6 +1,16 @@
 /** Files that are either the old ones or the new ones, never half of one. */
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { errnoOf } from "./errors.ts";
 
 export interface WriteOptions {
@@ -43,4 +53,28 @@ export function readIfThere(path: string): string | undefined {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
+}
+
+/**
+ * Opens a regular file for reading and hands its descriptor and its size to `read`. What else may be at `path` (a
+ * named pipe, a device) is refused: reading one would wait for ever, or take from it what is another's. Throws
+ * what open(2) says, and an Error for what is no regular file.
+ */
+export function withRegularFile<T>(path: string, read: (fd: number, size: number) => T): T {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Error("it is not a regular file");
+    return read(fd, stat.size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The text of a regular file of at most `most` bytes. Throws as withRegularFile, and for one that is larger. */
+export function readSmallFile(path: string, most: number): string {
+  return withRegularFile(path, (fd, size) => {
+    if (size > most) throw new Error(`it is larger than ${most} bytes`);
+    return readFileSync(fd, "utf8");
+  });
 }

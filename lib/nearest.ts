@@ -2,13 +2,17 @@
 
 /**
  * The candidate with the smallest distance to the word (the first of equals), letter case aside; undefined when
- * none is close: more than two slips, or more than a third of the word's length where that is larger, or a word
+ * none is close: more than `most` slips (two, or a third of the word's length where that is larger), or a word
  * with which it shares nothing.
  */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+export function nearest(
+  word: string,
+  candidates: Iterable<string>,
+  most = Math.max(2, Math.floor(word.length / 3)),
+): string | undefined {
   const wanted = word.toLowerCase();
   let best: string | undefined;
-  let limit = Math.max(2, Math.floor(word.length / 3));
+  let limit = most;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) > limit) continue;
     const found = distance(wanted, candidate.toLowerCase());

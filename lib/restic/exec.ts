@@ -1,11 +1,8 @@
 /** Calls restic within a run: its environment, its words in the log, its exit code made alike. */
 
-import { accessSync, constants } from "node:fs";
-import { repositoryOf } from "../config/repository.ts";
-import { ConfigError } from "../errors.ts";
-import { maskRepository } from "../mask.ts";
+import type { ChildEnvironment } from "../process/spawn.ts";
 import type { Run } from "../run/run.ts";
-import { globalArgs } from "./args.ts";
+import { type Access, accessOf } from "./access.ts";
 import { errorText, type Message, parseMessage } from "./messages.ts";
 import { codeOfWords, explain, normalizeExit } from "./outcome.ts";
 
@@ -20,21 +17,16 @@ export interface ResticPlan {
 }
 
 export class Restic {
-  /** The repository, fit to be shown. */
-  readonly shown: string;
-  private readonly repository: string;
-  private readonly cacert: string | undefined;
+  private readonly access: Access;
 
   /** Throws a ConfigError when the repository or the password is missing. */
   constructor(private readonly run: Run) {
-    const { settings } = run;
-    this.repository = repositoryOf(settings);
-    this.shown = maskRepository(this.repository);
-    const passwords = ["RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"] as const;
-    if (passwords.every((name) => settings.text(name) === "")) {
-      throw new ConfigError(`The repository's password is missing. Set one of ${passwords.join(", ")}.`);
-    }
-    this.cacert = this.readableCacert();
+    this.access = accessOf(run.settings, (message) => run.log.warn(message));
+  }
+
+  /** The repository, fit to be shown. */
+  get shown(): string {
+    return this.access.shown;
   }
 
   /** Runs `restic <words>` to its end. Its output is logged as it comes. Throws CannotStart. */
@@ -48,7 +40,7 @@ export class Restic {
       const text = message === undefined ? line : textOf(message);
       if (text !== undefined && text !== "") log.childLine("restic", text);
     };
-    const ended = await this.run.child(["restic", ...globalArgs(this.cacert), ...words], {
+    const ended = await this.run.child(["restic", ...this.access.words, ...words], {
       env: this.environment(),
       onStdout: show,
       onStderr: show,
@@ -72,28 +64,10 @@ export class Restic {
     if (unlock.exitCode !== 0) log.warn(`restic unlock failed too (exit ${unlock.exitCode}).`);
   }
 
-  /** The _FILE variable is not handed on: restic would take its first line whatever it is. */
-  private environment(): Record<string, string | undefined> {
-    const { env } = this.run.settings;
+  private environment(): ChildEnvironment {
     // Sixty status lines a second are for eyes; ours are read by a program and shown rarely.
-    const fps = env.RESTIC_PROGRESS_FPS || (this.run.log.onTerminal ? "4" : "1");
-    return {
-      RESTIC_REPOSITORY: this.repository,
-      RESTIC_REPOSITORY_FILE: undefined,
-      RESTIC_PROGRESS_FPS: fps,
-    };
-  }
-
-  private readableCacert(): string | undefined {
-    const path = this.run.settings.text("RESTIC_CACERT");
-    if (path === "") return undefined;
-    try {
-      accessSync(path, constants.R_OK);
-      return path;
-    } catch {
-      this.run.log.warn(`RESTIC_CACERT=${path} cannot be read; restic goes on without --cacert.`);
-      return undefined;
-    }
+    const fps = this.run.settings.env.RESTIC_PROGRESS_FPS || (this.run.log.onTerminal ? "4" : "1");
+    return { ...this.access.env, RESTIC_PROGRESS_FPS: fps };
   }
 }
 

@@ -14,8 +14,9 @@ export const RESTIC = {
 const OLD_WORDS: readonly (readonly [RegExp, number])[] = [
   [/wrong password or no key found/i, RESTIC.wrongPassword],
   [/unable to create lock in backend|repository is already locked/i, RESTIC.locked],
+  // "unable to open config file" alone is said of a dead network too, and then nobody may create a repository.
   [
-    /is there a repository at the following location|unable to open config file|repository does not exist/i,
+    /repository does not exist|unable to open config file: .*(no such file|(not|n't) exist|not ?found|\b404\b)/i,
     RESTIC.noRepository,
   ],
 ];

@@ -10,8 +10,10 @@ import {
   fstatSync,
   ftruncateSync,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
   statSync,
   writeSync,
 } from "node:fs";
@@ -89,7 +91,11 @@ export interface Holder {
 }
 
 export function holderOf(path: string): Holder {
-  const text = signatureAt(path);
+  return parseSignature(signatureAt(path));
+}
+
+/** What a lock file holds. A name in it whose process is gone tells of a death: see unsignLock. */
+export function parseSignature(text: string): Holder {
   const pid = Number(/^pid (\d+)$/m.exec(text)?.[1] ?? Number.NaN);
   return {
     pid: Number.isNaN(pid) ? undefined : pid,
@@ -115,20 +121,41 @@ function signatureAt(path: string): string {
 
 /** Processes that have the lock file open, as far as we may look: who keeps it when its holder has died. */
 export function keepersOf(path: string): { pid: number; name: string }[] {
-  const target = statSync(path, { throwIfNoEntry: false });
+  const target = realPathOf(path);
   if (target === undefined) return [];
+  // A child has it as its 3; that is the one descriptor worth a look at.
   return pids()
-    .filter((pid) => pid !== process.pid && opens(pid, path))
+    .filter((pid) => pid !== process.pid && linkAt(`/proc/${pid}/fd/${INHERITED_FD}`) === target)
     .map((pid) => ({ pid, name: nameOf(pid) }));
 }
 
-function opens(pid: number, path: string): boolean {
+/** Has exactly this process the lock file open? A pid in the file may be another process's by now. */
+export function hasOpen(pid: number, path: string): boolean {
+  const target = realPathOf(path);
   try {
-    // A child has it as its 3; that is the one descriptor worth a look at.
-    return readlinkSync(`/proc/${pid}/fd/${INHERITED_FD}`) === path;
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => linkAt(`/proc/${pid}/fd/${fd}`) === target);
+  } catch (error) {
+    // Another user's process may not be looked at; what the file says of it must do.
+    return errnoOf(error) === "EACCES";
+  }
+}
+
+/** /proc knows files by their real paths, and /var/run is a link to /run nearly everywhere. */
+function realPathOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    // There is no lock file: nobody has it open.
+    return undefined;
+  }
+}
+
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
   } catch {
     // Ended, another user's, or it has no such descriptor.
-    return false;
+    return undefined;
   }
 }
 

@@ -57,7 +57,7 @@ export function lockPathOf(job: string): string {
 }
 
 /** RBH_* tells a child about its own run; those of a run that started us would mislead. */
-function withoutOurs(env: Environment): ChildEnvironment {
+export function withoutOurs(env: Environment): ChildEnvironment {
   const theirs: ChildEnvironment = {};
   for (const name in env) if (!name.startsWith("RBH_")) theirs[name] = env[name];
   return theirs;

@@ -1,4 +1,87 @@
-import type { Command } from "../run/command.ts";
+/** doctor: says what is wrong and what to do about it, changing nothing. */
 
-const command: Command = { about: "", flags: {}, environment: [], exits: [], main: async () => 0 };
+import { type VariableName, variables } from "../config/variables.ts";
+import { type Examined, examine, examineHooks } from "../doctor/examination.ts";
+import { type Patient, patientOf } from "../doctor/patient.ts";
+import { isProblem, reportJson, sectionText, summarize } from "../doctor/report.ts";
+import { EXIT } from "../errors.ts";
+import { createMask } from "../mask.ts";
+import { exitCodeOfSignal } from "../process/spawn.ts";
+import { Stop } from "../process/stop.ts";
+import { release } from "../release.ts";
+import type { Command, Invocation } from "../run/command.ts";
+import { masked } from "../run/record.ts";
+import { isTerminal } from "../terminal.ts";
+import { iso } from "../time/format.ts";
+import { writeAll } from "../write.ts";
+
+const FLAGS = {
+  hooks: { type: "boolean", description: "only the hooks section; any problem there gives exit 1" },
+  json: { type: "boolean", description: "print JSON, schema restic-backup-helper.doctor/1" },
+} as const;
+
+const command: Command<typeof FLAGS> = {
+  about:
+    "Looks at the configuration, the repository, the hooks and what the last runs left behind, and says what is " +
+    "wrong and what to do about it. Changes nothing: no lock is taken, no hook is run, nothing is created.",
+  flags: FLAGS,
+  environment: Object.keys(variables) as VariableName[],
+  exits: [
+    ["0", "nothing has failed; there may be warnings"],
+    ["1", "a check failed; with --hooks, also a warning"],
+    ["2", "the command line is wrong; nothing was looked at"],
+    ["128+n", "signal n ended it"],
+  ],
+  main,
+};
 export default command;
+
+/** Milliseconds in which everything that doctor has started is gone after a signal. */
+const STOP_MS = 2000;
+
+async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number> {
+  const stop = new Stop(() => STOP_MS);
+  stop.install();
+  const patient = patientOf(table, stop);
+  const mask = createMask(patient.env);
+  const colour = isTerminal(1) && !patient.env.NO_COLOR;
+  const show = ({ section, findings }: Examined) => writeAll(1, sectionText(section, findings, mask, colour));
+
+  const sections = flags.hooks ? [Promise.resolve(examineHooks(patient))] : examine(patient);
+  const examined: Examined[] = [];
+  for (const section of sections) {
+    const each = await section;
+    if (stop.signal !== undefined) return exitCodeOfSignal(stop.signal);
+    if (!flags.json) {
+      if (examined.length > 0) writeAll(1, "\n");
+      show(each);
+    }
+    examined.push(each);
+  }
+  const checks = examined.flatMap(({ findings }) => findings.checks);
+  const isWrong = flags.hooks ? isProblem : ({ status }: { status: string }) => status === "FAIL";
+  const exitCode = checks.some(isWrong) ? EXIT.failed : EXIT.ok;
+  if (flags.json) {
+    const report = reportJson(headingOf(patient), checks, partsOf(examined), exitCode);
+    writeAll(1, `${JSON.stringify(masked(report, mask), null, 2)}\n`);
+  } else if (!flags.hooks) {
+    writeAll(1, "\n");
+    show({ section: "Summary", key: undefined, findings: summarize(checks) });
+  }
+  return exitCode;
+}
+
+function headingOf({ hostname, nowMs, zone }: Patient) {
+  return {
+    release,
+    hostname,
+    generated_at: iso(nowMs, zone),
+    generated_epoch: Math.floor(nowMs / 1000),
+  };
+}
+
+function partsOf(examined: readonly Examined[]): Record<string, unknown> {
+  return Object.fromEntries(
+    examined.flatMap(({ key, findings }) => (key === undefined ? [] : [[key, findings.json]])),
+  );
+}

@@ -1,0 +1,62 @@
+/** Variables that are ours but for a slip of the pen. Pure. */
+
+import type { Environment } from "../environment.ts";
+import { nearest } from "../nearest.ts";
+import { screaming } from "./settings.ts";
+import { type Variable, variables } from "./variables.ts";
+
+export interface Misspelt {
+  readonly name: string;
+  readonly nearest: string;
+}
+
+/** What restic and rclone read themselves and we do not declare (their manuals, "Environment variables"). */
+const THEIRS =
+  /^(RCLONE_.+|RESTIC_(FROM_.+|TEST_.+|DEBUG.*|KEY_HINT|TLS_CLIENT_CERT|HOST|PROGRESS_FPS|PACK_SIZE|READ_CONCURRENCY|FEATURES|HTTP_USER_AGENT))$/;
+/** Shorter names (TZ) have too many neighbours. */
+const SHORTEST = 6;
+/** Names from this length on that begin with a word of ours (RESTIC_…) are hardly another program's. */
+const TELLING = 12;
+
+/** Every name that we read: the declared ones, the old ones, and those made of a phase or of a worker. */
+export function knownNames(phases: readonly string[], workers: readonly string[]): Set<string> {
+  const declared = Object.entries<Variable>(variables).flatMap(([name, { old, file }]) => [
+    ...(name.includes("<") ? [] : [name]),
+    ...(old === undefined ? [] : [old]),
+    ...(file ? [`${name}_FILE`] : []),
+  ]);
+  return new Set([
+    ...declared,
+    ...phases.map((phase) => `HOOK_TIMEOUT_${screaming(phase)}`),
+    ...workers.map((worker) => `${screaming(worker)}_TIMEOUT`),
+  ]);
+}
+
+/** The variables of `env` that are not known but nearly so, each with the name that was meant. */
+export function misspelt(env: Environment, known: ReadonlySet<string>): Misspelt[] {
+  const candidates = [...known].filter((name) => name.length >= SHORTEST);
+  const beginnings = new Set([...known].map(firstWord).filter(Boolean));
+  const meant = (name: string) => {
+    const begun = name.includes("_") && candidates.find((each) => each.startsWith(`${name}_`));
+    if (begun) return begun;
+    const isTelling = name.length >= TELLING && beginnings.has(firstWord(name));
+    return isTelling ? nearest(name, candidates) : nearest(name, candidates, name.length < 10 ? 1 : 2);
+  };
+  return Object.keys(env)
+    .filter((name) => !known.has(name) && !THEIRS.test(name) && !name.startsWith("RBH_"))
+    .sort()
+    .flatMap((name) => {
+      const near = meant(name);
+      return near === undefined ? [] : [{ name, nearest: near }];
+    });
+}
+
+export function misspeltText({ name, nearest }: Misspelt): string {
+  return `${name} is not known and has no effect; is ${nearest} meant?`;
+}
+
+/** `RESTIC_TAG` → `RESTIC`; a name of one word has none that would tell it from a stranger's. */
+function firstWord(name: string): string {
+  const end = name.indexOf("_");
+  return end < 0 ? "" : name.slice(0, end);
+}

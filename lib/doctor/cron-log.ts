@@ -1,0 +1,37 @@
+/** Section Recent cron log: its last lines, read from its end, harmless to a terminal. */
+
+import { statSync } from "node:fs";
+import { formatDuration } from "../duration.ts";
+import { errnoOf, reasonOf } from "../errors.ts";
+import { formatBytes } from "../size.ts";
+import { lastLines } from "../tail.ts";
+import { visible } from "../visible.ts";
+import { Checks, type Findings } from "./check.ts";
+
+/** workers.md */
+const LINES = 40;
+/** Read at most: forty lines of the longest that a hook may print (16 KiB), and no more. */
+const BYTES_MOST = 1024 * 1024;
+/** A line is cut after so many characters; the log itself has all of it. */
+const WIDTH = 1000;
+
+export function cronLog(logDir: string, nowMs: number): Findings {
+  const checks = new Checks("Recent cron log");
+  const path = `${logDir}/cron.log`;
+  try {
+    const { lines, size } = lastLines(path, LINES, BYTES_MOST);
+    const age = formatDuration((nowMs - statSync(path).mtimeMs) / 1000);
+    checks.info(
+      `${path}: ${formatBytes(size)}, written ${age} ago; its last ${lines.length} lines are shown.`,
+    );
+    return { lines: lines.map((line) => `  ${cut(visible(line))}`), checks: checks.list, json: undefined };
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") checks.info(`${path} does not exist yet: nothing was run by crond.`);
+    else checks.warn(`${path} cannot be read: ${reasonOf(error)}.`);
+    return { checks: checks.list, json: undefined };
+  }
+}
+
+function cut(line: string): string {
+  return line.length <= WIDTH ? line : `${line.slice(0, WIDTH)} … ${line.length - WIDTH} characters more`;
+}

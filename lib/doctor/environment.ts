@@ -1,0 +1,97 @@
+/** Section Effective environment: every variable that counts here, with the value that counts, secrets masked. */
+
+import type { Settings } from "../config/settings.ts";
+import { type Variable, type VariableName, variables } from "../config/variables.ts";
+import type { Environment } from "../environment.ts";
+import { readSmallFile } from "../files.ts";
+import { isSecret, maskRepository, maskWebhook } from "../mask.ts";
+import { visible } from "../visible.ts";
+import { Checks, type Findings } from "./check.ts";
+import { columns, wrapped } from "./columns.ts";
+
+/** Read by restic, rclone and the libraries in them, not by us. */
+const HANDED_ON = /^((AWS|AZURE|B2|GOOGLE|OS|RCLONE|RESTIC|ST)_.+|(https?|no)_proxy)$/i;
+/** Theirs that may hold a secret: shown as one, since the declaration says nothing of them. */
+const THEIR_SECRET = /PASS|SECRET|TOKEN|CREDENTIAL|HEADER|(KEY|AUTH|SAS)$/;
+const VEIL = "***";
+/** A file that holds the value of one variable is small. */
+const FILE_MOST = 16_384;
+
+export interface Entry {
+  readonly name: string;
+  /** As it may be shown; undefined when there is none. */
+  readonly value: string | undefined;
+  /** Where it comes from, when not from the variable itself. */
+  readonly from?: string;
+}
+
+export type EnvironmentJson = Readonly<Record<string, string | null>>;
+
+export function effectiveEnvironment(entries: readonly Entry[]): Findings<EnvironmentJson> {
+  const set = entries.filter(({ value }) => value !== undefined);
+  const unset = entries.filter(({ value }) => value === undefined).map(({ name }) => name);
+  const lines = columns(
+    set.map(({ name, value = "", from }) => [
+      name,
+      `${visible(value).replaceAll("\n", "\\n")}${noted(from)}`,
+    ]),
+  );
+  return {
+    lines: [...lines, ...wrapped("Not set:", unset)],
+    checks: new Checks("Effective environment").list,
+    json: Object.fromEntries(entries.map(({ name, value }) => [name, value ?? null])),
+  };
+}
+
+const noted = (from: string | undefined): string => (from === undefined ? "" : `  (${from})`);
+
+/**
+ * Every variable that counts. `known`: every name that we read. `repository`: the one that counts, as it may be
+ * shown; undefined when none is configured.
+ */
+export function entriesOf(
+  settings: Settings,
+  known: ReadonlySet<string>,
+  repository: string | undefined,
+): Entry[] {
+  const { env } = settings;
+  const declared = Object.entries<Variable>(variables)
+    .filter(([name]) => !name.includes("<"))
+    .map(([name, variable]): Entry => {
+      if (name === "RESTIC_REPOSITORY" && env.RESTIC_REPOSITORY_FILE) {
+        return { name, value: repository, from: "from RESTIC_REPOSITORY_FILE" };
+      }
+      return entryOf(name as VariableName, variable, env);
+    });
+  const names = new Set(declared.map(({ name }) => name));
+  const others = Object.keys(env)
+    .filter((name) => env[name] && !names.has(name) && (known.has(name) || HANDED_ON.test(name)))
+    .sort()
+    .map((name) => ({ name, value: shown(name, env[name] ?? "", known.has(name)) }));
+  return [...declared, ...others];
+}
+
+function entryOf(name: VariableName, { fallback, file, old }: Variable, env: Environment): Entry {
+  const path = env[`${name}_FILE`];
+  if (env[name]) return { name, value: shown(name, env[name], true) };
+  if (file && path) return { name, value: shown(name, contentOf(path), true), from: `from ${name}_FILE` };
+  if (old && env[old]) return { name, value: shown(name, env[old], true), from: `from ${old}` };
+  return { name, value: fallback, from: "default" };
+}
+
+/** The value as it may be shown. What only passes through here is judged by its name more harshly. */
+export function shown(name: string, value: string, isOurs: boolean): string {
+  if (name === "WEBHOOK_URL" || name === "HEALTHCHECKS_URL") return maskWebhook(value);
+  if (isSecret(name)) return VEIL;
+  if (!isOurs && !name.endsWith("_FILE") && THEIR_SECRET.test(name)) return VEIL;
+  return name.includes("REPOSITORY") ? maskRepository(value) : value;
+}
+
+function contentOf(path: string): string {
+  try {
+    return readSmallFile(path, FILE_MOST).trim();
+  } catch {
+    // The configuration checks say that it cannot be read.
+    return "";
+  }
+}

@@ -1,0 +1,183 @@
+/** Section Hooks: every phase of every run, in the words that the run itself logs. */
+
+import { readdirSync, type Stats, statSync } from "node:fs";
+import { type Misspelt, misspelt, misspeltText } from "../config/misspelt.ts";
+import { Settings, screaming } from "../config/settings.ts";
+import type { Environment } from "../environment.ts";
+import { reasonOf } from "../errors.ts";
+import { cautionOf, discoverHooks, type Hook } from "../hooks/discover.ts";
+import { Checks, type Findings } from "./check.ts";
+import { type Misnamed, misnamed, type Worker } from "./misnamed.ts";
+
+export interface HookJson {
+  readonly phase: string;
+  readonly executable: boolean;
+  /** Why not, or how: what the text report prints after the path. */
+  readonly state: string;
+  readonly path: string;
+  /** Seconds; 0 for none. */
+  readonly timeout: number;
+  readonly remedy?: string;
+  readonly caution?: string;
+}
+
+export interface HooksJson {
+  /** Seconds; 0 for none. */
+  readonly hook_timeout: number;
+  readonly directory: string;
+  readonly directory_mounted: boolean;
+  /** Every hook that is there, whether it can run or not, in the order in which they run. */
+  readonly present: readonly HookJson[];
+  /** Phases without any. */
+  readonly absent: readonly string[];
+  /** Names that look meant as hooks but are none, each with the nearest real one. */
+  readonly misnamed: readonly { readonly name: string; readonly nearest: string | null }[];
+}
+
+/** `known`: every variable that we read. */
+export function hooks(
+  env: Environment,
+  workers: readonly Worker[],
+  known: ReadonlySet<string>,
+): Findings<HooksJson> {
+  const checks = new Checks("Hooks");
+  const settings = new Settings(env, (message) => checks.warn(message));
+  const directory = settings.text("HOOKS_DIR");
+  const phases = workers.flatMap(({ name }) => [`pre-${name}`, `post-${name}`]);
+  const timeouts = timeoutsOf(settings, env, phases);
+  const isThere = judgeFolder(checks, directory);
+  const found = phases.map((phase) => ({ phase, hooks: discoverHooks(directory, phase, env.PATH) }));
+  const present = found.flatMap((each) => each.hooks);
+  const strange = isThere ? misnamed(entriesOf(directory), workers) : [];
+  if (isThere) {
+    for (const hook of present) judgeHook(checks, hook);
+    for (const { phase } of found) judgeParts(checks, directory, phase);
+    for (const each of strange) checks.warn(misnamedText(each));
+  }
+  judgeSettings(checks, settings, misspelt(env, known));
+  if (checks.list.length === 0) {
+    checks.ok(
+      present.length === 0 ? "No hook is there." : `Every hook that is there can run (${present.length}).`,
+    );
+  }
+  return {
+    lines: [...timeoutLines(timeouts), ...found.flatMap(({ phase, hooks }) => phaseLines(phase, hooks))],
+    checks: checks.list,
+    json: {
+      hook_timeout: timeouts.all,
+      directory,
+      directory_mounted: isThere,
+      present: present.map((hook) => jsonOf(hook, timeouts.of(hook.phase))),
+      absent: found.filter((each) => each.hooks.length === 0).map(({ phase }) => phase),
+      misnamed: strange.map(({ name, nearest }) => ({ name, nearest: nearest ?? null })),
+    },
+  };
+}
+
+/** The time-outs that count, each variable judged once. */
+function timeoutsOf(settings: Settings, env: Environment, phases: readonly string[]) {
+  // No phase has this name, so the answer is HOOK_TIMEOUT's own.
+  const all = settings.hookTimeout("");
+  const own = new Map(
+    phases
+      .filter((phase) => env[`HOOK_TIMEOUT_${screaming(phase)}`])
+      .map((phase) => [phase, settings.hookTimeout(phase)]),
+  );
+  return { all, own, of: (phase: string) => own.get(phase) ?? all };
+}
+
+function timeoutLines({ all, own }: { all: number; own: ReadonlyMap<string, number> }): string[] {
+  const each = [...own].map(([phase, seconds]) => `HOOK_TIMEOUT_${screaming(phase)}: ${seconds}`);
+  return [`HOOK_TIMEOUT: ${all}`, ...each];
+}
+
+function judgeSettings(checks: Checks, settings: Settings, misspelt: readonly Misspelt[]): void {
+  // Odd values are told to the settings' own listener, which is these checks.
+  settings.count("HOOK_KILL_AFTER");
+  settings.count("HOOK_LOG_MAX_BYTES");
+  for (const { name, nearest } of misspelt.filter(({ name }) => isAboutHooks(name))) {
+    checks.warn(misspeltText({ name, nearest }));
+  }
+}
+
+/** Is HOOKS_DIR a folder in which hooks can be found? */
+function judgeFolder(checks: Checks, directory: string): boolean {
+  let stat: Stats;
+  try {
+    stat = statSync(directory);
+    if (stat.isDirectory()) readdirSync(directory);
+  } catch (error) {
+    const isAbsent = reasonOf(error) === "no such file or directory";
+    if (isAbsent) checks.info(`HOOKS_DIR=${directory} does not exist: no hook runs. Mount it to use hooks.`);
+    else checks.fail(`HOOKS_DIR=${directory} cannot be read: ${reasonOf(error)}. No hook runs.`);
+    return false;
+  }
+  if (!stat.isDirectory()) {
+    checks.fail(`HOOKS_DIR=${directory} is not a directory. No hook runs.`);
+    return false;
+  }
+  judgeCaution(checks, `HOOKS_DIR=${directory}`, stat);
+  return true;
+}
+
+function judgeCaution(checks: Checks, what: string, stat: Stats): void {
+  const caution = cautionOf(stat);
+  if (caution !== undefined) checks.warn(`${what}: ${caution}.`);
+}
+
+function judgeHook(checks: Checks, { shown, state, command, remedy, caution }: Hook): void {
+  if (command === undefined) checks.fail(`${shown}: ${state}. It does not run. ${remedy ?? ""}`.trimEnd());
+  else if (caution !== undefined) checks.warn(`${shown}: ${caution}. It runs all the same.`);
+}
+
+/** The folder of a phase's further hooks, and what in it is none. */
+function judgeParts(checks: Checks, directory: string, phase: string): void {
+  const path = `${directory}/${phase}.d`;
+  const shown = `hooks/${phase}.d`;
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isDirectory()) {
+    checks.fail(`${shown} is not a directory: nothing in it runs.`);
+    return;
+  }
+  judgeCaution(checks, shown, stat);
+  try {
+    const others = readdirSync(path).filter((name) => !name.startsWith(".") && !/\.sh$|^README/.test(name));
+    for (const name of others) checks.warn(`${shown}/${name} does not end in .sh: it never runs.`);
+  } catch (error) {
+    checks.fail(`${shown} cannot be read: ${reasonOf(error)}. Nothing in it runs.`);
+  }
+}
+
+function entriesOf(directory: string) {
+  return readdirSync(directory).map((name) => ({
+    name,
+    isFolder: statSync(`${directory}/${name}`, { throwIfNoEntry: false })?.isDirectory() ?? false,
+  }));
+}
+
+function misnamedText({ name, nearest }: Misnamed): string {
+  const guess = nearest === undefined ? "Hooks are named pre-<worker>.sh or post-<worker>.sh." : "";
+  return `hooks/${name} is no hook and never runs${nearest === undefined ? ". " : `; is ${nearest} meant?`}${guess}`;
+}
+
+function phaseLines(phase: string, found: readonly Hook[]): string[] {
+  const main = `hooks/${phase}.sh`;
+  const lines = found.map(({ shown, state }) => `${shown}: ${state}`);
+  return found.some(({ shown }) => shown === main) ? lines : [`${main}: not found`, ...lines];
+}
+
+/** Variables of this section; the configuration checks leave them to it. */
+export const isAboutHooks = (variable: string): boolean => variable.startsWith("HOOK");
+
+function jsonOf({ phase, command, state, path, remedy, caution }: Hook, timeout: number): HookJson {
+  return {
+    phase,
+    executable: command !== undefined,
+    state,
+    path,
+    timeout,
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(caution === undefined ? {} : { caution }),
+  };
+}

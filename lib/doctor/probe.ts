@@ -1,0 +1,148 @@
+/**
+ * Section Repository probe: can restic open the repository, and does anybody hold it? Every call has --no-lock and
+ * --no-cache, without which restic would write a lock into the repository and a cache on this host.
+ */
+
+import { formatDuration } from "../duration.ts";
+import { ConfigError } from "../errors.ts";
+import type { Answer } from "../process/ask.ts";
+import { CannotStart } from "../process/spawn.ts";
+import { type Access, accessOf } from "../restic/access.ts";
+import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/locks.ts";
+import { codeOfWords, explain, normalizeExit, RESTIC } from "../restic/outcome.ts";
+import { stamp } from "../time/format.ts";
+import { Checks, type Findings } from "./check.ts";
+import { knownRepository } from "./credentials.ts";
+import type { Patient } from "./patient.ts";
+
+export type ProbeStatus =
+  | "ok"
+  | "missing"
+  | "locked"
+  | "wrong_password"
+  | "unreachable"
+  | "restic_missing"
+  | "not_configured";
+
+export interface ProbeJson {
+  readonly status: ProbeStatus;
+  readonly repository: string | null;
+  /** As restic since 0.17 would have given it; null when it was not called, or did not end by itself. */
+  readonly restic_exit_code: number | null;
+}
+
+/** restic tries a dead network for a quarter of an hour; nobody waits so long for a diagnosis. */
+const PROBE_MS = 30_000;
+/** Locks that are described one by one. */
+const LOCKS_MOST = 5;
+const QUIETLY = ["--no-lock", "--no-cache"];
+
+export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
+  const checks = new Checks("Repository probe");
+  const end = (status: ProbeStatus, repository: string | null, code: number | null) => ({
+    checks: checks.list,
+    json: { status, repository, restic_exit_code: code },
+  });
+  const access = await accessTo(patient);
+  if (typeof access === "string") {
+    checks.info(`Not probed: ${access}`);
+    return end("not_configured", null, null);
+  }
+  const { shown } = access;
+  const restic = (words: readonly string[]) =>
+    patient.ask(["restic", ...access.words, ...words, ...QUIETLY], PROBE_MS, access.env);
+  try {
+    // Both derive the key, which takes most of their time: side by side they take it once.
+    const [config, locks] = await Promise.all([restic(["cat", "config"]), restic(["list", "locks"])]);
+    const verdict = verdictOf(config, shown);
+    if (verdict.status === "ok") {
+      const held = await locksOf(lockIds(locks.stdout), restic);
+      return end(judgeLocks(checks, held, shown, patient), shown, verdict.code);
+    }
+    checks.add(verdict.status === "locked" ? "WARN" : "FAIL", verdict.message);
+    return end(verdict.status, shown, verdict.code);
+  } catch (error) {
+    if (!(error instanceof CannotStart)) throw error;
+    checks.info(`Not probed: ${error.message}`);
+    return end("restic_missing", shown, null);
+  }
+}
+
+async function accessTo({ settings }: Patient): Promise<Access | string> {
+  const repository = await knownRepository(settings);
+  if (repository.problem !== undefined) return repository.problem;
+  try {
+    return accessOf(settings, () => {});
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.message;
+  }
+}
+
+export interface Verdict {
+  readonly status: ProbeStatus;
+  readonly code: number | null;
+  readonly message: string;
+}
+
+/** What the end of `restic cat config` says of the repository. Pure. */
+export function verdictOf({ code, cause, stderr }: Answer, shown: string): Verdict {
+  const words = stderr.split("\n").filter((line) => line.trim() !== "");
+  const last = words.findLast((line) => line.startsWith("Fatal:")) ?? words.at(-1);
+  const said = last === undefined ? "restic gave no reason." : `restic said: ${last.trim()}`;
+  if (cause !== undefined) {
+    const message = `${shown} did not answer within ${PROBE_MS / 1000} s; restic was ended. ${said}`;
+    return { status: "unreachable", code: null, message };
+  }
+  const told = words.map(codeOfWords).findLast((each) => each !== undefined);
+  const exit = normalizeExit(code, told);
+  const status = statusOf(exit);
+  const meaning = explain(exit, shown) ?? `${shown} cannot be opened (exit ${exit}). ${said}`;
+  return { status, code: exit, message: status === "ok" ? "" : meaning };
+}
+
+function statusOf(exit: number): ProbeStatus {
+  switch (exit) {
+    case 0:
+      return "ok";
+    case RESTIC.noRepository:
+      return "missing";
+    case RESTIC.locked:
+      return "locked";
+    case RESTIC.wrongPassword:
+      return "wrong_password";
+    default:
+      return "unreachable";
+  }
+}
+
+interface Locks {
+  readonly count: number;
+  readonly described: readonly RepositoryLock[];
+}
+
+async function locksOf(ids: readonly string[], restic: (words: string[]) => Promise<Answer>): Promise<Locks> {
+  const answers = await Promise.all(ids.slice(0, LOCKS_MOST).map((id) => restic(["cat", "lock", id])));
+  const described = answers.map(({ stdout }) => parseLock(stdout)).filter((lock) => lock !== undefined);
+  return { count: ids.length, described };
+}
+
+function judgeLocks(
+  checks: Checks,
+  { count, described }: Locks,
+  shown: string,
+  { nowMs, zone }: Patient,
+): ProbeStatus {
+  const exclusive = described.some((lock) => lock.exclusive);
+  checks.ok(`${shown} can be opened${count === 0 ? ", and nobody has locked it" : ""}.`);
+  for (const { timeMs, exclusive, hostname, username, pid } of described) {
+    const age = nowMs - timeMs;
+    const what = `${exclusive ? "An exclusive lock" : "A shared lock"} of ${username}@${hostname}, pid ${pid}`;
+    const when = `refreshed ${stamp(timeMs, zone)}, ${formatDuration(age / 1000)} ago`;
+    if (age > STALE_MS) checks.warn(`${what}, ${when}: a living restic would have refreshed it. Run unlock.`);
+    else if (exclusive) checks.warn(`${what}, ${when}: no other restic can work until it is gone.`);
+    else checks.info(`${what}, ${when}: restic is at work there, or has died.`);
+  }
+  if (count > described.length) checks.info(`${count - described.length} more locks are not described here.`);
+  return exclusive ? "locked" : "ok";
+}

@@ -1,0 +1,50 @@
+/** How restic reaches the repository: what every call of it needs, within a run and outside of one. */
+
+import { accessSync, constants } from "node:fs";
+import { repositoryOf } from "../config/repository.ts";
+import type { Settings } from "../config/settings.ts";
+import { ConfigError } from "../errors.ts";
+import { maskRepository } from "../mask.ts";
+import type { ChildEnvironment } from "../process/spawn.ts";
+import { globalArgs } from "./args.ts";
+
+export interface Access {
+  /** The repository, fit to be shown. */
+  readonly shown: string;
+  /** Words that go before those of every call. */
+  readonly words: readonly string[];
+  /** Added to the environment; undefined takes a variable out. */
+  readonly env: ChildEnvironment;
+}
+
+/** Any of them gives restic the password. */
+export const PASSWORDS = ["RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"] as const;
+
+/**
+ * Throws a ConfigError when the repository or the password is missing. `warn` is told of a RESTIC_CACERT that
+ * cannot be read.
+ */
+export function accessOf(settings: Settings, warn: (message: string) => void): Access {
+  const repository = repositoryOf(settings);
+  if (PASSWORDS.every((name) => settings.text(name) === "")) {
+    throw new ConfigError(`The repository's password is missing. Set one of ${PASSWORDS.join(", ")}.`);
+  }
+  return {
+    shown: maskRepository(repository),
+    words: globalArgs(readableCacert(settings, warn)),
+    // The _FILE variable is not handed on: restic would take its first line whatever it is.
+    env: { RESTIC_REPOSITORY: repository, RESTIC_REPOSITORY_FILE: undefined },
+  };
+}
+
+function readableCacert(settings: Settings, warn: (message: string) => void): string | undefined {
+  const path = settings.text("RESTIC_CACERT");
+  if (path === "") return undefined;
+  try {
+    accessSync(path, constants.R_OK);
+    return path;
+  } catch {
+    warn(`RESTIC_CACERT=${path} cannot be read; restic goes on without --cacert.`);
+    return undefined;
+  }
+}
