@@ -144,8 +144,15 @@ class Job {
   }
 
   private async runHooks(plan: Omit<Parameters<typeof runPhase>[1], "stop" | "pipePath">): Promise<void> {
-    const pipePath = `${this.scene.lockDir}/${this.scene.identity.job}.pipe`;
-    this.hooks.push(...(await runPhase(this.scene, { ...plan, stop: this.stop, pipePath })));
+    const { scene, stop, hooks } = this;
+    const pipePath = `${scene.lockDir}/${scene.identity.job}.pipe`;
+    try {
+      hooks.push(...(await runPhase(scene, { ...plan, stop, pipePath })));
+    } catch (error) {
+      // Whatever went wrong, it was a hook's affair: it must not cost the backup.
+      this.reportBug(error);
+      hooks.push({ phase: plan.phase, path: scene.settings.folder("HOOKS_DIR"), error: reasonOf(error) });
+    }
   }
 
   private async endingOf(work: Work): Promise<Ending> {
@@ -173,10 +180,16 @@ class Job {
         log.error(error.message);
         return { exitCode: error.exitCode, error: error.message };
       }
-      const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      log.error(`This is a bug in restic-backup-helper; please report it with these lines: ${trace}`);
+      this.reportBug(error);
       return { exitCode: EXIT.internal, error: reasonOf(error) };
     }
+  }
+
+  private reportBug(error: unknown): void {
+    const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.scene.log.error(
+      `This is a bug in restic-backup-helper; please report it with these lines: ${trace}`,
+    );
   }
 
   /** The last words: the record completed with what the post-hooks did, the history, the exit code. */

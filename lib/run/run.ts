@@ -2,6 +2,7 @@
 
 import type { Settings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
+import type { Mask } from "../mask.ts";
 import { RawLines } from "../process/lines.ts";
 import { pump } from "../process/pump.ts";
 import { type ChildEnvironment, exitCodeOfSignal, spawn } from "../process/spawn.ts";
@@ -78,7 +79,10 @@ export class Run {
       inherit: this.lockFd,
       session: true,
     });
-    const pumps = [follow(child.stdout, onStdout), follow(child.stderr, onStderr)];
+    const pumps = [
+      follow(child.stdout, onStdout, this.log.mask),
+      follow(child.stderr, onStderr, this.log.mask),
+    ];
     const left = this.deadline - performance.now();
     const ended = await supervise(
       child,
@@ -94,16 +98,20 @@ export class Run {
     const all = Promise.all(pumps.map((each) => each?.done));
     if (!(await within(DRAIN_MS, all))) for (const each of pumps) await each?.cancel();
     this.timedOut ||= ended.cause === "timed out";
+    await all;
     return ended;
   }
 }
 
-function follow(stream: ReadableStream<Uint8Array> | undefined, take: ((line: string) => void) | undefined) {
+function follow(
+  stream: ReadableStream<Uint8Array> | undefined,
+  take: ((line: string) => void) | undefined,
+  mask: Mask,
+) {
   if (stream === undefined) return undefined;
-  const lines = new RawLines();
+  const lines = new RawLines(mask);
   const hand = (each: readonly string[]) => {
     if (take !== undefined) for (const line of each) take(line);
   };
-  const each = pump(stream, (bytes) => hand(lines.push(bytes)));
-  return { done: each.done.then(() => hand(lines.end())), cancel: each.cancel };
+  return pump(stream, { take: (bytes) => hand(lines.push(bytes)), end: () => hand(lines.end()) });
 }

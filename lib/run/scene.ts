@@ -30,7 +30,7 @@ export function sceneOf(job: string): Scene {
   const mask = createMask(process.env);
   const log = new Log(job, mask);
   const settings = new Settings(process.env, (message) => log.warn(message));
-  const logDir = settings.text("LOG_DIR");
+  const logDir = settings.folder("LOG_DIR");
   return {
     identity: {
       job,
@@ -42,7 +42,7 @@ export function sceneOf(job: string): Scene {
     mask,
     log,
     logDir,
-    lockDir: settings.text("LOCK_DIR"),
+    lockDir: settings.folder("LOCK_DIR"),
     logPath: `${logDir}/${job}-last.log`,
     recordPath: `${logDir}/last-${job}.json`,
     env: withoutOurs(process.env),
