@@ -47,6 +47,8 @@ export function errnoOf(error: unknown): string | undefined {
 }
 
 const WORDS: Readonly<Record<string, string>> = {
+  E2BIG: "the environment and the arguments are too long",
+  ETXTBSY: "somebody is still writing it",
   EACCES: "permission denied",
   EEXIST: "it exists already",
   EIO: "input/output error",

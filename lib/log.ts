@@ -20,9 +20,10 @@ const RESET = "\x1b[0m";
 /** Removes what a progress bar has left on the terminal's current line. */
 const CLEAR = "\r\x1b[K";
 
-export interface OutputOptions {
-  /** Does it go to the run's own file too? */
-  readonly toFile?: boolean;
+/** Bytes of log lines. */
+export interface Written {
+  readonly inFile: number;
+  readonly leftOut: number;
 }
 
 export class Log {
@@ -36,7 +37,7 @@ export class Log {
 
   constructor(
     private readonly source: string,
-    private readonly mask: Mask,
+    readonly mask: Mask,
   ) {
     this.consola = createConsola({
       throttle: 0,
@@ -58,19 +59,24 @@ export class Log {
     this.consola.error(this.mask(message));
   }
 
-  /** Lines that a child printed, already masked and made visible, under the name of their source. */
-  output(source: string, lines: readonly string[], { toFile = true }: OutputOptions = {}): void {
-    if (lines.length === 0) return;
-    this.write(
-      "INFO",
-      lines.map((line) => `${source} | ${line}`),
-      toFile,
-    );
+  /**
+   * Whole lines that a child printed, already masked and made visible, under the name of their source. All of
+   * them go to stdout; into the run's own file go those that fit in `fileMost` bytes.
+   */
+  output(source: string, lines: string, fileMost = Number.POSITIVE_INFINITY): Written {
+    if (lines === "") return { inFile: 0, leftOut: 0 };
+    const head = `${this.head("INFO")}${source} | `;
+    const bytes = Buffer.from(`${head}${lines.slice(0, -1).replaceAll("\n", `\n${head}`)}\n`);
+    this.toStdout(bytes);
+    const fits =
+      bytes.length <= fileMost ? bytes.length : fileMost < 1 ? 0 : bytes.lastIndexOf("\n", fileMost - 1) + 1;
+    this.toFile(bytes.subarray(0, fits));
+    return { inFile: fits, leftOut: bytes.length - fits };
   }
 
   /** A line that a child printed, as it is. */
   childLine(source: string, line: string): void {
-    this.output(source, visible(this.mask(line)).split("\n"));
+    this.output(source, `${visible(this.mask(line))}\n`);
   }
 
   /** A quiet line: only in the run's own file. */
@@ -81,7 +87,7 @@ export class Log {
   /** Text on the last line of the terminal, replaced by the next call and by the next log line. */
   status(text: string): void {
     if (!this.onTerminal) return;
-    this.toStdout(CLEAR + text);
+    this.toStdout(this.bar ? text : CLEAR + text);
     this.bar = true;
   }
 
@@ -104,32 +110,36 @@ export class Log {
     this.file = undefined;
   }
 
-  private write(level: Level, lines: readonly string[], toFile = true): void {
+  private write(level: Level, lines: readonly string[]): void {
     const plain = this.render(level, lines, false);
-    const cleared = this.bar ? CLEAR : "";
-    this.bar = false;
-    this.toStdout(cleared + (this.colour ? this.render(level, lines, true) : plain));
-    if (toFile) this.toFile(plain);
+    this.toStdout(this.colour ? this.render(level, lines, true) : plain);
+    this.toFile(plain);
   }
 
   private render(level: Level, lines: readonly string[], colour: boolean): string {
-    const paint = colour ? COLOUR[level] : "";
-    const head = `${stamp(Date.now(), localZone())} ${paint}${level.padEnd(5)}${paint && RESET} ${this.source}  `;
+    const head = this.head(level, colour);
     let text = "";
     for (const line of lines) text += `${head}${line}\n`;
     return text;
   }
 
-  private toStdout(text: string): void {
+  private head(level: Level, colour = false): string {
+    const paint = colour ? COLOUR[level] : "";
+    return `${stamp(Date.now(), localZone())} ${paint}${level.padEnd(5)}${paint && RESET} ${this.source}  `;
+  }
+
+  private toStdout(text: string | Uint8Array): void {
     if (this.stdout === undefined) return;
-    const error = writeAll(this.stdout, text);
+    const cleared = this.bar ? writeAll(this.stdout, CLEAR) : undefined;
+    this.bar = false;
+    const error = cleared ?? writeAll(this.stdout, text);
     if (error === undefined) return;
     // Nobody reads stdout any more, or its disk is full. The work matters more: the file still gets it all.
     this.stdout = undefined;
     this.toFile(this.render("WARN", [`stdout cannot be written any more: ${reasonOf(error)}.`], false));
   }
 
-  private toFile(text: string): void {
+  private toFile(text: string | Uint8Array): void {
     if (this.file === undefined) return;
     const error = writeAll(this.file, text);
     if (error === undefined) return;

@@ -19,22 +19,23 @@ const SHORTEST = 8;
 const FILE_MOST = 16_384;
 const VEIL = "***";
 
-const SECRET_NAME = /SECRET|PASSWORD|_KEY$|_TOKEN$/;
-const SECRET_FILE = /(SECRET|PASSWORD|_KEY|_TOKEN).*_FILE$/;
-/** scheme://user:password@ — greedy to the last @ before a slash, since passwords hold @ as well. */
-const USERINFO = /([a-z][a-z0-9+.-]*:\/\/[^\s:@/?#]*):[^\s/?#]*@/gi;
+/** RCLONE_FTP_PASS, MYSQL_PWD and AZURE_ACCOUNT_SAS are no less secret than what run.md names. */
+const SECRET_NAME = /SECRET|PASSWORD|PASSPHRASE|_(KEY|TOKEN|PASS|PWD|SAS)$/i;
+/** PASSWORD_STORE_DIR and its like hold a path. */
+const PATH_NAME = /_(FILE|DIR|PATH)$/i;
+/** ://user:password@ — greedy to the last @ before a slash, since passwords hold @ as well. */
+const USERINFO = /(:\/\/[^\s:@/?#]*):[^\s/?#]*@/g;
+/** The same of a repository, which ends at its last @: its password may hold slashes too. */
+const REPOSITORY = /(:\/\/[^:@/]*):(.*)@/s;
 
 /** `rest:https://user:secret@host/` → `rest:https://user:***@host/`. */
 export function maskUserinfo(text: string): string {
   return text.includes("://") ? text.replace(USERINFO, `$1:${VEIL}@`) : text;
 }
 
-/**
- * A repository without its password, even when the password holds slashes: the userinfo of a repository
- * ends at its last @.
- */
+/** A repository without its password, even when the password holds slashes. */
 export function maskRepository(repository: string): string {
-  return repository.replace(/(:\/\/[^:@/]*):.*@/s, `$1:${VEIL}@`);
+  return repository.replace(REPOSITORY, `$1:${VEIL}@`);
 }
 
 /** A webhook without all that follows its host. */
@@ -43,21 +44,14 @@ export function maskWebhook(url: string): string {
   return origin ? `${origin[1]}${origin[2]}/${VEIL}` : VEIL;
 }
 
-/** Makes the mask for one environment. Reads the files that *_PASSWORD_FILE and its like name. */
+/** Makes the mask for one environment. Reads the files that RESTIC_PASSWORD_FILE and its like name. */
 export function createMask(env: Environment): Mask {
   const veils = new Map<string, string>();
-  const hide = (value: string, veil: string) => {
-    for (const form of formsOf(value)) if (form.length >= SHORTEST) veils.set(form, veil);
+  const hide = (secret: string, veil: string) => {
+    for (const form of formsOf(secret)) if (form.length >= SHORTEST) veils.set(form, veil);
   };
-  for (const [name, value] of Object.entries(env)) {
-    if (!value) continue;
-    if (isWebhook(name)) hide(value, maskWebhook(value));
-    else if (SECRET_FILE.test(name)) hide(secretIn(value), VEIL);
-    else if (isSecret(name)) hide(value, VEIL);
-    if (value.includes("://") && value.includes("@")) {
-      const masked = maskRepository(value);
-      if (masked !== value) hide(value, masked);
-    }
+  for (const [name, text] of Object.entries(env)) {
+    if (text) for (const [secret, veil] of secretsOf(name, text)) hide(secret, veil);
   }
   // The longest first, so that a secret that holds another goes as a whole.
   const ordered = [...veils].sort(([a], [b]) => b.length - a.length);
@@ -77,18 +71,68 @@ export function isSecret(name: string): boolean {
     const declared = variables[name as VariableName];
     if ("secret" in declared) return true;
   }
-  return SECRET_NAME.test(name) && !name.endsWith("_FILE");
+  return SECRET_NAME.test(name) && !PATH_NAME.test(name);
 }
 
-function isWebhook(name: string): boolean {
-  return name === "WEBHOOK_URL" || name === "HEALTHCHECKS_URL";
+type Veiled = readonly (readonly [secret: string, veil: string])[];
+
+/** What one variable hides: its value, or what its file holds, and the passwords of its URLs. */
+function secretsOf(name: string, text: string): Veiled {
+  const about = name.replace(/_FILE$/, "");
+  const secret = isSecret(about);
+  const fromFile = about !== name && (secret || about.includes("REPOSITORY"));
+  const value = fromFile ? secretIn(text) : text;
+  const urls = value.includes("://") ? value.split(/\s+/).flatMap(secretsOfUrl) : [];
+  if (about !== name && !fromFile) return urls;
+  if (about === "WEBHOOK_URL" || about === "HEALTHCHECKS_URL") return [...secretsOfWebhook(value), ...urls];
+  if (about === "WEBHOOK_HEADER_AUTH")
+    return [
+      [value, VEIL],
+      [value.replace(/^\s*\w+\s+/, ""), VEIL],
+    ];
+  return secret ? [[value, VEIL], ...urls] : urls;
 }
 
-/** A secret as it may turn up: itself, inside JSON, and each of its lines (a PEM key is printed line by line). */
+/** Tools repeat a part of the URL only, or the password alone, as it stands or decoded. */
+function secretsOfUrl(url: string): Veiled {
+  const [userinfo, user, password] = REPOSITORY.exec(url) ?? [];
+  if (userinfo === undefined || !password) return [];
+  return [
+    [userinfo, `${user}:${VEIL}@`],
+    [password, VEIL],
+    [decoded(password), VEIL],
+  ];
+}
+
+/** All that follows the host: the path of a webhook is what lets one in. */
+function secretsOfWebhook(url: string): Veiled {
+  const [, path = ""] = /^[a-z]+:\/\/[^/?#]*(.*)$/is.exec(url) ?? [];
+  return [
+    [url, maskWebhook(url)],
+    [path, `/${VEIL}`],
+  ];
+}
+
+/**
+ * A secret as it may turn up: itself, in JSON (Go's, which restic speaks, hides <, > and & as well), in a URL, in
+ * the trace of a shell, and each of its lines (a PEM key is printed line by line).
+ */
 function formsOf(value: string): string[] {
-  const trimmed = value.trim();
-  const forms = [value, trimmed, JSON.stringify(trimmed).slice(1, -1)];
-  return trimmed.includes("\n") ? [...forms, ...trimmed.split(/\r?\n/)] : forms;
+  const secret = value.trim();
+  const json = JSON.stringify(secret).slice(1, -1);
+  const go = json.replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`);
+  const quoted = secret.replaceAll("'", "'\\''");
+  const forms = [value, secret, json, go, encodeURIComponent(secret.toWellFormed()), quoted];
+  return secret.includes("\n") ? [...forms, ...secret.split(/\r?\n/)] : forms;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A lone % is no encoding: the password stands as it is meant.
+    return text;
+  }
 }
 
 function secretIn(path: string): string {

@@ -4,15 +4,24 @@
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
 const CONTROLS = new RegExp(CONTROL, "g");
+/** CRs at the end of a line. Without the lookbehind a long run of them costs the square of its length. */
+const LINE_END = /(?<!\r)\r+(?=\n|$)/g;
+
+const shown: Record<string, string> = { "\r": "\\r" };
 
 /** `\x1b`, `\r`, `\u202e` instead of the characters; a CR before a newline belongs to the line's end. */
 export function visible(text: string): string {
   if (!CONTROL.test(text)) return text;
-  return text.replace(/\r+(?=\n|$)/g, "").replace(CONTROLS, (character) => {
-    if (character === "\r") return "\\r";
-    const code = character.charCodeAt(0);
-    return code < 0x100
-      ? `\\x${code.toString(16).padStart(2, "0")}`
-      : `\\u${code.toString(16).padStart(4, "0")}`;
-  });
+  return text.replace(LINE_END, "").replace(CONTROLS, show);
+}
+
+/** Remembered: a hook may print megabytes of them. */
+function show(character: string): string {
+  shown[character] ??= escaped(character.charCodeAt(0));
+  return shown[character];
+}
+
+function escaped(code: number): string {
+  const digits = code.toString(16);
+  return code < 0x100 ? `\\x${digits.padStart(2, "0")}` : `\\u${digits.padStart(4, "0")}`;
 }

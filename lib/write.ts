@@ -9,8 +9,8 @@ export function pause(ms: number): void {
 }
 
 /** Writes all of it, waiting where a pipe is full; returns the error that made it impossible. */
-export function writeAll(fd: number, text: string): unknown {
-  let rest = Buffer.from(text);
+export function writeAll(fd: number, content: string | Uint8Array): unknown {
+  let rest = typeof content === "string" ? Buffer.from(content) : content;
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(fd, rest));

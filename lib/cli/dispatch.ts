@@ -87,7 +87,9 @@ async function reported(name: string, action: () => Promise<number>): Promise<nu
   } catch (error) {
     if (!(error instanceof Failure)) return reportBug(name, error);
     const hint = error instanceof UsageError ? `Try: ${name} --help\n` : "";
-    writeAll(2, `${name}: ${error.message}\n${hint}`);
+    // The message may repeat a word that was typed: `backup "$RESTIC_PASSWORD"`.
+    const { createMask } = await import("../mask.ts");
+    writeAll(2, createMask(process.env)(`${name}: ${error.message}\n${hint}`));
     return error.exitCode;
   }
 }

@@ -3,28 +3,36 @@
 import { parseDuration } from "../duration.ts";
 import type { Environment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
-import { splitWords, UnbalancedQuote } from "../words.ts";
+import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
 import { type NameOf, type VariableName, variable } from "./variables.ts";
 
 /** setTimeout and exit arithmetic stay exact below this; 2^31 seconds are 68 years. */
 const MOST = 2 ** 31;
 
 export class Settings {
+  private readonly told = new Set<string>();
+
   constructor(
     readonly env: Environment,
-    /** Is told of a value that makes no sense; the default is used then. */
-    private readonly warn: (message: string) => void,
+    /** Is told, once, of a value that makes no sense; the default is used then. */
+    private readonly tell: (message: string) => void,
   ) {}
 
   text(name: NameOf<"text" | "cron">): string {
     return this.raw(name) ?? "";
   }
 
+  /** A folder as an absolute path: hooks run in / and must find what we name to them. */
+  folder(name: NameOf<"text">): string {
+    const path = this.text(name);
+    return path.startsWith("/") ? path : `${process.cwd()}/${path}`;
+  }
+
   flag(name: NameOf<"switch">): boolean {
     const value = this.raw(name)?.trim().toUpperCase();
     if (value === "ON" || value === "OFF") return value === "ON";
     const fallback = variable(name).fallback ?? "OFF";
-    this.warn(`${name}=${this.raw(name)} is neither ON nor OFF; ${fallback} is used.`);
+    this.warn(`${name}=${quoteWord(this.raw(name) ?? "")} is neither ON nor OFF; ${fallback} is used.`);
     return fallback === "ON";
   }
 
@@ -59,7 +67,9 @@ export class Settings {
     if (!value) return 0;
     const seconds = wholeNumber(value);
     if (seconds === undefined) {
-      this.warn(`${name}=${value} is not a whole number of seconds; hooks run without a time-out.`);
+      this.warn(
+        `${name}=${quoteWord(value)} is not a whole number of seconds; hooks run without a time-out.`,
+      );
     }
     return seconds ?? 0;
   }
@@ -89,6 +99,11 @@ export class Settings {
     return this.env[name] || (old && this.env[old]) || fallback;
   }
 
+  private warn(message: string): void {
+    if (!this.told.has(message)) this.tell(message);
+    this.told.add(message);
+  }
+
   private number(
     declared: VariableName,
     name: string,
@@ -99,7 +114,9 @@ export class Settings {
     const given = this.env[name];
     const value = given ? parse(given) : undefined;
     if (given && value === undefined) {
-      this.warn(`${name}=${given} is not ${expected}; ${fallback === "0" ? "none" : fallback} is used.`);
+      this.warn(
+        `${name}=${quoteWord(given)} is not ${expected}; ${fallback === "0" ? "none" : fallback} is used.`,
+      );
     }
     return value ?? Number(fallback);
   }

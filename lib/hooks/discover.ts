@@ -34,20 +34,30 @@ export interface Hook {
 
 /** The hooks of a phase in the order in which they run; absent ones are left out. */
 export function discoverHooks(hooksDir: string, phase: string, searchPath: string | undefined): Hook[] {
-  const files = [`${phase}.sh`, ...scriptsIn(`${hooksDir}/${phase}.d`).map((name) => `${phase}.d/${name}`)];
-  return files
+  const folder = `${phase}.d`;
+  const { names, problem } = scriptsIn(`${hooksDir}/${folder}`);
+  const hooks = [`${phase}.sh`, ...names.map((name) => `${folder}/${name}`)]
     .map((file) => inspect(phase, `${hooksDir}/${file}`, `hooks/${file}`, searchPath))
     .filter((hook) => hook !== undefined);
+  if (problem === undefined) return hooks;
+  // It stands for the hooks that may be in it: they are never passed over in silence.
+  const unread = { phase, path: `${hooksDir}/${folder}`, shown: `hooks/${folder}`, command: undefined };
+  return [
+    ...hooks,
+    { ...unread, state: problem, remedy: "Make it a folder that the running user can read." },
+  ];
 }
 
 /** Names ending in `.sh`, in byte order; hidden ones (`..data` of a ConfigMap) are no scripts. */
-function scriptsIn(folder: string): string[] {
+function scriptsIn(folder: string): { names: string[]; problem?: string } {
   try {
     const names = readdirSync(folder).filter((name) => name.endsWith(".sh") && !name.startsWith("."));
-    return names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  } catch {
-    // Most phases have no such folder; one that cannot be read is reported by its owner's check in doctor.
-    return [];
+    return { names: names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))) };
+  } catch (error) {
+    // Most phases have no such folder.
+    return errnoOf(error) === "ENOENT"
+      ? { names: [] }
+      : { names: [], problem: `cannot be read (${reasonOf(error)})` };
   }
 }
 
@@ -63,15 +73,17 @@ function inspect(
   try {
     stat = statSync(path);
   } catch (error) {
-    if (errnoOf(error) !== "ENOENT") {
+    const code = errnoOf(error);
+    if (code === "ELOOP") return broken("a link that leads back to itself", "Remove the link.");
+    if (code !== "ENOENT") {
       return broken(
         `cannot be looked at (${reasonOf(error)})`,
         "Make its folder readable for the running user.",
       );
     }
-    return isLink(path)
-      ? broken("a dangling link", "Mount what the link points to, or remove the link.")
-      : undefined;
+    if (isLink(path)) return broken("a dangling link", "Mount what the link points to, or remove the link.");
+    // Listed, and yet not there: its name was changed on the way to us.
+    return path.includes("\ufffd") ? broken("a name that is not UTF-8", "Rename it.") : undefined;
   }
   if (!stat.isFile()) return broken(kindOf(stat), "Put a regular file in its place.");
 
@@ -87,7 +99,7 @@ function inspect(
   if (!allows(path, constants.R_OK)) {
     return broken(`unreadable (${mode})`, `Run: chmod a+r ${path}; an interpreter has to read it.`);
   }
-  const start = interpreterOf(path, searchPath);
+  const start = startOf(path, searchPath);
   if (start.problem !== undefined) return broken(start.problem, start.remedy);
   const caution = cautionOf(stat);
   return {
@@ -105,8 +117,16 @@ type Start =
 /** Linux reads this much of a `#!` line (BINPRM_BUF_SIZE). */
 const HEAD_BYTES = 256;
 
-function interpreterOf(path: string, searchPath: string | undefined): Start {
-  const head = headOf(path);
+function startOf(path: string, searchPath: string | undefined): Start {
+  try {
+    return interpreterOf(path, headOf(path), searchPath);
+  } catch (error) {
+    // access(2) said yes, reading said no: a network file system that squashes root, a file that has just gone.
+    return { problem: `unreadable (${reasonOf(error)})`, remedy: "An interpreter has to read it too." };
+  }
+}
+
+function interpreterOf(path: string, head: string, searchPath: string | undefined): Start {
   if (head.startsWith("\x7fELF")) return { state: "executable", command: [path] };
   if (head.startsWith("\xef\xbb\xbf")) {
     return {
@@ -145,8 +165,11 @@ function missingProgram(interpreter: string, words: readonly string[], searchPat
   };
   if (!interpreter.startsWith("/") || !runnable(interpreter)) return interpreter || "an empty #! line";
   if (!interpreter.endsWith("/env")) return undefined;
-  const program = words.find((word) => !word.startsWith("-") && !word.includes("="));
-  return program === undefined || runnable(program) ? undefined : `${interpreter} ${program}`;
+  // Linux hands all that follows as one word; only env -S splits it.
+  const program = words[0]?.startsWith("-")
+    ? words.find((word) => !word.startsWith("-") && !word.includes("="))
+    : words.join(" ");
+  return !program || runnable(program) ? undefined : `${interpreter} ${program}`;
 }
 
 function headOf(path: string): string {

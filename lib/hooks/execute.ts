@@ -76,7 +76,7 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
     return { ...named, error: reasonOf(error) };
   }
   output.follow(child);
-  const family = { leader: child.pid, marks: marksOf(env) };
+  const family = { leader: child.pid, marks: marksOf(env), output: output.target };
   const ended = await supervise(child, family, {
     first: "SIGTERM",
     timeoutMs: plan.timeout > 0 ? plan.timeout * 1000 : undefined,
@@ -85,7 +85,8 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
     share: plan.share,
   });
   const took = performance.now() - begun;
-  if (!(await output.finish())) {
+  const finished = await output.finish();
+  if (!finished && ended.cause === undefined) {
     log.info(`hook ${hook.phase} left a process behind that still holds its output; it is left alive.`);
   }
   tell(log, hook.phase, ended, took, plan);

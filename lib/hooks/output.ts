@@ -1,7 +1,6 @@
 /** A hook's output on its way into the log: in order, bounded in the run's own log, whole on stdout. */
 
 import { closeSync } from "node:fs";
-import { bugReport } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Mask } from "../mask.ts";
 import { SafeLines } from "../process/lines.ts";
@@ -23,11 +22,14 @@ export interface OutputPlan {
   readonly fileMost: number;
 }
 
+/** So many bytes become log lines at once: the lines of `yes` are twenty-five times as long there. */
+const PIECE = 16 * 1024;
 /** How long what a daemon left behind still prints is waited for, in milliseconds (hooks.md). */
 const DRAIN_MS = 1000;
 
 export class HookOutput {
   bytes = 0;
+  /** Bytes of log lines, with what stands before the hook's own words. */
   private inFile = 0;
   private leftOut = 0;
   private readonly pumps: Pump[] = [];
@@ -44,6 +46,11 @@ export class HookOutput {
   /** What the child gets as its 1 and 2: one pipe, or two sockets where no pipe can be had. */
   get stdio(): Stdio {
     return this.pipe?.write ?? "pipe";
+  }
+
+  /** What /proc shows as the target of its 1 and 2; undefined where that does not tell it from others. */
+  get target(): string | undefined {
+    return this.pipe?.target;
   }
 
   /** Begins to read. From here on only the child and what it starts hold the other end. */
@@ -71,11 +78,11 @@ export class HookOutput {
     if (!ended) {
       if (this.pipe !== undefined) this.drainForEver(this.pipe.read);
       for (const each of this.pumps) await each.cancel();
-      await all;
     }
+    await all;
     if (this.leftOut > 0) {
       this.plan.log.info(
-        `${this.plan.source} | ${formatBytes(this.leftOut)} more of its output went to stdout only ` +
+        `hook ${this.plan.source}: ${formatBytes(this.leftOut)} more of its lines went to stdout only ` +
           `(HOOK_LOG_MAX_BYTES=${this.plan.fileMost}).`,
       );
     }
@@ -84,33 +91,19 @@ export class HookOutput {
 
   private read(stream: ReadableStream<Uint8Array>): void {
     const lines = new SafeLines(this.plan.mask);
-    const each = pump(stream, (bytes) => {
+    const take = (bytes: Uint8Array) => {
       this.bytes += bytes.length;
-      this.write(lines.push(bytes));
-    });
-    const done = each.done
-      .then(() => this.write(lines.end()))
-      // A bug of ours: the hook must not wait for ever for somebody to read on.
-      .catch((error) => this.plan.log.error(bugReport(error)))
-      .finally(each.cancel);
-    this.pumps.push({ done, cancel: each.cancel });
+      for (let at = 0; at < bytes.length; at += PIECE) this.write(lines.push(bytes.subarray(at, at + PIECE)));
+    };
+    this.pumps.push(pump(stream, { take, end: () => this.write(lines.end()) }));
   }
 
-  private write(lines: readonly string[]): void {
-    if (lines.length === 0) return;
-    let fits = 0;
-    for (const line of lines) {
-      const size = Buffer.byteLength(line) + 1;
-      if (this.leftOut === 0 && this.inFile + size <= this.plan.fileMost) {
-        this.inFile += size;
-        fits++;
-      } else {
-        this.leftOut += size;
-      }
-    }
-    const { log, source } = this.plan;
-    log.output(source, lines.slice(0, fits));
-    log.output(source, lines.slice(fits), { toFile: false });
+  private write(lines: string): void {
+    const { log, source, fileMost } = this.plan;
+    // After the first line that did not fit, none goes there any more, however short it is.
+    const { inFile, leftOut } = log.output(source, lines, this.leftOut > 0 ? 0 : fileMost - this.inFile);
+    this.inFile += inFile;
+    this.leftOut += leftOut;
   }
 
   private drainForEver(read: number): void {

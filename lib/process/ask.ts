@@ -49,7 +49,7 @@ function collect(stream: ReadableStream<Uint8Array> | undefined) {
   const take = (bytes: Uint8Array) => {
     if (text.length < MOST_BYTES) text += decoder.decode(bytes, { stream: true });
   };
-  const each = stream === undefined ? undefined : pump(stream, take);
+  const each = stream === undefined ? undefined : pump(stream, { take, end: () => {} });
   return {
     done: each?.done ?? Promise.resolve(),
     cancel: async () => each?.cancel(),

@@ -3,16 +3,19 @@
  *
  * A process group is not enough: `timeout`, a shell with `set -m` and every program that calls setpgid(2) put
  * their children into groups of their own, so a kill of the group leaves them running. They stay in the
- * session, and what has left the session too still carries the environment it was started with.
+ * session; what has left the session too still carries the environment it was started with, prints into the same
+ * pipe, or has a parent that does. Only a daemon that has shed all four is not found.
  */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 export interface Family {
   /** The session and group leader. */
   readonly leader: number;
   /** `NAME=value` pairs that only this family carries in its environment. */
   readonly marks: readonly string[];
+  /** A pipe that only this family has as its stdout or stderr. */
+  readonly output?: string | undefined;
 }
 
 /** What /proc/<pid>/stat says. `ticks` since boot tells two processes with one pid apart. */
@@ -51,18 +54,28 @@ export function isAlive(pid: number): boolean {
   return stat !== undefined && !isDead(stat);
 }
 
-/** The members of the leader's session and group that still run. Without /proc: none are seen. */
-export function sessionMembers(leader: number): Stat[] {
-  return pids()
+/** All that still runs of a family. Without /proc: none is seen. */
+export function familyMembers({ leader, marks, output }: Family): Stat[] {
+  const running = pids()
     .map(statOf)
     .filter((stat) => stat !== undefined)
-    .filter((stat) => !isDead(stat) && (stat.session === leader || stat.group === leader));
+    .filter((stat) => !isDead(stat) && stat.pid !== process.pid);
+  const found = new Set<number>();
+  for (const { pid, session, group } of running) {
+    if (session === leader || group === leader || carries(pid, marks) || printsInto(pid, output))
+      found.add(pid);
+  }
+  addChildren(found, running);
+  return running.filter(({ pid }) => found.has(pid));
 }
 
-/** The pids of all that still runs of a family: its session, and what left it but carries its marks. */
-export function familyMembers(family: Family): number[] {
-  const session = new Set(sessionMembers(family.leader).map((member) => member.pid));
-  return pids().filter((pid) => session.has(pid) || carries(pid, family.marks));
+/** Children may have lower pids than their parents, so it takes rounds until none is new. */
+function addChildren(found: Set<number>, running: readonly Stat[]): void {
+  let size: number;
+  do {
+    size = found.size;
+    for (const { pid, parent } of running) if (found.has(parent)) found.add(pid);
+  } while (found.size > size);
 }
 
 /** Is `ancestor` the parent, or a parent's parent, of this process? */
@@ -94,12 +107,26 @@ function isDead(stat: Stat): boolean {
 }
 
 function carries(pid: number, marks: readonly string[]): boolean {
-  if (marks.length === 0 || pid === process.pid) return false;
+  if (marks.length === 0) return false;
   try {
     const environment = `\0${readFileSync(`/proc/${pid}/environ`, "utf8")}`;
-    return marks.every((mark) => environment.includes(`\0${mark}\0`)) && isAlive(pid);
+    return marks.every((mark) => environment.includes(`\0${mark}\0`));
   } catch {
     // Another user's process, or one that has just ended: not ours to touch.
     return false;
+  }
+}
+
+function printsInto(pid: number, output: string | undefined): boolean {
+  return output !== undefined && [1, 2].some((fd) => targetOf(pid, fd) === output);
+}
+
+/** What /proc shows as the target of a descriptor; undefined when it is closed, or not ours to see. */
+export function targetOf(pid: number | "self", fd: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    // Closed, another user's, ended, or no /proc: all of them mean "not known".
+    return undefined;
   }
 }

@@ -5,47 +5,43 @@ import { visible } from "../visible.ts";
 
 /** Characters after which a line of a hook's output is broken (hooks.md). */
 export const LINE_MOST = 16 * 1024;
-/** An unfinished line is cut when it is longer than so many log lines; cuts stay rare. */
-const HELD_LINES = 4;
+/** An unfinished line is cut when it is longer than so many characters: four log lines, so that cuts stay rare. */
+const HELD_MOST = 4 * LINE_MOST;
 /** Kept back from a cut besides the longest secret: a URL's password may be just arriving. */
 const MARGIN = 1024;
 
-/** Lines that are safe to write: valid text, secrets masked, control characters visible, none too long. */
+/** Text that is safe to write: valid, secrets masked, control characters visible, no line too long. */
 export class SafeLines {
   private readonly decoder = new TextDecoder();
   private held = "";
 
   constructor(private readonly mask: Mask) {}
 
-  /** The lines that are complete with these bytes. */
-  push(bytes: Uint8Array): string[] {
-    const text = this.held + this.decoder.decode(bytes, { stream: true });
-    const end = text.lastIndexOf("\n");
-    this.held = text.slice(end + 1);
-    const lines = end < 0 ? [] : this.finish(text.slice(0, end));
-    return this.held.length > HELD_LINES * LINE_MOST ? [...lines, ...this.cut()] : lines;
+  /** The lines that are complete with these bytes, each with its newline; "" when none is. */
+  push(bytes: Uint8Array): string {
+    const text = this.decoder.decode(bytes, { stream: true });
+    const end = text.lastIndexOf("\n") + 1;
+    const lines = end === 0 ? "" : this.finish(this.held + text.slice(0, end));
+    this.held = end === 0 ? this.held + text : text.slice(end);
+    return this.held.length > HELD_MOST ? lines + this.cut() : lines;
   }
 
   /** The last line, when the output did not end with a newline. */
-  end(): string[] {
+  end(): string {
     const rest = this.held + this.decoder.decode();
     this.held = "";
-    return rest === "" ? [] : this.finish(rest);
+    return rest === "" ? "" : this.finish(`${rest}\n`);
   }
 
   /** Whole lines: masked together, so that a secret of several lines is seen too. */
-  private finish(text: string): string[] {
-    const lines = visible(this.mask(text)).split("\n");
-    return lines.some((line) => line.length > LINE_MOST) ? lines.flatMap(broken) : lines;
+  private finish(lines: string): string {
+    return broken(visible(this.mask(lines)));
   }
 
-  /** The beginning of an endless line, but for a tail in which a secret may not be complete yet. */
-  private cut(): string[] {
-    const masked = this.mask(this.held);
-    const keep = Math.max(this.mask.longest, MARGIN);
-    const whole = Math.max(0, Math.floor((masked.length - keep) / LINE_MOST)) * LINE_MOST;
-    this.held = masked.slice(whole);
-    return whole > 0 ? broken(visible(masked.slice(0, whole))) : [];
+  private cut(): string {
+    const { done, rest } = cut(this.held, this.mask, LINE_MOST);
+    this.held = rest;
+    return done === "" ? "" : broken(`${visible(done)}\n`);
   }
 }
 
@@ -57,12 +53,15 @@ export class RawLines {
   private readonly decoder = new TextDecoder();
   private held = "";
 
+  constructor(private readonly mask: Mask) {}
+
   push(bytes: Uint8Array): string[] {
     const lines = (this.held + this.decoder.decode(bytes, { stream: true })).split("\n");
     this.held = lines.pop() ?? "";
     if (this.held.length > RAW_MOST) {
-      lines.push(this.held);
-      this.held = "";
+      const { done, rest } = cut(this.held, this.mask, 1);
+      this.held = rest;
+      lines.push(done);
     }
     return lines;
   }
@@ -74,8 +73,32 @@ export class RawLines {
   }
 }
 
-function broken(line: string): string[] {
-  const pieces: string[] = [];
-  for (let at = 0; at === 0 || at < line.length; at += LINE_MOST) pieces.push(line.slice(at, at + LINE_MOST));
-  return pieces;
+/**
+ * Masks the beginning of an endless line and cuts it at a multiple of `unit` characters, but for a tail in which
+ * a secret may not be complete yet.
+ */
+function cut(line: string, mask: Mask, unit: number): { done: string; rest: string } {
+  const masked = mask(line);
+  const keep = Math.max(mask.longest, MARGIN);
+  const at = between(masked, Math.max(0, Math.floor((masked.length - keep) / unit)) * unit);
+  return { done: masked.slice(0, at), rest: masked.slice(at) };
+}
+
+/** Breaks what is longer than LINE_MOST. Looks at a few characters of every 16 KiB only: most text has no such line. */
+function broken(lines: string): string {
+  let pieces = "";
+  let from = 0;
+  while (lines.length - from > LINE_MOST) {
+    const end = lines.lastIndexOf("\n", from + LINE_MOST) + 1;
+    const at = end > from ? end : between(lines, from + LINE_MOST);
+    pieces += end > from ? lines.slice(from, at) : `${lines.slice(from, at)}\n`;
+    from = at;
+  }
+  return pieces + lines.slice(from);
+}
+
+/** `at`, or the place before it where that would cut a character of two UTF-16 units in half. */
+function between(text: string, at: number): number {
+  const unit = text.charCodeAt(at - 1);
+  return unit >= 0xd800 && unit < 0xdc00 ? at - 1 : at;
 }

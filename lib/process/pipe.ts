@@ -8,11 +8,14 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
+import { targetOf } from "./family.ts";
 import { type ChildEnvironment, spawn } from "./spawn.ts";
 
 export interface Pipe {
   readonly read: number;
   readonly write: number;
+  /** What /proc shows as the target of a descriptor of it; undefined without /proc. */
+  readonly target: string | undefined;
 }
 
 const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
@@ -20,7 +23,8 @@ const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 /** Opens the named pipe at `path`, made where needed; undefined where none can be had. */
 export async function openPipe(path: string, env: ChildEnvironment): Promise<Pipe | undefined> {
   const read = openReader(path) ?? ((await makePipe(path, env)) ? openReader(path) : undefined);
-  return read === undefined ? undefined : { read, write: openSync(path, constants.O_WRONLY) };
+  if (read === undefined) return undefined;
+  return { read, write: openSync(path, constants.O_WRONLY), target: targetOf("self", read) };
 }
 
 /** The read end, or undefined when there is no pipe at `path` or somebody else writes to it. */

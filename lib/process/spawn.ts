@@ -1,7 +1,7 @@
 /** Starts processes. The only caller of Bun.spawn. */
 
 import { accessSync, constants, statSync } from "node:fs";
-import { EXIT, errnoOf, Failure } from "../errors.ts";
+import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import { signalName, signalNumber } from "../host.ts";
 
 export type Signal = NodeJS.Signals;
@@ -70,10 +70,18 @@ export function spawn(command: readonly string[], options: SpawnOptions): Child 
       stderr: child.stderr instanceof ReadableStream ? child.stderr : undefined,
     };
   } catch (error) {
-    // The file is there, so ENOENT speaks of its interpreter or loader.
-    const detail =
-      errnoOf(error) === "ENOENT" ? `${path} names an interpreter that is missing` : String(error);
-    throw new CannotStart(program, "not executable", detail);
+    throw new CannotStart(program, "not executable", whyNot(path, error));
+  }
+}
+
+function whyNot(path: string, error: unknown): string {
+  switch (errnoOf(error)) {
+    case "ENOENT": // The file is there, so this speaks of its interpreter or loader.
+      return `${path} names an interpreter that is missing`;
+    case "ENOEXEC":
+      return `${path} is no program for this machine`;
+    default:
+      return reasonOf(error);
   }
 }
 

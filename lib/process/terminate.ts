@@ -1,6 +1,6 @@
 /** Ends a process and everything that it started: a polite signal, a time of grace, SIGKILL. */
 
-import { type Family, familyMembers, procIsReadable, sessionMembers } from "./family.ts";
+import { type Family, familyMembers, procIsReadable } from "./family.ts";
 import { type Signal, signal } from "./spawn.ts";
 import { sleep } from "./timer.ts";
 
@@ -11,10 +11,11 @@ export interface Termination {
   readonly graceMs: () => number;
 }
 
-/** How often the family is looked at while it is given time to end, in milliseconds. */
-const LOOK_MS = 20;
-/** A family that forks faster than it is killed is given up after this many rounds (a second). */
+/** How long it is waited before the family is looked at again, in milliseconds: doubled from the one to the other. */
+const LOOK_MS = { first: 10, most: 160 };
+/** A family that forks faster than it is killed is given up after this many rounds of this many milliseconds. */
 const ROUNDS = 50;
+const ROUND_MS = 20;
 
 /** Resolves when nothing of the family runs any more; `forced` says whether it took SIGKILL. */
 export async function terminate(
@@ -22,15 +23,17 @@ export async function terminate(
   { first, graceMs }: Termination,
 ): Promise<{ forced: boolean }> {
   const begun = performance.now();
-  signalSession(family.leader, first);
-  while (performance.now() - begun < graceMs()) {
+  ask(family, first);
+  let look = LOOK_MS.first;
+  for (let left = graceMs(); left > 0; left = graceMs() - (performance.now() - begun)) {
     if (!lives(family)) return { forced: false };
-    await sleep(LOOK_MS);
+    await sleep(Math.min(look, left));
+    look = Math.min(look * 2, LOOK_MS.most);
   }
   if (!lives(family)) return { forced: false };
   for (let round = 0; round < ROUNDS && lives(family); round++) {
     killNow(family);
-    await sleep(LOOK_MS);
+    await sleep(ROUND_MS);
   }
   return { forced: true };
 }
@@ -38,14 +41,18 @@ export async function terminate(
 /** SIGKILL to all of it, once, without waiting. */
 export function killNow(family: Family): void {
   signal(-family.leader, "SIGKILL");
-  for (const pid of familyMembers(family)) signal(pid, "SIGKILL");
+  for (const { pid } of familyMembers(family)) signal(pid, "SIGKILL");
 }
 
-/** The group by one call, which needs no /proc; then what has left the group but not the session. */
-function signalSession(leader: number, name: Signal): void {
-  const strays = sessionMembers(leader).filter((member) => member.group !== leader);
-  signal(-leader, name);
-  for (const stray of strays) signal(stray.pid, name);
+/**
+ * SIGINT goes to the group only, as from a terminal: restic keeps what it works through (rclone, ssh) in groups of
+ * their own, because it still needs them to remove its lock. Any other signal goes to all of the family.
+ */
+function ask(family: Family, name: Signal): void {
+  const strays =
+    name === "SIGINT" ? [] : familyMembers(family).filter(({ group }) => group !== family.leader);
+  signal(-family.leader, name);
+  for (const { pid } of strays) signal(pid, name);
 }
 
 function lives(family: Family): boolean {

@@ -8,6 +8,8 @@ export const RESTIC = {
   locked: 11,
   wrongPassword: 12,
   interrupted: 130,
+  /** 128 plus SIGKILL: not restic's own, but how the kernel ends what uses too much memory. */
+  killed: 137,
 } as const;
 
 /** Words by which restic before 0.17, which exits with 1 for all of these, says which it was. */
@@ -43,6 +45,8 @@ export function explain(code: number, repository: string): string | undefined {
       );
     case RESTIC.wrongPassword:
       return `The password does not open the repository ${repository}. Correct RESTIC_PASSWORD or its _FILE.`;
+    case RESTIC.killed:
+      return "It was killed (SIGKILL): most likely the memory ran out. Give the container more of it.";
     default:
       return undefined;
   }

@@ -150,8 +150,15 @@ class Job {
   }
 
   private async runHooks(plan: Omit<Parameters<typeof runPhase>[1], "stop" | "pipePath">): Promise<void> {
-    const pipePath = `${this.scene.lockDir}/${this.scene.identity.job}.pipe`;
-    this.hooks.push(...(await runPhase(this.scene, { ...plan, stop: this.stop, pipePath })));
+    const { scene, stop, hooks } = this;
+    const pipePath = `${scene.lockDir}/${scene.identity.job}.pipe`;
+    try {
+      hooks.push(...(await runPhase(scene, { ...plan, stop, pipePath })));
+    } catch (error) {
+      // Whatever went wrong, it was a hook's affair: it must not cost the backup.
+      this.scene.log.error(bugReport(error));
+      hooks.push({ phase: plan.phase, path: scene.settings.folder("HOOKS_DIR"), error: reasonOf(error) });
+    }
   }
 
   private async endingOf(work: Work): Promise<Ending> {

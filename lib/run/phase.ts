@@ -24,7 +24,7 @@ export interface PhasePlan {
 export async function runPhase(scene: Scene, plan: PhasePlan): Promise<HookResult[]> {
   const { settings, log, mask } = scene;
   const { phase, stop, skipOnStop } = plan;
-  const hooksDir = settings.text("HOOKS_DIR");
+  const hooksDir = settings.folder("HOOKS_DIR");
   const hooks = discoverHooks(hooksDir, phase, scene.env.PATH);
   if (hooks.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
   const results: HookResult[] = [];

@@ -2,12 +2,12 @@
 
 import type { Settings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
+import type { Mask } from "../mask.ts";
 import { RawLines } from "../process/lines.ts";
 import { pump } from "../process/pump.ts";
 import { type ChildEnvironment, exitCodeOfSignal, spawn } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { type Ended, type Limits, supervise } from "../process/supervise.ts";
-import { terminate } from "../process/terminate.ts";
 import { within } from "../process/timer.ts";
 import type { Marker } from "./marker.ts";
 import type { Facts, Status } from "./record.ts";
@@ -29,8 +29,6 @@ export interface ChildPlan {
 const WORK_SHARE = { ask: 0, kill: 0.6 };
 /** After its time-out the work has so long to end cleanly (run.md). */
 const WORK_GRACE_MS = 30_000;
-/** What is left of a child after a bug of ours gets so long to clean up. */
-const BUG_GRACE_MS = 5000;
 /** What a child's child still prints after the child has ended is waited for so long. */
 const DRAIN_MS = 1000;
 
@@ -81,19 +79,16 @@ export class Run {
       inherit: this.lockFd,
       session: true,
     });
-    const pumps = [follow(child.stdout, onStdout), follow(child.stderr, onStderr)];
-    const reading = Promise.all(pumps.map((each) => each?.done));
-    const family = { leader: child.pid, marks: [] };
-    try {
-      const ended = await Promise.race([supervise(child, family, this.limits()), failureOf(reading)]);
-      if (!(await within(DRAIN_MS, reading))) for (const each of pumps) await each?.cancel();
-      this.timedOut ||= ended.cause === "timed out";
-      return ended;
-    } catch (error) {
-      // A bug of ours in what reads its lines: nobody would read on, and it would wait for ever.
-      await terminate(family, { first: "SIGINT", graceMs: () => BUG_GRACE_MS });
-      throw error;
-    }
+    const pumps = [
+      follow(child.stdout, onStdout, this.log.mask),
+      follow(child.stderr, onStderr, this.log.mask),
+    ];
+    const ended = await supervise(child, { leader: child.pid, marks: [] }, this.limits());
+    const all = Promise.all(pumps.map((each) => each?.done));
+    if (!(await within(DRAIN_MS, all))) for (const each of pumps) await each?.cancel();
+    this.timedOut ||= ended.cause === "timed out";
+    await all;
+    return ended;
   }
 
   private limits(): Limits {
@@ -108,17 +103,15 @@ export class Run {
   }
 }
 
-/** Rejects as `promise` does, and otherwise never settles. */
-function failureOf(promise: Promise<unknown>): Promise<never> {
-  return new Promise((_, reject) => promise.catch(reject));
-}
-
-function follow(stream: ReadableStream<Uint8Array> | undefined, take: ((line: string) => void) | undefined) {
+function follow(
+  stream: ReadableStream<Uint8Array> | undefined,
+  take: ((line: string) => void) | undefined,
+  mask: Mask,
+) {
   if (stream === undefined) return undefined;
-  const lines = new RawLines();
+  const lines = new RawLines(mask);
   const hand = (each: readonly string[]) => {
     if (take !== undefined) for (const line of each) take(line);
   };
-  const each = pump(stream, (bytes) => hand(lines.push(bytes)));
-  return { done: each.done.then(() => hand(lines.end())), cancel: each.cancel };
+  return pump(stream, { take: (bytes) => hand(lines.push(bytes)), end: () => hand(lines.end()) });
 }

@@ -31,7 +31,7 @@ export function sceneOf(job: string): Scene {
   const mask = createMask(environment);
   const log = new Log(job, mask);
   const settings = new Settings(environment, (message) => log.warn(message));
-  const logDir = settings.text("LOG_DIR");
+  const logDir = settings.folder("LOG_DIR");
   return {
     identity: {
       job,
@@ -43,7 +43,7 @@ export function sceneOf(job: string): Scene {
     mask,
     log,
     logDir,
-    lockDir: settings.text("LOCK_DIR"),
+    lockDir: settings.folder("LOCK_DIR"),
     logPath: `${logDir}/${job}-last.log`,
     recordPath: `${logDir}/last-${job}.json`,
     env: withoutOurs(environment),

@@ -67,7 +67,7 @@ async function main({ operands, table }: Invocation): Promise<number> {
       skipOnStop: true,
     });
     if (hooks.length === 0) {
-      scene.log.warn(`There is no hook for ${phase} in ${scene.settings.text("HOOKS_DIR")}.`);
+      scene.log.warn(`There is no hook for ${phase} in ${scene.settings.folder("HOOKS_DIR")}.`);
       return EXIT.failed;
     }
     return hooks.map((hook) => hook.exit_code ?? EXIT.failed).find((code) => code !== 0) ?? EXIT.ok;
