@@ -15,7 +15,7 @@ export function nearest(
   let limit = most;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) > limit) continue;
-    const found = distance(wanted, candidate.toLowerCase());
+    const found = distance(wanted, candidate.toLowerCase(), limit);
     if (found > limit || found >= Math.max(word.length, candidate.length)) continue;
     best = candidate;
     limit = found - 1; // from here on only a nearer one will do
@@ -25,28 +25,34 @@ export function nearest(
 
 /**
  * Damerau–Levenshtein in its restricted form (optimal string alignment): letters added, dropped or changed, and
- * neighbours exchanged, each counts 1.
+ * neighbours exchanged, each counts 1. What is more than `limit` is given up on the way: Infinity.
  */
-function distance(a: string, b: string): number {
-  // One row of the table for each letter of a; a cell off the table is too dear to be chosen.
-  let before: number[] = [];
-  let above = Array.from({ length: b.length + 1 }, (_, column) => column);
+function distance(a: string, b: string, limit: number): number {
+  // Three rows of the table. Cells further than `limit` from its diagonal are too dear and stay infinite.
+  let before: number[] = new Array(b.length + 1).fill(Infinity);
+  let above: number[] = Array.from(before, (_, column) => (column <= limit ? column : Infinity));
+  let current: number[] = [...before];
   for (let row = 1; row <= a.length; row += 1) {
-    const current = [row];
+    const first = Math.max(1, row - limit);
+    const last = Math.min(b.length, row + limit);
     const cell = (cells: number[], column: number) => cells[column] ?? Infinity;
-    for (let column = 1; column <= b.length; column += 1) {
+    current[first - 1] = first === 1 ? row : Infinity;
+    let least = cell(current, first - 1);
+    for (let column = first; column <= last; column += 1) {
       const changed = a[row - 1] === b[column - 1] ? 0 : 1;
       const exchanged = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
-      current.push(
-        Math.min(
-          cell(above, column) + 1,
-          cell(current, column - 1) + 1,
-          cell(above, column - 1) + changed,
-          exchanged ? cell(before, column - 2) + 1 : Infinity,
-        ),
+      const value = Math.min(
+        cell(above, column) + 1,
+        cell(current, column - 1) + 1,
+        cell(above, column - 1) + changed,
+        exchanged ? cell(before, column - 2) + 1 : Infinity,
       );
+      current[column] = value;
+      least = Math.min(least, value);
     }
-    [before, above] = [above, current];
+    // An exchange reaches back two rows, and costs one from there: with more than that to spare, nothing helps.
+    if (least > limit + 1) return Infinity;
+    [before, above, current] = [above, current, before];
   }
   return above[b.length] ?? Infinity;
 }

@@ -39,8 +39,10 @@ export function misspelt(env: Environment, known: ReadonlySet<string>): Misspelt
   const meant = (name: string) => {
     const begun = name.includes("_") && candidates.find((each) => each.startsWith(`${name}_`));
     if (begun) return begun;
-    const isTelling = name.length >= TELLING && beginnings.has(firstWord(name));
-    return isTelling ? nearest(name, candidates) : nearest(name, candidates, name.length < 10 ? 1 : 2);
+    if (name.length >= TELLING && beginnings.has(firstWord(name))) return nearest(name, candidates);
+    // Another program's variable may come near by chance (WORK_DIR, LOCK_DIR); pens seldom slip at the first letter.
+    const alike = candidates.filter((each) => each[0] === name[0]);
+    return nearest(name, alike, name.length < 10 ? 1 : 2);
   };
   return Object.keys(env)
     .filter((name) => !known.has(name) && !THEIRS.test(name) && !name.startsWith("RBH_"))

@@ -8,18 +8,13 @@ import { judgeSchedules } from "./schedules.ts";
 import { judgeSources } from "./sources.ts";
 import { judgeValues } from "./values.ts";
 
-export async function configuration(patient: Patient, known: ReadonlySet<string>): Promise<Findings> {
-  const { env, settings, runs, nowMs, zone } = patient;
+export async function configuration(patient: Patient): Promise<Findings> {
+  const { settings, nowMs, zone } = patient;
   const checks = new Checks("Configuration checks");
   await judgeCredentials(checks, settings);
   await judgeSources(checks, settings);
   judgeSchedules(checks, settings, nowMs, zone);
   await judgeFolders(checks, settings);
-  judgeValues(
-    checks,
-    env,
-    known,
-    runs.map(({ name }) => name),
-  );
+  judgeValues(checks, patient);
   return { checks: checks.list, json: undefined };
 }

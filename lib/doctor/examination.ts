@@ -1,6 +1,5 @@
 /** The sections of the report in their order. All are begun at once, so that the slow ones run side by side. */
 
-import { knownNames } from "../config/misspelt.ts";
 import { maskRepository } from "../mask.ts";
 import type { Findings, Section } from "./check.ts";
 import { configuration } from "./configuration.ts";
@@ -22,26 +21,26 @@ export interface Examined {
 }
 
 export function examineHooks(patient: Patient): Examined {
-  return { section: "Hooks", key: "hooks", findings: hooks(patient.env, patient.runs, namesOf(patient)) };
+  return { section: "Hooks", key: "hooks", findings: hooks(patient) };
 }
 
 export function examine(patient: Patient): Promise<Examined>[] {
-  const { settings, nowMs } = patient;
-  const known = namesOf(patient);
+  const { settings, known, nowMs } = patient;
   const part = async (section: Section, key: string | undefined, findings: Promise<Findings<unknown>>) => ({
     section,
     key,
     findings: await findings,
   });
-  // The probe goes first: it takes longest, and the rest is done while it waits.
+  // Those that wait for other programs go first; the rest is done meanwhile.
+  const asked = runtime(patient);
   const probed = probe(patient);
   const entries = knownRepository(settings).then(({ name }) =>
     entriesOf(settings, known, name === undefined ? undefined : maskRepository(name)),
   );
   return [
-    part("Runtime", "runtime", runtime(patient)),
+    part("Runtime", "runtime", asked),
     part("Effective environment", "environment", entries.then(effectiveEnvironment)),
-    part("Configuration checks", undefined, configuration(patient, known)),
+    part("Configuration checks", undefined, configuration(patient)),
     part("Repository probe", "repository_probe", probed),
     part(
       "Replicate",
@@ -52,11 +51,4 @@ export function examine(patient: Patient): Promise<Examined>[] {
     part("Recent runs", "recent_json", Promise.resolve(recentRuns(patient))),
     part("Recent cron log", undefined, Promise.resolve(cronLog(settings.text("LOG_DIR"), nowMs))),
   ];
-}
-
-function namesOf({ phases, runs }: Patient): Set<string> {
-  return knownNames(
-    phases,
-    runs.map(({ name }) => name),
-  );
 }

@@ -1,13 +1,14 @@
 /** Section Hooks: every phase of every run, in the words that the run itself logs. */
 
 import { readdirSync, type Stats, statSync } from "node:fs";
-import { type Misspelt, misspelt, misspeltText } from "../config/misspelt.ts";
+import { type Misspelt, misspeltText } from "../config/misspelt.ts";
 import { Settings, screaming } from "../config/settings.ts";
 import type { Environment } from "../environment.ts";
 import { reasonOf } from "../errors.ts";
 import { cautionOf, discoverHooks, type Hook } from "../hooks/discover.ts";
 import { Checks, type Findings } from "./check.ts";
-import { type Misnamed, misnamed, type Worker } from "./misnamed.ts";
+import { type Misnamed, misnamed } from "./misnamed.ts";
+import type { Patient } from "./patient.ts";
 
 export interface HookJson {
   readonly phase: string;
@@ -34,27 +35,21 @@ export interface HooksJson {
   readonly misnamed: readonly { readonly name: string; readonly nearest: string | null }[];
 }
 
-/** `known`: every variable that we read. */
-export function hooks(
-  env: Environment,
-  workers: readonly Worker[],
-  known: ReadonlySet<string>,
-): Findings<HooksJson> {
+export function hooks({ env, runs, phases, misspelt }: Patient): Findings<HooksJson> {
   const checks = new Checks("Hooks");
   const settings = new Settings(env, (message) => checks.warn(message));
   const directory = settings.text("HOOKS_DIR");
-  const phases = workers.flatMap(({ name }) => [`pre-${name}`, `post-${name}`]);
   const timeouts = timeoutsOf(settings, env, phases);
   const isThere = judgeFolder(checks, directory);
   const found = phases.map((phase) => ({ phase, hooks: discoverHooks(directory, phase, env.PATH) }));
   const present = found.flatMap((each) => each.hooks);
-  const strange = isThere ? misnamed(entriesOf(directory), workers) : [];
+  const strange = isThere ? misnamed(entriesOf(directory), runs) : [];
   if (isThere) {
     for (const hook of present) judgeHook(checks, hook);
     for (const { phase } of found) judgeParts(checks, directory, phase);
     for (const each of strange) checks.warn(misnamedText(each));
   }
-  judgeSettings(checks, settings, misspelt(env, known));
+  judgeSettings(checks, settings, misspelt);
   if (checks.list.length === 0) {
     checks.ok(
       present.length === 0 ? "No hook is there." : `Every hook that is there can run (${present.length}).`,

@@ -1,5 +1,6 @@
 /** What doctor looks at, gathered once for all sections. */
 
+import { knownNames, type Misspelt, misspelt } from "../config/misspelt.ts";
 import { Settings } from "../config/settings.ts";
 import { type Environment, environment } from "../environment.ts";
 import { systemHostname } from "../host.ts";
@@ -18,6 +19,10 @@ export interface Patient {
   /** The rows of the table that are runs. */
   readonly runs: readonly Row[];
   readonly phases: readonly string[];
+  /** The name of every variable that we read. */
+  readonly known: ReadonlySet<string>;
+  /** Variables that nobody reads, but nearly so. */
+  readonly misspelt: readonly Misspelt[];
   readonly nowMs: number;
   readonly zone: Zone;
   /** Runs a program, with `added` to its environment, for at most so many milliseconds. Throws CannotStart. */
@@ -27,12 +32,20 @@ export interface Patient {
 export function patientOf(table: readonly Row[], stop: Stop): Patient {
   const settings = new Settings(environment, () => {});
   const theirs = withoutOurs(environment);
+  const runs = table.filter(({ kind }) => kind === "run");
+  const phases = hookPhases(table);
+  const known = knownNames(
+    phases,
+    runs.map(({ name }) => name),
+  );
   return {
     env: environment,
     settings,
     hostname: settings.text("HOSTNAME") || systemHostname(),
-    runs: table.filter(({ kind }) => kind === "run"),
-    phases: hookPhases(table),
+    runs,
+    phases,
+    known,
+    misspelt: misspelt(environment, known),
     nowMs: Date.now(),
     zone: localZone(),
     ask: (command, timeoutMs, added = {}) => ask(command, { env: { ...theirs, ...added }, timeoutMs, stop }),

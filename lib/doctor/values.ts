@@ -1,19 +1,15 @@
 /** Checks of the variables by their declared kind: numbers, switches, words, spelling, former names. */
 
-import { misspelt, misspeltText } from "../config/misspelt.ts";
+import { misspeltText } from "../config/misspelt.ts";
 import { Settings } from "../config/settings.ts";
 import { type NameOf, type Variable, variables } from "../config/variables.ts";
 import type { Environment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import type { Checks } from "./check.ts";
 import { isAboutHooks } from "./hooks.ts";
+import type { Patient } from "./patient.ts";
 
-export function judgeValues(
-  checks: Checks,
-  env: Environment,
-  known: ReadonlySet<string>,
-  workers: readonly string[],
-): void {
+export function judgeValues(checks: Checks, { env, runs, misspelt }: Patient): void {
   const before = checks.list.length;
   const settings = new Settings(env, (message) => checks.warn(message));
   for (const [name, { kind, old }] of Object.entries<Variable>(variables)) {
@@ -21,8 +17,8 @@ export function judgeValues(
     judgeValue(checks, settings, name, kind);
     if (old !== undefined && env[old]) judgeOld(checks, env, name, old);
   }
-  for (const worker of workers) settings.workTimeout(worker);
-  for (const each of misspelt(env, known)) if (!isAboutHooks(each.name)) checks.warn(misspeltText(each));
+  for (const { name } of runs) settings.workTimeout(name);
+  for (const each of misspelt) if (!isAboutHooks(each.name)) checks.warn(misspeltText(each));
   if (checks.list.length === before) checks.ok("Every value has the form that its variable needs.");
 }
 
