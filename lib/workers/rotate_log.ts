@@ -107,10 +107,10 @@ function setAside(path: string, { size, mode }: Stats, log: Log): void {
   const aside = freeName(path);
   renameSync(path, aside);
   const fd = openSync(path, "a", mode & 0o777);
-  log.info(`${path} with ${formatBytes(size)} was set aside as ${aside}.`);
   // Our own words, where crond appends them to cron.log, go on in the new one: the old is about to be packed.
   if (isSame(fstatSync(1), statSync(aside))) log.divert(fd);
   else closeSync(fd);
+  log.info(`${path} with ${formatBytes(size)} was set aside as ${aside}.`);
 }
 
 /** Two rotations in one second must not meet in one name. */
