@@ -105,6 +105,11 @@ export class Log {
     return this.file !== undefined;
   }
 
+  /** From here on what goes to stdout goes to this descriptor: the file behind stdout has been set aside. */
+  divert(fd: number): void {
+    this.stdout = fd;
+  }
+
   closeFile(): void {
     if (this.file !== undefined) closeSync(this.file);
     this.file = undefined;

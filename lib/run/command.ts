@@ -88,7 +88,12 @@ export function findRow(table: readonly Row[], name: string): Row | undefined {
   return table.find((row) => row.name === name || row.aliases?.includes(name));
 }
 
+/** The names of the runs, in the order of the table. */
+export function workerNames(table: readonly Row[]): string[] {
+  return table.filter((row) => row.kind === "run").map(({ name }) => name);
+}
+
 /** The phases that hooks can be written for, in the order of the table. */
 export function hookPhases(table: readonly Row[]): string[] {
-  return table.filter((row) => row.kind === "run").flatMap(({ name }) => [`pre-${name}`, `post-${name}`]);
+  return workerNames(table).flatMap((name) => [`pre-${name}`, `post-${name}`]);
 }

@@ -31,6 +31,24 @@ export const table: readonly Row[] = [
     load: from(() => require("./doctor.ts")),
   },
   {
+    name: "cron-list",
+    kind: "tool",
+    summary: "show the schedule with the next times of each job",
+    load: from(() => require("./cron-list.ts")),
+  },
+  {
+    name: "rotate_log",
+    kind: "tool",
+    summary: "archive cron.log when it has grown",
+    load: from(() => require("./rotate_log.ts")),
+  },
+  {
+    name: "config-check",
+    kind: "tool",
+    summary: "say whether the environment makes sense; for init containers",
+    load: from(() => require("./config-check.ts")),
+  },
+  {
     name: "hook-test",
     kind: "tool",
     summary: "run the hooks of one phase as a worker would",

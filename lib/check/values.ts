@@ -1,0 +1,89 @@
+/** Can each value be read as what its variable is declared to be? */
+
+import { type Settings, screaming, wholeNumber } from "../config/settings.ts";
+import { type VariableName, variable, variables } from "../config/variables.ts";
+import { parseDuration } from "../duration.ts";
+import { nearest } from "../nearest.ts";
+import { splitWords, UnbalancedQuote } from "../words.ts";
+import { type Check, fail, ok, warn } from "./check.ts";
+
+export function checkValues(settings: Settings, workers: readonly string[]): Check[] {
+  const { env } = settings;
+  const declared = Object.keys(variables) as VariableName[];
+  return [
+    ...declared.flatMap((name) => checkValue(name, env[name])),
+    ...declared.flatMap((name) => checkTwice(name, env)),
+    ...declared.flatMap((name) => checkOld(name, env)),
+    ...checkPatterns(env, workers),
+  ];
+}
+
+/** Numbers are always told of; what else is given and right needs no line. */
+function checkValue(name: VariableName, value: string | undefined): Check[] {
+  const { kind, fallback } = variable(name);
+  if (name.includes("<")) return [];
+  const shown = value || (fallback === undefined ? "" : `${fallback} (the default)`);
+  switch (kind) {
+    case "count":
+      return [number(name, value, shown, wholeNumber, "a whole number")];
+    case "seconds":
+      return [number(name, value, shown, parseDuration, "a duration such as 90, 90s, 15m or 6h")];
+    case "switch":
+      return value && !/^(on|off)$/i.test(value.trim())
+        ? [warn(name, `${value} is neither ON nor OFF; ${fallback ?? "OFF"} is used.`)]
+        : [];
+    case "words":
+      return value ? words(name, value) : [];
+    default:
+      return [];
+  }
+}
+
+type Parse = (text: string) => number | undefined;
+
+function number(
+  name: string,
+  value: string | undefined,
+  shown: string,
+  parse: Parse,
+  expected: string,
+): Check {
+  if (!value || parse(value) !== undefined) return ok(name, shown || "not set");
+  return fail(name, `${value} is not ${expected}.`);
+}
+
+function words(name: string, value: string): Check[] {
+  try {
+    const count = splitWords(value).length;
+    return [ok(name, `${count} ${count === 1 ? "word" : "words"}`)];
+  } catch (error) {
+    if (!(error instanceof UnbalancedQuote)) throw error;
+    return [fail(name, `${error.message}.`)];
+  }
+}
+
+function checkTwice(name: VariableName, env: Settings["env"]): Check[] {
+  if (variable(name).file === undefined || !env[name] || !env[`${name}_FILE`]) return [];
+  return [fail(name, `${name} and ${name}_FILE are both set. Unset one of them.`)];
+}
+
+function checkOld(name: VariableName, env: Settings["env"]): Check[] {
+  const { old } = variable(name);
+  return old !== undefined && env[old] ? [warn(old, `is the old name of ${name}. Rename it.`)] : [];
+}
+
+/** HOOK_TIMEOUT_PRE_BACKUP and BACKUP_TIMEOUT, of every worker that there is. */
+function checkPatterns(env: Settings["env"], workers: readonly string[]): Check[] {
+  const hooks = workers.flatMap((worker) =>
+    ["pre", "post"].map((phase) => `HOOK_TIMEOUT_${screaming(`${phase}-${worker}`)}`),
+  );
+  const works = workers.map((worker) => `${screaming(worker)}_TIMEOUT`);
+  const given = Object.entries(env).flatMap(([name, value]) => (value ? [[name, value] as const] : []));
+  return given.flatMap(([name, value]) => {
+    if (hooks.includes(name)) return [number(name, value, value, wholeNumber, "a whole number of seconds")];
+    if (works.includes(name)) return [number(name, value, value, parseDuration, "a duration such as 6h")];
+    if (!name.startsWith("HOOK_TIMEOUT_")) return [];
+    const near = nearest(name, hooks);
+    return [warn(name, `names no phase${near === undefined ? "." : `; is ${near} meant?`}`)];
+  });
+}

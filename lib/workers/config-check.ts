@@ -1,0 +1,69 @@
+/** config-check: does the environment make sense? For a person, and for an init container. */
+
+import { type Check, checkAll } from "../check/index.ts";
+import { Settings } from "../config/settings.ts";
+import { environment } from "../environment.ts";
+import { EXIT } from "../errors.ts";
+import { systemHostname } from "../host.ts";
+import { createMask } from "../mask.ts";
+import { release } from "../release.ts";
+import { type Command, type Invocation, workerNames } from "../run/command.ts";
+import { masked } from "../run/record.ts";
+import { iso, localZone } from "../time/format.ts";
+import { visible } from "../visible.ts";
+import { writeAll } from "../write.ts";
+
+const FLAGS = { json: { type: "boolean", description: "print one JSON object instead of lines" } } as const;
+
+const command: Command<typeof FLAGS> = {
+  about:
+    "Validates the environment: every schedule, number and quoted word, and every file that a worker will need. " +
+    "Starts no program and asks no network, so that it can gate a deployment as an init container.",
+  flags: FLAGS,
+  environment: [],
+  exits: [
+    ["0", "nothing is wrong; there may be warnings"],
+    ["1", "something is wrong, and each line that says FAIL says what"],
+    ["2", "the command line is wrong"],
+  ],
+  main,
+};
+export default command;
+
+async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number> {
+  // What Settings would warn of is a check of its own here.
+  const settings = new Settings(environment, () => {});
+  const checks = masked(checkAll(settings, workerNames(table)), createMask(environment));
+  const exitCode = count(checks, "fail") > 0 ? EXIT.failed : EXIT.ok;
+  writeAll(1, flags.json ? jsonOf(checks, exitCode, settings) : textOf(checks));
+  return exitCode;
+}
+
+const count = (checks: readonly Check[], status: Check["status"]) =>
+  checks.filter((check) => check.status === status).length;
+
+function textOf(checks: readonly Check[]): string {
+  const lines = checks.map(({ key, status, message }) => {
+    const text = message.startsWith(`${key}:`) ? message : `${key}: ${message}`;
+    return `${`[${status.toUpperCase()}]`.padEnd(6)} ${visible(text)}`;
+  });
+  const [fails, warns] = [count(checks, "fail"), count(checks, "warn")];
+  const said = `${fails} ${fails === 1 ? "error" : "errors"}, ${warns} ${warns === 1 ? "warning" : "warnings"}`;
+  return `${[...lines, "", said].join("\n")}\n`;
+}
+
+function jsonOf(checks: readonly Check[], exitCode: number, settings: Settings): string {
+  const now = Date.now();
+  const report = {
+    schema: "restic-backup-helper.config-check/1",
+    release,
+    hostname: settings.text("HOSTNAME") || systemHostname(),
+    generated_at: iso(now, localZone()),
+    generated_epoch: Math.floor(now / 1000),
+    warnings: count(checks, "warn"),
+    errors: count(checks, "fail"),
+    exit_code: exitCode,
+    checks,
+  };
+  return `${JSON.stringify(report, null, 2)}\n`;
+}

@@ -1,0 +1,70 @@
+/** cron-list: the crontab, or what entry would write, with the next times of each line. */
+
+import { Settings } from "../config/settings.ts";
+import { CronError, parseCron } from "../cron/expression.ts";
+import { nextTimes } from "../cron/next.ts";
+import { environment } from "../environment.ts";
+import { EXIT } from "../errors.ts";
+import { readIfThere } from "../files.ts";
+import type { Command } from "../run/command.ts";
+import { crontabPath, placesOf, readCrontabLine, renderCrontab } from "../schedule.ts";
+import { localZone, stamp } from "../time/format.ts";
+import type { Zone } from "../time/zone.ts";
+import { writeAll } from "../write.ts";
+
+const command: Command = {
+  about:
+    "Shows the time zone, the time, and the crontab line by line, each with the next three times at which crond " +
+    "will start it. Before entry has written a crontab, shows the one that it would write.",
+  flags: {},
+  environment: ["CRONTAB_DIR", "BACKUP_CRON", "LOG_DIR", "LOCK_DIR", "TZ"],
+  exits: [
+    ["0", "every line will be started"],
+    ["1", "a line cannot be read by crond, or its time never comes"],
+    ["2", "the command line is wrong, or an expression that entry would refuse"],
+  ],
+  main: async () => {
+    const zone = localZone();
+    const settings = new Settings(environment, (message) => writeAll(2, `cron-list: ${message}\n`));
+    const path = crontabPath(settings);
+    const written = readIfThere(path);
+    const crontab = written ?? renderCrontab(settings, placesOf(settings));
+    const now = Date.now();
+    const lines = crontab.split("\n").filter((line) => readCrontabLine(line) !== undefined);
+    const entries = lines.map((line) => entryOf(line, now, zone));
+    const source = written === undefined ? `${path} is not written yet; entry would write` : path;
+    const head = [
+      `Time zone  ${zone.name}${zone.known ? "" : " (unknown: UTC is used)"}`,
+      `Now        ${stamp(now, zone)}`,
+      `Crontab    ${source}, ${lines.length} ${lines.length === 1 ? "job" : "jobs"}`,
+    ];
+    writeAll(1, `${[head.join("\n"), ...entries.map(({ text }) => text)].join("\n\n")}\n`);
+    return entries.every(({ comes }) => comes) ? EXIT.ok : EXIT.failed;
+  },
+};
+export default command;
+
+const TIMES = 3;
+
+/** What is said of one line. Pure but for the time it is given. */
+export function entryOf(line: string, nowMs: number, zone: Zone): { text: string; comes: boolean } {
+  const { times, problem, notes } = timesOf(line, nowMs, zone);
+  const said = problem ?? times.map((at) => stamp(at * 1000, zone)).join(", ");
+  const hints = notes.map((note) => `\n  note  ${note}`).join("");
+  return {
+    text: `${line}\n  next  ${said || `never: there is no such day`}${hints}`,
+    comes: times.length > 0,
+  };
+}
+
+function timesOf(line: string, nowMs: number, zone: Zone) {
+  const expression = readCrontabLine(line)?.expression ?? "";
+  try {
+    const cron = parseCron(expression);
+    const times = nextTimes(cron, Math.floor(nowMs / 1000), zone, TIMES);
+    return { times, problem: undefined, notes: cron.notes };
+  } catch (error) {
+    if (!(error instanceof CronError)) throw error;
+    return { times: [], problem: `crond cannot read it: ${error.message}.`, notes: [] };
+  }
+}

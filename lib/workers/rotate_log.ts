@@ -1,0 +1,173 @@
+/**
+ * rotate_log: cron.log becomes an archive, and not one line is lost. Running jobs hold the file open for append,
+ * so it is renamed, a new one begun, and the renamed one packed only when nobody can write to it any more; until
+ * then it waits for the next rotation.
+ */
+
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from "node:fs";
+import { Settings, wholeNumber } from "../config/settings.ts";
+import { variable } from "../config/variables.ts";
+import { environment } from "../environment.ts";
+import { EXIT, Failure, reasonOf } from "../errors.ts";
+import { Log } from "../log.ts";
+import { createMask } from "../mask.ts";
+import { spawn } from "../process/spawn.ts";
+import { writersOf } from "../process/writers.ts";
+import type { Command } from "../run/command.ts";
+import { takeLock } from "../run/lock.ts";
+import { lockPathOf } from "../run/scene.ts";
+import { formatBytes } from "../size.ts";
+import { compact } from "../time/format.ts";
+import { localZone } from "../time/zone.ts";
+
+const command: Command = {
+  about:
+    "Archives cron.log as cron_log_<YYYYMMDD_HHMMSS>.tar.gz when it has grown to CRON_LOG_MAX_SIZE, and keeps the " +
+    "MAX_CRON_LOG_ARCHIVES newest. A file that a running job still writes to is packed at the next rotation.",
+  flags: {},
+  environment: ["LOG_DIR", "LOCK_DIR", "CRON_LOG_MAX_SIZE", "MAX_CRON_LOG_ARCHIVES", "TZ"],
+  exits: [
+    ["0", "done, or nothing to do"],
+    ["1", "a number makes no sense, or the log cannot be rotated"],
+    ["75", "another rotation is active"],
+  ],
+  main: async ({ held }) => {
+    const log = new Log("rotate_log", createMask(environment));
+    const settings = new Settings(environment, (message) => log.warn(message));
+    const plan = {
+      folder: settings.text("LOG_DIR"),
+      most: numberOf("CRON_LOG_MAX_SIZE"),
+      keep: numberOf("MAX_CRON_LOG_ARCHIVES"),
+    };
+    const lock = await takeLock(lockPathOf("rotate_log"), environment, held?.lock);
+    if (lock === undefined) {
+      log.warn("Another rotation is active; this one does nothing.");
+      return EXIT.busy;
+    }
+    return rotate(plan, log);
+  },
+};
+export default command;
+
+interface Plan {
+  readonly folder: string;
+  /** Bytes of cron.log from which it is rotated. */
+  readonly most: number;
+  /** Archives that are kept. */
+  readonly keep: number;
+}
+
+/** Elsewhere an odd number is warned of and the default used; what deletes archives does not guess. */
+function numberOf(name: "CRON_LOG_MAX_SIZE" | "MAX_CRON_LOG_ARCHIVES"): number {
+  const text = environment[name] || variable(name).fallback || "";
+  const value = wholeNumber(text);
+  if (value !== undefined) return value;
+  throw new Failure(`${name}=${text} is not a whole number; nothing was rotated.`, EXIT.failed);
+}
+
+async function rotate({ folder, most, keep }: Plan, log: Log): Promise<number> {
+  const path = `${folder}/cron.log`;
+  const current = statSync(path, { throwIfNoEntry: false });
+  try {
+    if (current === undefined) log.info(`There is no ${path} yet.`);
+    else if (current.size < most || current.size === 0) {
+      log.info(`${path} has ${formatBytes(current.size)}; it is rotated from ${formatBytes(most)} on.`);
+    } else setAside(path, current, log);
+    let failed = false;
+    for (const name of waiting(folder)) failed = !(await pack(folder, name, log)) || failed;
+    prune(folder, keep, log);
+    return failed ? EXIT.failed : EXIT.ok;
+  } catch (error) {
+    throw new Failure(`${path} cannot be rotated: ${reasonOf(error)}.`, EXIT.failed);
+  }
+}
+
+/** A file that has been set aside keeps its time in its name, which becomes the archive's. */
+const WAITING = /^cron\.log\.(\d{8}_\d{6})$/;
+const ARCHIVE = /^cron_log_\d{8}_\d{6}\.tar\.gz$/;
+const archiveOf = (name: string) => name.replace(WAITING, "cron_log_$1.tar.gz");
+
+const matching = (folder: string, pattern: RegExp) =>
+  readdirSync(folder)
+    .filter((name) => pattern.test(name))
+    .sort();
+const waiting = (folder: string) => matching(folder, WAITING);
+
+function setAside(path: string, { size, mode }: Stats, log: Log): void {
+  const aside = freeName(path);
+  renameSync(path, aside);
+  const fd = openSync(path, "a", mode & 0o777);
+  // Our own words, where crond appends them to cron.log, go on in the new one: the old is about to be packed.
+  if (isSame(fstatSync(1), statSync(aside))) log.divert(fd);
+  else closeSync(fd);
+  log.info(`${path} with ${formatBytes(size)} was set aside as ${aside}.`);
+}
+
+/** Two rotations in one second must not meet in one name. */
+function freeName(path: string): string {
+  const zone = localZone();
+  for (let at = Date.now(); ; at += 1000) {
+    const aside = `${path}.${compact(at, zone).replace("-", "_")}`;
+    const archive = aside.replace(/cron\.log\.[^/]*$/, archiveOf);
+    const isTaken = [aside, archive].some((name) => statSync(name, { throwIfNoEntry: false }) !== undefined);
+    if (!isTaken) return aside;
+  }
+}
+
+/** True when there is nothing left to do about it, or nothing that could be done now. */
+async function pack(folder: string, name: string, log: Log): Promise<boolean> {
+  const path = `${folder}/${name}`;
+  const before = statSync(path);
+  const writers = writersOf(before);
+  if (writers.length > 0) {
+    log.info(`${path} is still written to by pid ${writers.join(", ")}; it is packed at the next rotation.`);
+    return true;
+  }
+  const archive = `${folder}/${archiveOf(name)}`;
+  const temporary = `${archive}.tmp`;
+  const tar = spawn(["tar", "-czf", temporary, "-C", folder, name], { env: environment, stderr: "pipe" });
+  const [words, { code }] = await Promise.all([new Response(tar.stderr).text(), tar.exited]);
+  if (code !== 0) {
+    rmSync(temporary, { force: true });
+    log.error(`tar failed (exit ${code}): ${words.trim() || "it gave no reason"}. ${path} stays as it is.`);
+    return false;
+  }
+  // A writer that we could not see (another user's) may have added a line while tar read.
+  if (statSync(path).size !== before.size) {
+    rmSync(temporary, { force: true });
+    log.info(`${path} has grown while it was packed; it is packed at the next rotation.`);
+    return true;
+  }
+  toDisk(temporary);
+  renameSync(temporary, archive);
+  rmSync(path);
+  log.info(`${archive} holds ${formatBytes(before.size)} in ${formatBytes(statSync(archive).size)}.`);
+  return true;
+}
+
+/** The lines must not be gone from both places after a power cut. */
+function toDisk(path: string): void {
+  const fd = openSync(path, "r");
+  fsyncSync(fd);
+  closeSync(fd);
+}
+
+function prune(folder: string, keep: number, log: Log): void {
+  const archives = matching(folder, ARCHIVE);
+  for (const name of archives.slice(0, Math.max(0, archives.length - keep))) {
+    rmSync(`${folder}/${name}`);
+    log.info(`${folder}/${name} was removed: MAX_CRON_LOG_ARCHIVES is ${keep}.`);
+  }
+}
+
+const isSame = (a: Stats, b: Stats) => a.ino === b.ino && a.dev === b.dev;

@@ -1,0 +1,114 @@
+import { describe, expect, test } from "bun:test";
+import { World } from "../support/world.ts";
+
+type Status = readonly [status: string, message: string];
+
+/** What config-check --json says of each key. */
+async function check(world: World, env: Record<string, string | undefined> = {}) {
+  const { code, stdout, stderr } = await world.run("config-check", ["--json"], { env });
+  expect(stderr).toBe("");
+  const report = JSON.parse(stdout);
+  expect(report.schema).toBe("restic-backup-helper.config-check/1");
+  expect(report.exit_code).toBe(code);
+  const checks: { key: string; status: string; message: string }[] = report.checks;
+  const of = (status: string) => checks.filter((each) => each.status === status).length;
+  expect({ errors: report.errors, warnings: report.warnings }).toEqual({
+    errors: of("fail"),
+    warnings: of("warn"),
+  });
+  const found = new Map<string, Status>(checks.map(({ key, status, message }) => [key, [status, message]]));
+  return { code, found };
+}
+
+test("an environment that makes sense", async () => {
+  using world = new World();
+  const { code, found } = await check(world);
+  expect(code).toBe(0);
+  for (const key of [
+    "RESTIC_REPOSITORY",
+    "RESTIC_PASSWORD",
+    "RESTIC_TAG",
+    "BACKUP_PATHS",
+    "RCLONE_CONFIG",
+    "REPLICATE_JOB_FILE",
+    "RESTIC_CACERT",
+    "BACKUP_CRON",
+    "CHECK_CRON",
+    "ROTATE_LOG_CRON",
+    "HOOK_TIMEOUT",
+    "STOP_TIMEOUT",
+    "HISTORY_MAX_RUNS",
+  ])
+    expect([key, found.get(key)?.[0]]).toEqual([key, "ok"]);
+});
+
+describe("what is wrong", () => {
+  test.each<[Record<string, string | undefined>, string, string, string]>([
+    [{ RESTIC_PASSWORD: undefined }, "RESTIC_PASSWORD", "fail", "The repository's password is missing."],
+    [{ RESTIC_PASSWORD_FILE: "/none" }, "RESTIC_PASSWORD_FILE", "fail", "/none cannot be read: no such file"],
+    [{ RESTIC_PASSWORD_FILE: "/dev/null" }, "RESTIC_PASSWORD_FILE", "warn", "RESTIC_PASSWORD is set too"],
+    [
+      { RESTIC_PASSWORD_FILE: "/etc/hostname", RESTIC_PASSWORD_COMMAND: "cat x" },
+      "RESTIC_PASSWORD_FILE",
+      "fail",
+      "restic takes only one of the two",
+    ],
+    [
+      { RESTIC_REPOSITORY_FILE: "/none" },
+      "RESTIC_REPOSITORY_FILE",
+      "fail",
+      "RESTIC_REPOSITORY_FILE=/none cannot be read",
+    ],
+    [
+      { RESTIC_REPOSITORY_FILE: "/etc/hostname" },
+      "RESTIC_REPOSITORY_FILE",
+      "warn",
+      "RESTIC_REPOSITORY is set too",
+    ],
+    [{ RESTIC_TAG: "" }, "RESTIC_TAG", "fail", "is empty"],
+    [{ BACKUP_ROOT_DIR: "" }, "BACKUP_PATHS", "fail", "There is nothing to back up"],
+    [{ BACKUP_ROOT_DIR: "/none" }, "BACKUP_PATHS", "fail", "/none cannot be read"],
+    [{ RESTIC_JOB_ARGS: "--exclude 'a" }, "RESTIC_JOB_ARGS", "fail", "the ' at character 11 is never closed"],
+    [{ RESTIC_REPOSITORY: "rclone:r:x" }, "RCLONE_CONFIG", "fail", "the repository needs it"],
+    [{ REPLICATE_CRON: "0 1 * * *" }, "RCLONE_CONFIG", "fail", "replicate needs it"],
+    [{ REPLICATE_CRON: "0 1 * * *" }, "REPLICATE_JOB_FILE", "fail", "REPLICATE_CRON is set"],
+    [{ REPLICATE_JOB_FILE: "/dev/null" }, "REPLICATE_JOB_FILE", "warn", "names nothing to replicate"],
+    [{ RESTIC_CACERT: "/none" }, "RESTIC_CACERT", "warn", "restic is called without --cacert"],
+    [{ BACKUP_CRON: "0 0 * *" }, "BACKUP_CRON", "fail", 'BACKUP_CRON: expression "0 0 * *" has 4 fields'],
+    [{ PRUNE_CRON: "0 0 30 feb *" }, "PRUNE_CRON", "warn", "never comes"],
+    [{ CHECK_CRON: "5/90 * * * *" }, "CHECK_CRON", "warn", "means 5 alone"],
+    [{ FORGET_CRON: "@daily" }, "RESTIC_FORGET_ARGS", "fail", "there is no policy"],
+    [{ LOG_DIR: "/var/my log" }, "LOG_DIR", "fail", "cannot stand in a crontab"],
+    [{ TZ: "Europe/Amsterdm" }, "TZ", "warn", "is no time zone"],
+    [{ HOOK_TIMEOUT: "5m" }, "HOOK_TIMEOUT", "fail", "5m is not a whole number"],
+    [{ STOP_TIMEOUT: "-1" }, "STOP_TIMEOUT", "fail", "-1 is not a duration"],
+    [{ MAX_CRON_LOG_ARCHIVES: "1e1" }, "MAX_CRON_LOG_ARCHIVES", "fail", "1e1 is not a whole number"],
+    [{ HOOK_TIMEOUT_PRE_BACKUP: "x" }, "HOOK_TIMEOUT_PRE_BACKUP", "fail", "x is not a whole number"],
+    [
+      { HOOK_TIMEOUT_PRE_BACKUPS: "3" },
+      "HOOK_TIMEOUT_PRE_BACKUPS",
+      "warn",
+      "is HOOK_TIMEOUT_PRE_BACKUP meant?",
+    ],
+    [{ BACKUP_TIMEOUT: "soon" }, "BACKUP_TIMEOUT", "fail", "soon is not a duration"],
+    [{ RESTIC_AUTO_UNLOCK: "yes" }, "RESTIC_AUTO_UNLOCK", "warn", "yes is neither ON nor OFF; OFF is used"],
+    [{ WEBHOOK_URL: "https://x/y", WEBHOOK_URL_FILE: "/f" }, "WEBHOOK_URL", "fail", "are both set"],
+    [{ SYNC_CRON: "0 1 * * *" }, "SYNC_CRON", "warn", "is the old name of REPLICATE_CRON"],
+  ])("%j", async (env, key, status, message) => {
+    using world = new World();
+    const { code, found } = await check(world, env);
+    expect(found.get(key)).toEqual([status, expect.stringContaining(message)]);
+    if (status === "fail") expect(code).toBe(1);
+  });
+});
+
+test("lines for a person; secrets in none of them", async () => {
+  using world = new World();
+  const env = { RESTIC_REPOSITORY: "rest:https://me:sesame-open@host/", CHECK_CRON: "daily" };
+  const { code, stdout, stderr } = await world.run("config-check", [], { env });
+  expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+  expect(stdout).toContain("[OK]   RESTIC_REPOSITORY: rest:https://me:***@host/\n");
+  expect(stdout).toContain('[FAIL] CHECK_CRON: expression "daily" has 1 field, not 5');
+  expect(stdout).toEndWith("\n1 error, 0 warnings\n");
+  expect(stdout).not.toContain("sesame");
+});
