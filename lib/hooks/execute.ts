@@ -7,21 +7,11 @@ import type { Mask } from "../mask.ts";
 import { type Child, type ChildEnvironment, spawn } from "../process/spawn.ts";
 import type { Stop, StopShare } from "../process/stop.ts";
 import { type Ended, supervise } from "../process/supervise.ts";
+import type { HookResult } from "../record.ts";
 import type { Hook } from "./discover.ts";
 import { HookOutput } from "./output.ts";
 
-/** How one hook ended, as it stands in the record. */
-export interface HookResult {
-  readonly phase: string;
-  readonly path: string;
-  readonly exit_code?: number;
-  readonly signal?: string;
-  readonly timed_out?: boolean;
-  readonly duration_ms?: number;
-  readonly output_bytes?: number;
-  /** Why it could not run. */
-  readonly error?: string;
-}
+export type { HookResult } from "../record.ts";
 
 export interface HookPlan {
   readonly log: Log;

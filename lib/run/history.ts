@@ -1,13 +1,178 @@
-/** `LOG_DIR/history.jsonl`: a line for every run, skip and death. */
+/**
+ * `LOG_DIR/history.jsonl`: a line for every run, skip and death.
+ *
+ * Any number of processes append at once, each by one write(2), without a lock: a tick should not pay for one. Only
+ * who trims the file takes one (`history.lock`). A new file takes the old one's place then, and a line that was
+ * appended to the old one too late to be copied would be lost. So
+ *   - who trims makes the temporary file before it reads the old one; the rename ends the temporary file and the old
+ *     one in one step;
+ *   - who has appended looks afterwards: when there is no temporary file and the path still leads to the file that
+ *     was written to, the line stands or has been copied. Else it takes the lock, which means that nobody trims any
+ *     more, dead or done, looks for its line, and appends it again if it is not there.
+ * Who is killed at any moment leaves at worst a temporary file, which the next one to get the lock removes.
+ */
 
-import { closeSync, openSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { lockShortly } from "../process/flock.ts";
+import type { ChildEnvironment } from "../process/spawn.ts";
+import { sleep } from "../process/timer.ts";
 
-/** Appends one object as one line with one write, so that lines of several processes never mix. */
-export function appendHistory(logDir: string, entry: object): void {
-  const fd = openSync(`${logDir}/history.jsonl`, "a", 0o644);
+/** Bytes of the shortest object on a line. A file that is smaller than so many of them need not be counted. */
+const LINE_LEAST = 3;
+/** Milliseconds after which who trims is taken to hang; trimming a thousand lines takes about five. */
+const TRIM_MS = 5000;
+/** Milliseconds in which a line that another process is just writing gets its end. */
+const WRITE_MS = 5;
+const NEWLINE = 0x0a;
+
+export const historyPath = (logDir: string): string => `${logDir}/history.jsonl`;
+const temporaryPath = (logDir: string) => `${logDir}/history.jsonl.tmp`;
+const lockPath = (logDir: string) => `${logDir}/history.lock`;
+
+/** Appends one object as one line. Throws when it cannot be written, or may have been lost. */
+export async function appendHistory(logDir: string, entry: object, env: ChildEnvironment): Promise<void> {
+  const line = `${JSON.stringify(entry)}\n`;
+  const fd = openSync(historyPath(logDir), "a+", 0o644);
   try {
-    writeSync(fd, `${JSON.stringify(entry)}\n`);
+    await writeLine(fd, line);
+    if (!isThere(temporaryPath(logDir)) && isFileAt(historyPath(logDir), fd)) return;
+    await settle(logDir, fd, line, env);
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Cuts the history down to its newest `most` lines once there are more. Large ones are cut a fiftieth late, so that
+ * not every tick of a full history rewrites it. Somebody else who is at it is left to it. Throws what writing does.
+ */
+export async function trimHistory(logDir: string, most: number, env: ChildEnvironment): Promise<void> {
+  const keep = Math.max(1, most);
+  const late = keep < 500 ? 0 : Math.floor(keep / 50);
+  if (!hasMoreLines(logDir, keep + late)) return;
+  const lock = await lockShortly(lockPath(logDir), 0, env);
+  if (lock === undefined) return;
+  const temporary = temporaryPath(logDir);
+  try {
+    const fd = openSync(temporary, "w", 0o644);
+    try {
+      const lines = wholeLines(readFileSync(historyPath(logDir), "utf8"));
+      writeFileSync(fd, lines.slice(-keep).join(""));
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, historyPath(logDir));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    closeSync(lock);
+  }
+}
+
+/** The newest `bytes` of the history, from the beginning of a line on; empty where there is none. */
+export function historyTail(logDir: string, bytes: number): string {
+  let fd: number;
+  try {
+    fd = openSync(historyPath(logDir), "r");
+  } catch {
+    // No run yet, or not ours to read: nothing is known of earlier runs.
+    return "";
+  }
+  try {
+    const { size } = fstatSync(fd);
+    const from = Math.max(0, size - bytes);
+    const buffer = Buffer.allocUnsafe(size - from);
+    const text = buffer.toString("utf8", 0, readSync(fd, buffer, 0, buffer.length, from));
+    return from === 0 ? text : text.slice(text.indexOf("\n") + 1);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function writeLine(fd: number, line: string): Promise<void> {
+  // A disk that was full or a power cut may have left half a line; ours must not become a part of it.
+  let torn = !endsInNewline(fd);
+  if (torn) {
+    await sleep(WRITE_MS);
+    torn = !endsInNewline(fd);
+  }
+  const bytes = Buffer.from(torn ? `\n${line}` : line);
+  if (writeSync(fd, bytes) < bytes.length) throw new Error("there was room for a part of the line only");
+}
+
+/** Somebody trims, or has trimmed, or died while trimming: makes sure that the line is in the file that stays. */
+async function settle(logDir: string, fd: number, line: string, env: ChildEnvironment): Promise<void> {
+  const lock = await lockShortly(lockPath(logDir), TRIM_MS, env);
+  if (lock === undefined) throw new Error(`${lockPath(logDir)} was held for ${TRIM_MS / 1000} seconds`);
+  try {
+    rmSync(temporaryPath(logDir), { force: true });
+    if (isFileAt(historyPath(logDir), fd)) return;
+    const now = openSync(historyPath(logDir), "a+", 0o644);
+    try {
+      if (!readFileSync(now, "utf8").includes(line)) await writeLine(now, line);
+    } finally {
+      closeSync(now);
+    }
+  } finally {
+    closeSync(lock);
+  }
+}
+
+function hasMoreLines(logDir: string, count: number): boolean {
+  const size = statSync(historyPath(logDir), { throwIfNoEntry: false })?.size ?? 0;
+  if (size < count * LINE_LEAST) return false;
+  const bytes = readFileSync(historyPath(logDir));
+  let lines = 0;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {
+    if (++lines > count) return true;
+  }
+  return false;
+}
+
+/**
+ * With their newlines. What a full disk or a power cut has left of a line is dropped, and so is a last line without
+ * its end: whoever is writing it looks afterwards.
+ */
+function wholeLines(text: string): string[] {
+  const lines = text.split("\n").slice(0, -1);
+  return lines.filter(isObject).map((line) => `${line}\n`);
+}
+
+function isObject(line: string): boolean {
+  try {
+    return line.startsWith("{") && JSON.parse(line) !== null;
+  } catch {
+    // Half a line, or two that have grown together: no reader can use it.
+    return false;
+  }
+}
+
+function endsInNewline(fd: number): boolean {
+  const { size } = fstatSync(fd);
+  if (size === 0) return true;
+  const last = Buffer.alloc(1);
+  readSync(fd, last, 0, 1, size - 1);
+  return last[0] === NEWLINE;
+}
+
+const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+
+function isFileAt(path: string, fd: number): boolean {
+  const open = fstatSync(fd);
+  const there = statSync(path, { throwIfNoEntry: false });
+  return there !== undefined && open.ino === there.ino && open.dev === there.dev;
 }

@@ -16,15 +16,16 @@ import { Stop } from "../process/stop.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import type { Held } from "./command.ts";
-import { appendHistory } from "./history.ts";
+import { historyTail } from "./history.ts";
 import { hookEnvironment, resultEnvironment } from "./hook-environment.ts";
 import { type Lock, signLock, takeLock, unsignLock } from "./lock.ts";
 import { Marker, type RunMark } from "./marker.ts";
 import { runPhase } from "./phase.ts";
 import { header, masked, type RunRecord, type Status } from "./record.ts";
+import { remember } from "./remember.ts";
 import { type Outcome, Run } from "./run.ts";
 import { lockPathOf, type Scene, sceneOf, shownRepository } from "./scene.ts";
-import { skip, warnOfHistory } from "./skip.ts";
+import { skip } from "./skip.ts";
 import { forgetSkips } from "./skips.ts";
 
 export type Work = (run: Run) => Promise<Outcome>;
@@ -32,6 +33,8 @@ export type Work = (run: Run) => Promise<Outcome>;
 /** A pre-hook that runs when the stop comes is ended at once; a post-hook may undo what it has to undo. */
 const PRE_SHARE = { ask: 0, kill: 0.25 };
 const POST_SHARE = { ask: 0.85, kill: 0.95 };
+/** Some hundred lines: the last word of a run that has died since stands among the newest. */
+const DEATH_TAIL_BYTES = 131_072;
 
 /**
  * Lives one run of worker `job` and resolves to its exit code. `held` is what locked_run has taken for us,
@@ -42,9 +45,9 @@ export async function liveRun(job: string, held: Held | undefined, work: Work): 
   // flock(1) works while we set the scene.
   const taking = takeLock(path, environment, held?.lock);
   const scene = held?.scene.identity.job === job ? held.scene : sceneOf(job);
-  const busy = (lockPath: string) => {
+  const busy = async (lockPath: string) => {
     const exitCode = held === undefined ? EXIT.busy : EXIT.ok;
-    skip(scene, lockPath, exitCode);
+    await skip(scene, lockPath, exitCode);
     return exitCode;
   };
   let lock: Lock | undefined;
@@ -101,7 +104,7 @@ class Job {
     forgetSkips(lockDir, identity.job);
     log.openFile(scene.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
-    if (died !== undefined) this.reportDeath(died);
+    if (died !== undefined) await this.reportDeath(died);
 
     marker.update({ phase: "pre-hooks" });
     const pre = `pre-${identity.job}`;
@@ -134,7 +137,7 @@ class Job {
   }
 
   /** A run that could not begin: recorded like any other, but nothing of it was run. */
-  fail(failure: Failure): number {
+  async fail(failure: Failure): Promise<number> {
     const { scene, startedMs } = this;
     scene.log.error(failure.message);
     const record = this.record({
@@ -145,7 +148,7 @@ class Job {
       error: failure.message,
     });
     this.leave(record);
-    this.remember(record);
+    await remember(scene, record);
     return failure.exitCode;
   }
 
@@ -206,7 +209,7 @@ class Job {
   }
 
   /** The last words: the record completed with what the post-hooks did, the history, the exit code. */
-  private close(ending: Ending): number {
+  private async close(ending: Ending): Promise<number> {
     const { scene, marker } = this;
     const { log, identity } = scene;
     const last = this.interrupted(ending);
@@ -216,7 +219,7 @@ class Job {
     else if (last.status === "warning") log.warn(said);
     else log.error(said);
     this.leave(record);
-    this.remember(record);
+    await remember(scene, record);
     marker.release();
     if (this.lock !== undefined) unsignLock(this.lock);
     log.closeFile();
@@ -260,24 +263,18 @@ class Job {
     }
   }
 
-  private remember(entry: object): void {
-    const { log, logDir } = this.scene;
-    try {
-      appendHistory(logDir, entry);
-    } catch (error) {
-      warnOfHistory(log, logDir, error);
-    }
-  }
-
-  private reportDeath(died: RunMark): void {
-    const { identity, log, mask } = this.scene;
+  private async reportDeath(died: RunMark): Promise<void> {
+    const { identity, log, mask, logDir } = this.scene;
+    // Killed in the instant between its line in the history and its last step, it has told all that there is.
+    if (historyTail(logDir, DEATH_TAIL_BYTES).includes(`"run_id":${JSON.stringify(died.run_id)}`)) return;
     const since = stamp(died.started_epoch * 1000, localZone());
     log.warn(
       `The run before this one died without a record: run ${died.run_id}, pid ${died.pid}, started ${since}, ` +
         `last seen in phase ${died.phase}. If it was killed, restic may have left its lock in the repository.`,
     );
     const ran = { ...header({ ...identity, runId: died.run_id }, died.started_epoch * 1000, this.startedMs) };
-    this.remember(masked({ ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] }, mask));
+    const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] };
+    await remember(this.scene, masked(entry, mask));
   }
 
   private signature(): string {

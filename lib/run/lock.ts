@@ -20,7 +20,8 @@ import {
 import type { Environment } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import { isAlive, isAncestor, pids } from "../process/family.ts";
-import { CannotStart, type ChildEnvironment, spawn } from "../process/spawn.ts";
+import { FlockFailed, flock, INHERITED_FD } from "../process/flock.ts";
+import { CannotStart } from "../process/spawn.ts";
 import { pause } from "../write.ts";
 
 export interface Lock {
@@ -41,8 +42,6 @@ export const HELD_VARIABLE = "RBH_LOCK";
 /** How often, and how far apart, the signature of a lock that has just been taken is looked for. */
 const LOOKS = 10;
 const LOOK_MS = 5;
-/** Where a child finds a descriptor that it was started with (see spawn). */
-const INHERITED_FD = 3;
 
 /** The value of HELD_VARIABLE for a child that inherits the descriptor of `lock`. */
 export const heldBy = (lock: Lock): string => `${process.pid}:${INHERITED_FD}:${lock.path}`;
@@ -57,7 +56,7 @@ export async function takeLock(path: string, env: Environment, held?: Lock): Pro
   if (inherited !== undefined) return inherited;
   for (;;) {
     const fd = openLockFile(path);
-    if (!(await flock(fd, path, env))) {
+    if (!(await lock(fd, path, env))) {
       closeSync(fd);
       return undefined;
     }
@@ -193,29 +192,16 @@ function openLockFile(path: string): number {
 }
 
 /** True when flock(1) locked it, false when somebody else has it locked. */
-async function flock(fd: number, path: string, env: Environment): Promise<boolean> {
+async function lock(fd: number, path: string, env: Environment): Promise<boolean> {
   try {
-    // `-n FD` alone means the same to util-linux and to busybox.
-    const child = spawn(["flock", "-n", String(INHERITED_FD)], {
-      env: plain(env),
-      stderr: "pipe",
-      inherit: fd,
-    });
-    const { code } = await child.exited;
-    if (code === 0) return true;
-    // Both exit 1 in silence when the lock is held. Whatever else went wrong, they say so.
-    const words = child.stderr === undefined ? "" : (await new Response(child.stderr).text()).trim();
-    if (code === 1 && words === "") return false;
-    throw new LockFailure(path, `flock(1) ended with ${code}: ${words || "it gave no reason"}.`);
+    return await flock(fd, env);
   } catch (error) {
     closeSync(fd);
+    if (error instanceof FlockFailed) throw new LockFailure(path, error.message);
     if (!(error instanceof CannotStart)) throw error;
     throw new LockFailure(path, `${error.message} Install util-linux or busybox; nothing was run.`);
   }
 }
-
-/** A locale would only make it load eleven files more. */
-const plain = ({ PATH }: Environment): ChildEnvironment => ({ PATH, LC_ALL: "C" });
 
 function isFileAt(path: string, fd: number): boolean {
   try {

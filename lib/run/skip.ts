@@ -1,38 +1,28 @@
 /** What is said and left behind when a run does not happen, because another one holds the lock. */
 
-import { reasonOf } from "../errors.ts";
-import type { Log } from "../log.ts";
 import { formatOrdinal } from "../ordinal.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
-import { appendHistory } from "./history.ts";
 import { holderOf, keepersOf } from "./lock.ts";
 import { header } from "./record.ts";
+import { remember } from "./remember.ts";
 import type { Scene } from "./scene.ts";
 import { countSkip } from "./skips.ts";
 
 /** Logs and counts the skip. `exitCode` is what the caller will end with. */
-export function skip(scene: Scene, lockPath: string, exitCode: number): void {
+export async function skip(scene: Scene, lockPath: string, exitCode: number): Promise<void> {
   const now = Date.now();
-  const { log, lockDir, logDir, identity } = scene;
+  const { log, lockDir, identity } = scene;
   const inARow = countSkip(lockDir, identity.job, stamp(now, localZone()));
   const again = inARow > 1 ? `; the ${formatOrdinal(inARow)} time in a row` : "";
   log.warn(`${identity.job} skipped: previous run still active (${holderText(lockPath)})${again}`);
-  try {
-    appendHistory(logDir, {
-      ...header(identity, now, now),
-      exit_code: exitCode,
-      status: "skipped",
-      skips_in_a_row: inARow,
-      hooks: [],
-    });
-  } catch (error) {
-    warnOfHistory(log, logDir, error);
-  }
-}
-
-export function warnOfHistory(log: Log, logDir: string, error: unknown): void {
-  log.warn(`${logDir}/history.jsonl could not be written: ${reasonOf(error)}. This run is missing in it.`);
+  await remember(scene, {
+    ...header(identity, now, now),
+    exit_code: exitCode,
+    status: "skipped",
+    skips_in_a_row: inARow,
+    hooks: [],
+  });
 }
 
 /** `pid 1357 since 2026-05-11 09:00:00, lock /var/run/backup.lock`, and who keeps it if that one has died. */

@@ -48,7 +48,7 @@ async function main(invocation: Invocation): Promise<number> {
   const scene = sceneOf(job);
   const lock = await taking;
   if (lock === undefined) {
-    skip(scene, path, EXIT.ok);
+    await skip(scene, path, EXIT.ok);
     return EXIT.ok;
   }
   if (isThisProgram(program)) return invocation.call(program, words.slice(1), { lock, scene });

@@ -1,0 +1,61 @@
+/**
+ * flock(2) by way of flock(1) on a descriptor that it inherits from us. The lock belongs to the open file, so it
+ * stays ours after flock(1) has ended, and is free when the last descriptor of that open file is closed.
+ */
+
+import { closeSync, constants, openSync } from "node:fs";
+import type { Environment } from "../environment.ts";
+import { type ChildEnvironment, spawn } from "./spawn.ts";
+import { sleep } from "./timer.ts";
+
+/** Where a child finds a descriptor that it was started with (see spawn). */
+export const INHERITED_FD = 3;
+/** How often a lock that somebody holds for an instant is tried again, in milliseconds. */
+const TRY_MS = 20;
+
+/** flock(1) failed, and not because somebody else has the lock. */
+export class FlockFailed extends Error {}
+
+/** True when `fd` is locked now, false when somebody else has it locked. Throws FlockFailed, CannotStart. */
+export async function flock(fd: number, env: Environment): Promise<boolean> {
+  // `-n FD` alone means the same to util-linux and to busybox.
+  const child = spawn(["flock", "-n", String(INHERITED_FD)], {
+    env: plain(env),
+    stderr: "pipe",
+    inherit: fd,
+  });
+  const { code } = await child.exited;
+  if (code === 0) return true;
+  // Both exit 1 in silence when the lock is held. Whatever else went wrong, they say so.
+  const words = child.stderr === undefined ? "" : (await new Response(child.stderr).text()).trim();
+  if (code === 1 && words === "") return false;
+  throw new FlockFailed(`flock(1) ended with ${code}: ${words || "it gave no reason"}.`);
+}
+
+/**
+ * Opens and locks the file at `path`, made where needed, for something short. Tries for `ms` milliseconds; undefined
+ * when somebody else has it all that time. Closing the descriptor sets it free. Throws what open(2) and flock(1) do.
+ */
+export async function lockShortly(
+  path: string,
+  ms: number,
+  env: Environment,
+): Promise<number | undefined> {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+  const end = performance.now() + ms;
+  try {
+    for (;;) {
+      if (await flock(fd, env)) return fd;
+      if (performance.now() >= end) break;
+      await sleep(TRY_MS);
+    }
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  closeSync(fd);
+  return undefined;
+}
+
+/** A locale would only make it load eleven files more. */
+const plain = ({ PATH }: Environment): ChildEnvironment => ({ PATH, LC_ALL: "C" });

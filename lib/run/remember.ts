@@ -1,0 +1,19 @@
+/** Adds to the history. A failure is said, and changes nothing else. */
+
+import { reasonOf } from "../errors.ts";
+import { appendHistory, historyPath, trimHistory } from "./history.ts";
+import type { Scene } from "./scene.ts";
+
+export async function remember({ log, logDir, settings, env }: Scene, entry: object): Promise<void> {
+  try {
+    await appendHistory(logDir, entry, env);
+  } catch (error) {
+    log.warn(`${historyPath(logDir)} could not be written: ${reasonOf(error)}. This run is missing in it.`);
+    return;
+  }
+  try {
+    await trimHistory(logDir, settings.count("HISTORY_MAX_RUNS"), env);
+  } catch (error) {
+    log.warn(`${historyPath(logDir)} could not be cut to HISTORY_MAX_RUNS: ${reasonOf(error)}. It grows on.`);
+  }
+}

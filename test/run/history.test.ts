@@ -1,0 +1,244 @@
+import { describe, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { appendHistory, historyPath, historyTail, trimHistory } from "../../lib/run/history.ts";
+import { World, waitFor } from "../support/world.ts";
+
+class Folder {
+  readonly path = mkdtempSync(join(tmpdir(), "rbh-history-"));
+
+  get text(): string {
+    return readFileSync(historyPath(this.path), "utf8");
+  }
+
+  /** Every line, parsed: one that does not parse fails the test. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test says itself what it expects of a line
+  get lines(): any[] {
+    expect(this.text).toEndWith("\n");
+    return this.text
+      .slice(0, -1)
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  }
+
+  fill(count: number): void {
+    const lines = Array.from({ length: count }, (_, n) => `${JSON.stringify({ id: `old-${n}` })}\n`);
+    writeFileSync(historyPath(this.path), lines.join(""));
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true });
+  }
+}
+
+describe("trimming", () => {
+  test.each([
+    [5, 1, 5, 1],
+    [5, 5, 5, 5],
+    [5, 6, 5, 5],
+    [5, 300, 5, 5],
+    [0, 3, 1, 1],
+    [499, 500, 499, 499],
+    // A fiftieth late where it is long, then down to the limit.
+    [1000, 1020, 1000, 1020],
+    [1000, 1021, 1000, 1000],
+  ])("HISTORY_MAX_RUNS=%p with %p lines", async (most, there, _, left) => {
+    using folder = new Folder();
+    folder.fill(there);
+    await trimHistory(folder.path, most, process.env);
+    const newest = Array.from({ length: left }, (_, n) => ({ id: `old-${there - left + n}` }));
+    expect(folder.lines).toEqual(newest);
+    expect(readdirSync(folder.path).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  test("drops what a full disk has left of a line, and keeps a line of its own for the next", async () => {
+    using folder = new Folder();
+    writeFileSync(historyPath(folder.path), '{"id":1}\n{"id":2,"a":{"b":3}');
+    await appendHistory(folder.path, { id: 4 }, process.env);
+    expect(folder.text).toBe('{"id":1}\n{"id":2,"a":{"b":3}\n{"id":4}\n');
+    await trimHistory(folder.path, 2, process.env);
+    expect(folder.lines).toEqual([{ id: 1 }, { id: 4 }]);
+  });
+
+  test("a trimmer that was killed: its file is removed, the line stands once, nothing waits", async () => {
+    using folder = new Folder();
+    folder.fill(3);
+    writeFileSync(join(folder.path, "history.jsonl.tmp"), '{"id":"old-2"}\n{"id":"ol');
+    await appendHistory(folder.path, { id: "new" }, process.env);
+    expect(folder.lines.map(({ id }) => id)).toEqual(["old-0", "old-1", "old-2", "new"]);
+    expect(readdirSync(folder.path)).not.toContain("history.jsonl.tmp");
+  });
+
+  test("a history that cannot be cut is not damaged", async () => {
+    using folder = new Folder();
+    folder.fill(9);
+    mkdirSync(join(folder.path, "history.jsonl.tmp"));
+    const before = folder.text;
+    expect(trimHistory(folder.path, 3, process.env)).rejects.toThrow();
+    await Bun.sleep(0);
+    expect(folder.text).toBe(before);
+  });
+});
+
+describe("the newest of it", () => {
+  test("begins at a line", () => {
+    using folder = new Folder();
+    expect(historyTail(folder.path, 10)).toBe("");
+    folder.fill(3);
+    expect(historyTail(folder.path, 1000)).toBe(folder.text);
+    expect(historyTail(folder.path, 20)).toBe('{"id":"old-2"}\n');
+    expect(historyTail(folder.path, 3)).toBe("");
+  });
+});
+
+describe("many at once", () => {
+  test("two hundred lines of ten writers that are killed at random while everybody trims", async () => {
+    using folder = new Folder();
+    const most = 260;
+    folder.fill(most);
+    const notes = join(folder.path, "notes");
+    writeFileSync(notes, "");
+    let writers = 0;
+    let kills = 0;
+    const noted = () => readFileSync(notes, "utf8").split("\n").filter(Boolean);
+    const enough = () => noted().length >= 200;
+
+    const keepWriting = async () => {
+      while (!enough()) {
+        const name = `w${writers++}`;
+        const writer = Bun.spawn(
+          [
+            process.execPath,
+            join(import.meta.dir, "../support/history-writer.ts"),
+            folder.path,
+            name,
+            "20",
+          ].concat([String(most), notes]),
+          { stdout: "inherit", stderr: "inherit" },
+        );
+        // Two in three are killed, somewhere in their work.
+        if (Math.random() < 0.66) {
+          const lines = Math.floor(Math.random() * 20);
+          await waitFor(
+            () =>
+              noted().filter((id) => id.startsWith(`${name}-`)).length >= lines || writer.exitCode !== null,
+            `${lines} lines of ${name}`,
+            30_000,
+          );
+          await Bun.sleep(Math.random() * 10);
+          if (writer.exitCode === null) kills++;
+          writer.kill("SIGKILL");
+          await writer.exited;
+        } else {
+          expect(await writer.exited).toBe(0);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, keepWriting));
+
+    await appendHistory(folder.path, { id: "last" }, process.env);
+    await trimHistory(folder.path, most, process.env);
+    const ids: string[] = folder.lines.map(({ id }) => id);
+    expect(kills).toBeGreaterThan(3);
+    expect(ids.length).toBe(most);
+    expect(new Set(ids).size).toBe(most);
+    expect(
+      noted()
+        .slice(-200)
+        .filter((id) => !ids.includes(id)),
+    ).toEqual([]);
+    expect(ids.at(-1)).toBe("last");
+  });
+
+  test("two hundred runs of the binary in ten processes, a third of them killed", async () => {
+    using world = new World();
+    world.restic("echo busy");
+    const finished: string[] = [];
+    let killed = 0;
+    const envOf = (n: number) => ({ LOCK_DIR: world.folder(`lock-${n}`), HISTORY_MAX_RUNS: "150" });
+    const live = async (n: number) => {
+      const env = envOf(n);
+      for (let turn = 0; turn < 20; turn++) {
+        const child = world.start("backup", [], { env });
+        const id = new Response(child.stdout).text().then((text) => /run (backup-\S+-\d+),/.exec(text)?.[1]);
+        if (Math.random() < 0.33) {
+          await Bun.sleep(Math.random() * 60);
+          child.kill("SIGKILL");
+        }
+        const code = await child.exited;
+        if (code === 0) finished.push((await id) ?? "no run id");
+        else killed++;
+        if (code !== 0) expect(child.signalCode).toBe("SIGKILL");
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, (_, n) => live(n)));
+
+    // Whoever was killed last in a folder is found dead by the run after it.
+    for (let n = 0; n < 10; n++) {
+      const { code } = await world.run("backup", [], { env: envOf(n) });
+      expect(code).toBe(0);
+    }
+    const lines = world.history();
+    const ok = lines.filter(({ status }) => status === "ok").map(({ run_id }) => run_id);
+    const died = lines.filter(({ status }) => status === "died").map(({ run_id }) => run_id);
+    expect(killed).toBeGreaterThan(5);
+    expect(new Set(ok).size).toBe(ok.length);
+    expect(new Set(died).size).toBe(died.length);
+    expect(died.filter((id) => ok.includes(id))).toEqual([]);
+    // Of the newest hundred that ended by themselves none is missing.
+    expect(finished.slice(-100).filter((id) => !ok.includes(id))).toEqual([]);
+    expect(lines.length).toBeLessThanOrEqual(150);
+  });
+});
+
+test("HISTORY_MAX_RUNS holds for real runs and skips, and the newest is the last line", async () => {
+  using world = new World();
+  world.restic();
+  for (let n = 0; n < 4; n++) await world.run("backup", [], { env: { HISTORY_MAX_RUNS: "3" } });
+  expect(world.history().map(({ run_id }) => run_id)).toEqual(
+    expect.arrayContaining([world.record().run_id]),
+  );
+  expect(world.history()).toHaveLength(3);
+  expect(world.history().at(-1)).toEqual(world.record());
+});
+
+test("a history that cannot be written is said and changes nothing", async () => {
+  using world = new World();
+  world.restic();
+  world.folder("log/history.jsonl");
+  const { code, stdout, stderr } = await world.run("backup");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toContain(
+    `WARN  backup  ${world.log}/history.jsonl could not be written: it is a directory. This run is missing in it.`,
+  );
+  expect(world.record()).toMatchObject({ status: "ok" });
+});
+
+test("a run that was killed after its last word did not die without a record", async () => {
+  using world = new World();
+  world.restic();
+  const mark = {
+    pid: 2 ** 22 - 1,
+    ticks: 1,
+    run_id: "backup-20260511-093000-77",
+    started_epoch: 1_778_484_600,
+  };
+  world.file("lock/backup.run.json", JSON.stringify({ ...mark, phase: "post-hooks" }));
+  appendFileSync(
+    join(world.log, "history.jsonl"),
+    `${JSON.stringify({ run_id: mark.run_id, status: "ok" })}\n`,
+  );
+  const { code, stdout } = await world.run("backup");
+  expect(code).toBe(0);
+  expect(stdout).not.toContain("died");
+  expect(world.history().map(({ status }) => status)).toEqual(["ok", "ok"]);
+});
