@@ -17,6 +17,8 @@ export interface Mask {
 const SHORTEST = 8;
 /** Secret files hold a line or a key; a larger file that a variable names is something else. */
 const FILE_MOST = 16_384;
+/** Shorter parts of a webhook's path (`services`, `webhook`) are words; what is longer is what makes it secret. */
+const TOKEN_SHORTEST = 16;
 const VEIL = "***";
 
 /** RCLONE_FTP_PASS, MYSQL_PWD and AZURE_ACCOUNT_SAS are no less secret than what run.md names. */
@@ -104,12 +106,14 @@ function secretsOfUrl(url: string): Veiled {
   ];
 }
 
-/** All that follows the host: the path of a webhook is what lets one in. */
+/** All that follows the host: the path of a webhook is what lets one in, and each long word of it by itself. */
 function secretsOfWebhook(url: string): Veiled {
   const [, path = ""] = /^[a-z]+:\/\/[^/?#]*(.*)$/is.exec(url) ?? [];
+  const tokens = path.split(/[/?&=#]/).filter((token) => token.length >= TOKEN_SHORTEST);
   return [
     [url, maskWebhook(url)],
     [path, `/${VEIL}`],
+    ...tokens.map((token) => [token, VEIL] as const),
   ];
 }
 

@@ -4,7 +4,8 @@ import { parseDuration } from "../duration.ts";
 import type { Environment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
-import { type NameOf, type VariableName, variable } from "./variables.ts";
+import { readValueFile } from "./value-file.ts";
+import { type NameOf, type VariableName, variable, variables } from "./variables.ts";
 
 /** setTimeout and exit arithmetic stay exact below this; 2^31 seconds are 68 years. */
 const MOST = 2 ** 31;
@@ -94,9 +95,29 @@ export class Settings {
     return this.env[name] !== undefined;
   }
 
+  /** Was it given something, by itself or by a file? */
+  configured(name: VariableName): boolean {
+    return Boolean(this.env[name] || (variable(name).file && this.env[`${name}_FILE`]));
+  }
+
+  /** Throws a ConfigError when a variable was given both by itself and by a file. */
+  refuseDoubles(): void {
+    for (const name of Object.keys(variables) as VariableName[]) {
+      if (variable(name).file && this.env[name] && this.env[`${name}_FILE`]) throw doubled(name);
+    }
+  }
+
   private raw(name: VariableName): string | undefined {
     const { fallback, old } = variable(name);
-    return this.env[name] || (old && this.env[old]) || fallback;
+    return this.own(name) || (old && this.env[old]) || fallback;
+  }
+
+  /** What it was given, by itself or by a file. Throws a ConfigError when both were, or the file cannot be read. */
+  private own(name: VariableName): string | undefined {
+    const path = variable(name).file && this.env[`${name}_FILE`];
+    if (!path) return this.env[name];
+    if (this.env[name]) throw doubled(name);
+    return readValueFile(`${name}_FILE`, path);
   }
 
   private warn(message: string): void {
@@ -111,7 +132,7 @@ export class Settings {
     expected: string,
   ): number {
     const fallback = variable(declared).fallback ?? "0";
-    const given = this.env[name];
+    const given = name === declared ? this.own(declared) : this.env[name];
     const value = given ? parse(given) : undefined;
     if (given && value === undefined) {
       this.warn(
@@ -121,6 +142,11 @@ export class Settings {
     return value ?? Number(fallback);
   }
 }
+
+const doubled = (name: VariableName) =>
+  new ConfigError(
+    `${name} and ${name}_FILE are both set, and one of them would be ignored. Unset one of them.`,
+  );
 
 /** `pre-backup` → `PRE_BACKUP`. */
 export function screaming(name: string): string {
