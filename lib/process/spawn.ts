@@ -27,7 +27,8 @@ export type Stdio = "ignore" | "inherit" | "pipe" | number;
 export interface SpawnOptions {
   readonly env: ChildEnvironment;
   readonly cwd?: string;
-  readonly stdin?: Stdio;
+  /** Bytes: what the child reads there, to the end. */
+  readonly stdin?: Stdio | Uint8Array;
   readonly stdout?: Stdio;
   readonly stderr?: Stdio;
   /** An open descriptor that the child inherits as its 3: a lock that outlives us with it. */

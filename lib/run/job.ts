@@ -1,8 +1,8 @@
 /**
  * The life of a run:
  *
- *   lock → per-run log opened → pre-hooks → work → record, history … → post-hooks
- *        → record completed → lock released → exit with the work's exit code
+ *   lock → per-run log opened → pre-hooks → work → record, metrics, mail, webhook → post-hooks
+ *        → record completed, history → lock released → exit with the work's exit code
  */
 
 import { copyFileSync } from "node:fs";
@@ -11,10 +11,12 @@ import { environment } from "../environment.ts";
 import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
 import { replaceFile } from "../files.ts";
 import type { HookResult } from "../hooks/execute.ts";
+import type { Notifier } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
+import { notifierOf } from "./announce.ts";
 import type { Held } from "./command.ts";
 import { historyTail } from "./history.ts";
 import { hookEnvironment, resultEnvironment } from "./hook-environment.ts";
@@ -26,9 +28,14 @@ import { remember } from "./remember.ts";
 import { type Outcome, Run } from "./run.ts";
 import { lockPathOf, type Scene, sceneOf, shownRepository } from "./scene.ts";
 import { skip } from "./skip.ts";
-import { forgetSkips } from "./skips.ts";
+import { forgetSkips, skipsSoFar } from "./skips.ts";
 
 export type Work = (run: Run) => Promise<Outcome>;
+
+export interface LifeOptions {
+  /** The worker tells the world by itself (notify-test): the run sends no mail, webhook or ping of its own. */
+  readonly quiet?: boolean;
+}
 
 /** A pre-hook that runs when the stop comes is ended at once; a post-hook may undo what it has to undo. */
 const PRE_SHARE = { ask: 0, kill: 0.25 };
@@ -40,7 +47,12 @@ const DEATH_TAIL_BYTES = 131_072;
  * Lives one run of worker `job` and resolves to its exit code. `held` is what locked_run has taken for us,
  * its lock first of all; without it we take our own, and exit with 75 when somebody else has it.
  */
-export async function liveRun(job: string, held: Held | undefined, work: Work): Promise<number> {
+export async function liveRun(
+  job: string,
+  held: Held | undefined,
+  work: Work,
+  { quiet = false }: LifeOptions = {},
+): Promise<number> {
   const path = lockPathOf(job);
   // flock(1) works while we set the scene.
   const taking = takeLock(path, environment, held?.lock);
@@ -55,10 +67,10 @@ export async function liveRun(job: string, held: Held | undefined, work: Work): 
     lock = await taking;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return new Job(scene, undefined).fail(error);
+    return new Job(scene, undefined, quiet).fail(error);
   }
   if (lock === undefined) return busy(path);
-  const job_ = new Job(scene, lock);
+  const job_ = new Job(scene, lock, quiet);
   const claimed = job_.claim();
   if (claimed.alive !== undefined) return busy(path);
   return job_.live(work, claimed.died);
@@ -80,10 +92,12 @@ class Job {
   private readonly marker: Marker;
   private readonly run: Run;
   private readonly hooks: HookResult[] = [];
+  private notifier: Notifier | undefined;
 
   constructor(
     private readonly scene: Scene,
     private readonly lock: Lock | undefined,
+    private readonly quiet: boolean,
   ) {
     const { settings, identity, log, lockDir, env } = scene;
     this.stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
@@ -105,6 +119,7 @@ class Job {
     log.openFile(scene.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     if (died !== undefined) await this.reportDeath(died);
+    this.notifier = await notifierOf(scene, stop, { died: died !== undefined, quiet: this.quiet });
 
     marker.update({ phase: "pre-hooks" });
     const pre = `pre-${identity.job}`;
@@ -117,11 +132,14 @@ class Job {
       skipOnStop: true,
     });
 
+    await this.notifier?.begin();
     marker.update({ phase: "work" });
     const ending = await this.endingOf(work);
 
     marker.update({ phase: "record" });
-    this.leave(this.record(ending));
+    const record = this.record(ending);
+    this.leave(record);
+    await this.notifier?.tell(record, this.skips);
 
     marker.update({ phase: "post-hooks" });
     if (hadTheirTurn) {
@@ -149,6 +167,8 @@ class Job {
     });
     this.leave(record);
     await remember(scene, record);
+    this.notifier = await notifierOf(scene, this.stop, { died: false, quiet: this.quiet });
+    await this.notifier?.tell(record, this.skips);
     return failure.exitCode;
   }
 
@@ -195,8 +215,9 @@ class Job {
 
   /** Whatever the work throws becomes its exit code: here and nowhere else. */
   private async attempt(work: Work): Promise<Outcome & { error?: string }> {
-    const { log } = this.scene;
+    const { log, settings } = this.scene;
     try {
+      settings.refuseDoubles();
       return await work(this.run);
     } catch (error) {
       if (error instanceof Failure) {
@@ -219,6 +240,7 @@ class Job {
     else if (last.status === "warning") log.warn(said);
     else log.error(said);
     this.leave(record);
+    await this.notifier?.complete(record, this.skips);
     await remember(scene, record);
     marker.release();
     if (this.lock !== undefined) unsignLock(this.lock);
@@ -276,6 +298,8 @@ class Job {
     const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] };
     await remember(this.scene, masked(entry, mask));
   }
+
+  private readonly skips = (): number => skipsSoFar(this.scene.lockDir, this.scene.identity.job);
 
   private signature(): string {
     const since = stamp(this.startedMs, localZone());

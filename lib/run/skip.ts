@@ -1,8 +1,10 @@
 /** What is said and left behind when a run does not happen, because another one holds the lock. */
 
+import { reasonOf } from "../errors.ts";
 import { formatOrdinal } from "../ordinal.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
+import { announceSkip } from "./announce.ts";
 import { holderOf, keepersOf } from "./lock.ts";
 import { header } from "./record.ts";
 import { remember } from "./remember.ts";
@@ -23,6 +25,11 @@ export async function skip(scene: Scene, lockPath: string, exitCode: number): Pr
     skips_in_a_row: inARow,
     hooks: [],
   });
+  try {
+    await announceSkip(scene);
+  } catch (error) {
+    log.warn(`The metrics do not show this skip: ${reasonOf(error)}.`);
+  }
 }
 
 /** `pid 1357 since 2026-05-11 09:00:00, lock /var/run/backup.lock`, and who keeps it if that one has died. */

@@ -23,8 +23,13 @@ export function countSkip(lockDir: string, job: string, stamp: string): number {
 
 /** How many there have been in a row until now. Stamps have one length, so the size tells. */
 export function skipsSoFar(lockDir: string, job: string): number {
-  const size = statSync(pathOf(lockDir, job), { throwIfNoEntry: false })?.size ?? 0;
-  return Math.round(size / "2026-05-11 09:00:00\n".length);
+  try {
+    const { size } = statSync(pathOf(lockDir, job));
+    return Math.round(size / "2026-05-11 09:00:00\n".length);
+  } catch {
+    // There have been none, or LOCK_DIR cannot be looked at and nobody could have noted one.
+    return 0;
+  }
 }
 
 export function forgetSkips(lockDir: string, job: string): void {

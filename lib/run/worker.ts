@@ -6,6 +6,8 @@ import { liveRun } from "./job.ts";
 import type { Outcome, Run } from "./run.ts";
 
 export interface Worker<F extends Flags> extends Omit<Command<F>, "main"> {
+  /** It tells the world by itself: the run around it sends no mail, webhook or ping. */
+  readonly quiet?: true;
   /** The work itself, between the hooks. What it throws becomes the run's exit code (see lib/errors.ts). */
   work(run: Run, invocation: Invocation<F>): Promise<Outcome>;
 }
@@ -28,8 +30,17 @@ const RUN_ENVIRONMENT = [
   "HOOK_TIMEOUT_<PHASE>",
   "HOOK_KILL_AFTER",
   "HOOK_LOG_MAX_BYTES",
+  "METRICS_DIR",
+  "WEBHOOK_URL",
+  "WEBHOOK_HEADER_AUTH",
+  "WEBHOOK_TIMEOUT",
+  "WEBHOOK_ON_ERROR",
+  "HEALTHCHECKS_URL",
+  "MAILX_RCPT",
+  "MAILX_ON_ERROR",
   "LOG_DIR",
   "LOCK_DIR",
+  "HISTORY_MAX_RUNS",
   "HOSTNAME",
   "TZ",
   "NO_COLOR",
@@ -49,6 +60,9 @@ export function defineWorker<const F extends Flags>(worker: Worker<F>): Command<
     ...worker,
     environment: [...worker.environment, ...RUN_ENVIRONMENT],
     exits: [...worker.exits, ...RUN_EXITS],
-    main: (invocation) => liveRun(invocation.name, invocation.held, (run) => worker.work(run, invocation)),
+    main: (invocation) =>
+      liveRun(invocation.name, invocation.held, (run) => worker.work(run, invocation), {
+        quiet: worker.quiet ?? false,
+      }),
   };
 }

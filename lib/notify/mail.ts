@@ -1,0 +1,142 @@
+/** Mails a text to MAILX_RCPT through sendmail(1), which is msmtp in the image. */
+
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { ConfigError, Failure, reasonOf } from "../errors.ts";
+import { replaceFile } from "../files.ts";
+import { SafeLines } from "../process/lines.ts";
+import { type Pump, pump } from "../process/pump.ts";
+import { spawn } from "../process/spawn.ts";
+import type { Stop } from "../process/stop.ts";
+import { type Ended, supervise } from "../process/supervise.ts";
+import { within } from "../process/timer.ts";
+import { localZone } from "../time/zone.ts";
+import { recipientsOf, renderMessage, shortened } from "./message.ts";
+import type { NotifyScene } from "./scene.ts";
+
+/** Bytes of the log that a mail carries: relays refuse a few MiB and more, and a person reads the end of it. */
+export const MAIL_MOST_BYTES = 1024 * 1024;
+/** Milliseconds that sendmail may take: a relay that is there answers within a few seconds. */
+const SEND_MS = 30_000;
+const GRACE_MS = 2000;
+/** A stop ends it at once. */
+const SHARE = { ask: 0, kill: 0.05 };
+/** Bytes of sendmail's own words that are kept. */
+const WORDS_MOST_BYTES = 65_536;
+const DRAIN_MS = 500;
+
+/** The longest that `sendMail` takes. */
+export const MAIL_LONGEST_MS = SEND_MS + GRACE_MS + DRAIN_MS;
+
+export interface Mailed {
+  readonly to: readonly string[];
+  /** Words in MAILX_RCPT that are no address, and get nothing. */
+  readonly refused: readonly string[];
+  /** Why sendmail did not take it; undefined when it did. */
+  readonly failure: string | undefined;
+}
+
+/** Throws a ConfigError when MAILX_RCPT names nobody. */
+export async function sendMail(
+  scene: NotifyScene,
+  { subject, body }: { readonly subject: string; readonly body: string },
+  stop: Stop,
+): Promise<Mailed> {
+  const { good, bad } = recipientsOf(scene.settings.text("MAILX_RCPT"));
+  if (good.length === 0) throw new ConfigError("MAILX_RCPT holds no mail address. Correct it, or unset it.");
+  const message = renderMessage({
+    to: good,
+    subject: scene.mask(subject),
+    body: scene.mask(body),
+    epochMs: Date.now(),
+    zone: localZone(),
+    id: scene.identity.runId,
+    hostname: scene.mask(scene.identity.hostname),
+  });
+  return { to: good, refused: bad, failure: await handOver(scene, message, stop) };
+}
+
+/** The run's log as a mail carries it; undefined when there is none to be read. */
+export function logForMail({ logPath, identity, mask }: NotifyScene): string | undefined {
+  let fd: number;
+  try {
+    fd = openSync(logPath, "r");
+  } catch {
+    // LOG_DIR is missing or full: the run has said so already, and the caller has other words to send.
+    return undefined;
+  }
+  try {
+    const { size } = fstatSync(fd);
+    const bytes = Buffer.allocUnsafe(Math.min(size, MAIL_MOST_BYTES));
+    const text = bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, size - bytes.length));
+    return size > MAIL_MOST_BYTES ? shortened(text, size, `${logPath} on ${mask(identity.hostname)}`) : text;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Why sendmail did not take the message; undefined when it did. Its own words go to `<worker>-mail-last.log`. */
+async function handOver(scene: NotifyScene, message: string, stop: Stop): Promise<string | undefined> {
+  const words: string[] = [];
+  let failure: string | undefined;
+  try {
+    // -i: a line with nothing but a dot is a line, and not the end.
+    const child = spawn(["sendmail", "-t", "-i"], {
+      env: scene.env,
+      stdin: Buffer.from(message),
+      stdout: "pipe",
+      stderr: "pipe",
+      session: true,
+    });
+    const pumps = [listen(scene, child.stdout, words), listen(scene, child.stderr, words)];
+    const ended = await supervise(
+      child,
+      { leader: child.pid, marks: [] },
+      { first: "SIGTERM", timeoutMs: SEND_MS, graceMs: GRACE_MS, stop, share: SHARE },
+    );
+    if (!(await within(DRAIN_MS, Promise.all(pumps.map((each) => each?.done))))) {
+      for (const each of pumps) await each?.cancel();
+    }
+    failure = failureOf(ended, words);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    failure = `${error.message} Install msmtp, or another program that brings sendmail(1).`;
+  }
+  keepWords(scene, words, failure);
+  return failure;
+}
+
+function failureOf(ended: Ended, words: readonly string[]): string | undefined {
+  if (ended.cause === "timed out") return `sendmail had not ended after ${SEND_MS / 1000}s and was stopped.`;
+  if (ended.cause === "stopped") return "sendmail was stopped, because the run was told to stop.";
+  if (ended.code === 0) return undefined;
+  const said = words.find((line) => line.trim() !== "");
+  return `sendmail ended with ${ended.code}${said === undefined ? "." : `: ${said}`}`;
+}
+
+function listen(
+  { mask }: NotifyScene,
+  stream: ReadableStream<Uint8Array> | undefined,
+  words: string[],
+): Pump | undefined {
+  if (stream === undefined) return undefined;
+  const lines = new SafeLines(mask);
+  let room = WORDS_MOST_BYTES;
+  const take = (each: readonly string[]) => {
+    for (const line of each) {
+      room -= Buffer.byteLength(line) + 1;
+      if (room >= 0) words.push(line);
+    }
+  };
+  const each = pump(stream, (bytes) => take(lines.push(bytes)));
+  return { done: each.done.then(() => take(lines.end())), cancel: each.cancel };
+}
+
+function keepWords(scene: NotifyScene, words: readonly string[], failure: string | undefined): void {
+  const path = `${scene.logDir}/${scene.identity.job}-mail-last.log`;
+  const text = [...words, failure ?? "sendmail took the message."].map((line) => `${line}\n`).join("");
+  try {
+    replaceFile(path, scene.mask(text), { durable: false });
+  } catch (error) {
+    scene.log.warn(`What sendmail said cannot be kept in ${path}: ${reasonOf(error)}.`);
+  }
+}

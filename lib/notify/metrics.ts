@@ -1,0 +1,148 @@
+/** A run's record as Prometheus' text format. Pure. */
+
+import { hasSucceeded, type RunRecord } from "../record.ts";
+
+/** What outlives a run: read from the file that the run before has left. */
+export interface MetricsState {
+  /** Epoch seconds; undefined before the first success. */
+  readonly lastSuccess: number | undefined;
+  readonly failures: number;
+}
+
+interface Sample {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** `restic-test` → `restic_restore_test`: the beginning of every metric's name, and the file's. */
+export const metricsPrefix = (job: string): string => `restic_${job.replaceAll(/[^a-zA-Z0-9_]/g, "_")}`;
+
+/** Reads back what renderMetrics has written; anything else counts as nothing known. */
+export function stateOf(text: string, job: string): MetricsState {
+  const prefix = metricsPrefix(job);
+  return {
+    lastSuccess: valueIn(text, `${prefix}_last_success_timestamp_seconds`),
+    failures: valueIn(text, `${prefix}_consecutive_failures`) ?? 0,
+  };
+}
+
+/**
+ * The state after a run. A warning (a snapshot without some files) ends a row of failures and is no success; that a
+ * person said no is neither. `died`: the run before this one was killed and could not count itself.
+ */
+export function stateAfter(before: MetricsState, record: RunRecord, died: boolean): MetricsState {
+  const failures = before.failures + (died ? 1 : 0);
+  if (hasSucceeded(record)) return { lastSuccess: record.finished_epoch, failures: 0 };
+  if (record.status === "warning") return { ...before, failures: 0 };
+  return { ...before, failures: record.status === "cancelled" ? failures : failures + 1 };
+}
+
+/** The whole file. `skips` is how many runs in a row have been skipped until now. */
+export function renderMetrics(record: RunRecord, state: MetricsState, skips: number): string {
+  const file = new MetricsFile(record.job, record.hostname);
+  const last = (name: string, help: string, value: number) => file.add(`last_${name}`, help, [{ value }]);
+  last("exit_code", "Exit code of the last run.", record.exit_code);
+  last("success", "1 when the last run did its work, else 0.", hasSucceeded(record) ? 1 : 0);
+  last("duration_seconds", "Duration of the last run's work, hooks not counted.", record.duration_seconds);
+  last("started_timestamp", "When the last run's work began, in epoch seconds.", record.started_epoch);
+  last("finished_timestamp", "When the last run's work ended, in epoch seconds.", record.finished_epoch);
+  if (state.lastSuccess !== undefined) {
+    const help = "When the last successful run's work ended, in epoch seconds.";
+    file.add("last_success_timestamp_seconds", help, [{ value: state.lastSuccess }]);
+  }
+  file.add("consecutive_failures", "Failed runs in a row until now.", [{ value: state.failures }]);
+  addSkips(file, skips);
+  for (const [name, value] of Object.entries(record)) {
+    if (typeof value === "number") last(name, `The field ${name} of the last run's record.`, value);
+  }
+  addHooks(file, record);
+  return file.text;
+}
+
+/** The file as it stands, with another number of skips; a file of that alone before the first run has ended. */
+export function withSkips(text: string, job: string, hostname: string, skips: number): string {
+  const line = new RegExp(`^(${metricsPrefix(job)}_consecutive_skips\\{.*\\}) \\S+$`, "m");
+  if (line.test(text)) return text.replace(line, (_, series) => `${series} ${skips}`);
+  const file = new MetricsFile(job, hostname);
+  addSkips(file, skips);
+  return text + file.text;
+}
+
+function addSkips(file: MetricsFile, value: number): void {
+  file.add("consecutive_skips", "Runs in a row that were skipped, the one before still going on.", [
+    { value },
+  ]);
+}
+
+function addHooks(file: MetricsFile, { hooks }: RunRecord): void {
+  const add = (
+    name: string,
+    help: string,
+    reading: (hook: RunRecord["hooks"][number]) => number | undefined,
+  ) =>
+    file.add(
+      `hook_${name}`,
+      help,
+      hooks.flatMap((hook) => {
+        const value = reading(hook);
+        return value === undefined ? [] : [{ labels: { hook: hookName(hook) }, value }];
+      }),
+    );
+  add("exit_code", "Exit code of a hook in the last run.", (hook) => hook.exit_code);
+  add("duration_seconds", "How long a hook of the last run took.", ({ duration_ms }) =>
+    duration_ms === undefined ? undefined : duration_ms / 1000,
+  );
+  add("timed_out", "1 when a hook of the last run timed out.", ({ timed_out }) =>
+    timed_out === undefined ? undefined : Number(timed_out),
+  );
+  add("error", "1 when a hook of the last run could not be run at all.", ({ error }) => (error ? 1 : 0));
+}
+
+/** `pre-backup` for pre-backup.sh, `pre-backup.d/10-first` for one of its folder. */
+function hookName({ phase, path }: { readonly phase: string; readonly path: string }): string {
+  const file = path.slice(path.lastIndexOf("/") + 1).replace(/\.sh$/, "");
+  return path.endsWith(`/${phase}.d/${file}.sh`) ? `${phase}.d/${file}` : phase;
+}
+
+class MetricsFile {
+  text = "";
+  private readonly names = new Set<string>();
+
+  constructor(
+    private readonly job: string,
+    private readonly hostname: string,
+  ) {}
+
+  /** The first of a name stays: a field of a worker must not shadow what every run has. */
+  add(suffix: string, help: string, samples: readonly Sample[]): void {
+    const name = `${metricsPrefix(this.job)}_${suffix.replaceAll(/[^a-zA-Z0-9_]/g, "_")}`;
+    const usable = samples.filter(({ value }) => Number.isFinite(value));
+    if (this.names.has(name) || usable.length === 0) return;
+    this.names.add(name);
+    this.text += `# HELP ${name} ${help}\n# TYPE ${name} ${typeOf(name)}\n`;
+    const seen = new Set<string>();
+    for (const { labels = {}, value } of usable) {
+      const series = `${name}{${labelsOf({ hostname: this.hostname, ...labels })}}`;
+      if (!seen.has(series)) this.text += `${series} ${value}\n`;
+      seen.add(series);
+    }
+  }
+}
+
+/** Names that end in what counters and histograms end in are no gauges to promtool. */
+const typeOf = (name: string): string => (/_(total|count|sum|bucket)$/.test(name) ? "untyped" : "gauge");
+
+const labelsOf = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([name, value]) => `${name}="${escaped(value)}"`)
+    .join(",");
+
+/** The three characters that a label's value may not hold as they are. */
+const escaped = (value: string): string =>
+  value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+
+function valueIn(text: string, name: string): number | undefined {
+  const found = new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, "m").exec(text)?.[1];
+  const value = Number(found ?? Number.NaN);
+  return Number.isFinite(value) ? value : undefined;
+}

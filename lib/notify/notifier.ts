@@ -1,0 +1,134 @@
+/**
+ * Tells the world of a run: metrics, mail, webhook, pings. Nothing here throws, changes an exit code, or takes longer
+ * than the slowest of its channels may: mail, webhook and ping go out at the same time. A stop ends them at once.
+ */
+
+import { errnoOf, Failure, reasonOf } from "../errors.ts";
+import type { Stop } from "../process/stop.ts";
+import { within } from "../process/timer.ts";
+import type { RunRecord } from "../record.ts";
+import { ping } from "./healthchecks.ts";
+import { logForMail, sendMail } from "./mail.ts";
+import { RunMetrics } from "./metrics-file.ts";
+import type { NotifyScene } from "./scene.ts";
+import { subjectOf } from "./subject.ts";
+import { postWebhook, type Sent } from "./webhook.ts";
+
+export interface Occasion {
+  /** The run before this one was killed: metrics count it as a failure. */
+  readonly died: boolean;
+  /** The worker tells the world by itself: only its metrics are written. */
+  readonly quiet: boolean;
+}
+
+/** Milliseconds that the work waits for the ping of its start, which goes on beside it when it takes longer. */
+const START_WAIT_MS = 1000;
+
+export class Notifier {
+  private readonly metrics: RunMetrics;
+  private readonly sending = new AbortController();
+  private readonly starting = new AbortController();
+  private started: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly scene: NotifyScene,
+    private readonly stop: Stop,
+    private readonly occasion: Occasion,
+  ) {
+    this.metrics = new RunMetrics(scene, occasion.died);
+    stop.listen(() => {
+      for (const each of [this.sending, this.starting]) each.abort("the run was told to stop");
+    });
+  }
+
+  /** The work is about to begin. */
+  async begin(): Promise<void> {
+    if (this.occasion.quiet || this.stop.signal !== undefined || !this.has("HEALTHCHECKS_URL")) return;
+    this.started = this.guard("ping", async () =>
+      this.report("ping of the start", await ping(this.scene, "start", this.starting.signal)),
+    );
+    await within(START_WAIT_MS, this.started);
+  }
+
+  /** The work has ended, and the post-hooks are about to begin. `skips`: runs skipped in a row until now. */
+  async tell(record: RunRecord, skips: () => number): Promise<void> {
+    await this.complete(record, skips);
+    // A start that arrived after the end would make the job look as if it still ran.
+    this.starting.abort("the work has ended");
+    await this.started;
+    if (this.occasion.quiet) return;
+    if (this.stop.signal !== undefined) {
+      this.scene.log.note("No mail, webhook or ping is sent, because the run was told to stop.");
+      return;
+    }
+    await Promise.all([this.mail(record), this.webhook(record), this.ping(record)]);
+  }
+
+  /** The record is complete. */
+  async complete(record: RunRecord, skips: () => number): Promise<void> {
+    if (!this.has("METRICS_DIR")) return;
+    await this.guard("metrics file", () => this.metrics.write(record, skips));
+  }
+
+  private async mail(record: RunRecord): Promise<void> {
+    await this.guard("mail", async () => {
+      const { scene, stop } = this;
+      if (!this.has("MAILX_RCPT") || !isWorthAMail(record, scene.settings.flag("MAILX_ON_ERROR"))) return;
+      const body = scene.log.hasFile ? logForMail(scene) : undefined;
+      const { to, refused, failure } = await sendMail(
+        scene,
+        { subject: subjectOf(record), body: body ?? `${JSON.stringify(record, null, 2)}\n` },
+        stop,
+      );
+      for (const word of refused)
+        scene.log.warn(`MAILX_RCPT: "${word}" is no mail address and gets no mail.`);
+      if (failure === undefined) scene.log.info(`mail handed to sendmail for ${to.join(", ")}`);
+      else scene.log.warn(`The mail to ${to.join(", ")} was not sent: ${failure}`);
+    });
+  }
+
+  private async webhook(record: RunRecord): Promise<void> {
+    await this.guard("webhook", async () => {
+      if (!this.has("WEBHOOK_URL")) return;
+      if (this.scene.settings.flag("WEBHOOK_ON_ERROR") && record.exit_code === 0) return;
+      this.report("webhook", await postWebhook(this.scene, record, this.sending.signal));
+    });
+  }
+
+  private async ping(record: RunRecord): Promise<void> {
+    await this.guard("ping", async () => {
+      if (!this.has("HEALTHCHECKS_URL")) return;
+      this.report("ping", await ping(this.scene, String(record.exit_code), this.sending.signal));
+    });
+  }
+
+  private report(what: string, { delivered, attempts, words, to }: Sent): void {
+    const { log } = this.scene;
+    if (delivered) log.info(`${what} delivered to ${to} (${words})`);
+    else
+      log.warn(
+        `The ${what} to ${to} was not delivered${attempts > 1 ? ` in ${attempts} attempts` : ""}: ${words}.`,
+      );
+  }
+
+  private has(name: Parameters<NotifyScene["settings"]["configured"]>[0]): boolean {
+    return this.scene.settings.configured(name);
+  }
+
+  /** Whatever goes wrong with one channel is said, and stays there. */
+  private async guard(what: string, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      // The text of an error that we do not know may hold a URL.
+      const known = error instanceof Failure || errnoOf(error) !== undefined;
+      const reason = known ? reasonOf(error).replace(/\.$/, "") : `a bug (${(error as Error).name})`;
+      this.scene.log.warn(`There is no ${what} of this run: ${reason}.`);
+    }
+  }
+}
+
+/** A replication that went well is not worth one (workers.md), nor is any success where only failures are. */
+function isWorthAMail({ exit_code, replicate_jobs_failed }: RunRecord, onlyFailures: boolean): boolean {
+  return exit_code !== 0 || !(onlyFailures || replicate_jobs_failed === 0);
+}

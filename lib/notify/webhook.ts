@@ -1,0 +1,40 @@
+/** POSTs a run's record to WEBHOOK_URL. */
+
+import { ConfigError } from "../errors.ts";
+import { type Delivery, deliver, httpUrl, shownUrl } from "./request.ts";
+import type { NotifyScene } from "./scene.ts";
+
+export interface Sent extends Delivery {
+  /** Scheme and host. */
+  readonly to: string;
+}
+
+/** Throws a ConfigError when WEBHOOK_URL or what belongs to it makes no sense. */
+export async function postWebhook(
+  { settings }: Pick<NotifyScene, "settings">,
+  record: object,
+  signal: AbortSignal,
+): Promise<Sent> {
+  const url = httpUrl("WEBHOOK_URL", settings.text("WEBHOOK_URL"));
+  const sent = await deliver({
+    url,
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    authorization: authorizationOf(settings.text("WEBHOOK_HEADER_AUTH")),
+    body: JSON.stringify(record),
+    timeoutMs: (settings.seconds("WEBHOOK_TIMEOUT") || DEFAULT_SECONDS) * 1000,
+    signal,
+  });
+  return { ...sent, to: shownUrl(url) };
+}
+
+/** For WEBHOOK_TIMEOUT=0: a request without any limit could hold the run up for ever. */
+const DEFAULT_SECONDS = 10;
+
+/** Whole headers are pasted there as well; what no header may hold is refused without being shown. */
+function authorizationOf(text: string): string | undefined {
+  const value = text.trim().replace(/^authorization:\s*/i, "");
+  if (value === "") return undefined;
+  if (/^[\t\x20-\x7e]*$/.test(value)) return value;
+  throw new ConfigError("WEBHOOK_HEADER_AUTH holds a line break or a character that no header may hold.");
+}
