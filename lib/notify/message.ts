@@ -50,7 +50,7 @@ export interface Recipients {
 /** `a@b.example, Name <c@d.example>`, also one per line. A word that is no address could be a header. */
 export function recipientsOf(text: string): Recipients {
   const words = text.split(/[,;\n]/).map((word) => word.trim());
-  const all = words.filter(Boolean).map((word) => /^[^<>]*<([^<>]*)>$/.exec(word)?.[1]?.trim() ?? word);
+  const all = words.filter(Boolean).map((word) => /^[^<>]*<([^<>]*)>$/.exec(word)?.[1]?.trim() || word);
   const isAddress = (word: string) =>
     /^[\w.!#$%&'*+/=?^`{|}~-]+(@[A-Za-z0-9.-]+|@\[[0-9a-fA-F.:]+\])?$/.test(word);
   return { good: all.filter(isAddress), bad: all.filter((word) => !isAddress(word)) };

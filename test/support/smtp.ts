@@ -88,5 +88,6 @@ print(json.dumps({"headers": [[k, str(v)] for k, v in m.items()], "body": m.get_
     stderr: "inherit",
   });
   const { headers, body, defects } = JSON.parse(await new Response(child.stdout).text());
-  return { headers: Object.fromEntries(headers) as Record<string, string>, body: body as string, defects };
+  const text = (body as string).replaceAll("\r\n", "\n");
+  return { headers: Object.fromEntries(headers) as Record<string, string>, body: text, defects };
 }
