@@ -10,7 +10,7 @@ import type { Stop } from "../process/stop.ts";
 import { type Ended, supervise } from "../process/supervise.ts";
 import { within } from "../process/timer.ts";
 import { localZone } from "../time/zone.ts";
-import { recipientsOf, renderMessage, shortened } from "./message.ts";
+import { type Recipients, recipientsOf, renderMessage, shortened } from "./message.ts";
 import type { NotifyScene } from "./scene.ts";
 
 /** Bytes of the log that a mail carries: relays refuse a few MiB and more, and a person reads the end of it. */
@@ -35,14 +35,20 @@ export interface Mailed {
   readonly failure: string | undefined;
 }
 
+/** Who gets mail. Throws a ConfigError when MAILX_RCPT names nobody. */
+export function recipients({ settings }: Pick<NotifyScene, "settings">): Recipients {
+  const found = recipientsOf(settings.text("MAILX_RCPT"));
+  if (found.good.length > 0) return found;
+  throw new ConfigError("MAILX_RCPT holds no mail address. Correct it, or unset it.");
+}
+
 /** Throws a ConfigError when MAILX_RCPT names nobody. */
 export async function sendMail(
   scene: NotifyScene,
   { subject, body }: { readonly subject: string; readonly body: string },
   stop: Stop,
 ): Promise<Mailed> {
-  const { good, bad } = recipientsOf(scene.settings.text("MAILX_RCPT"));
-  if (good.length === 0) throw new ConfigError("MAILX_RCPT holds no mail address. Correct it, or unset it.");
+  const { good, bad } = recipients(scene);
   const message = renderMessage({
     to: good,
     subject: scene.mask(subject),

@@ -10,6 +10,7 @@ import type { RunRecord } from "../record.ts";
 import { ping } from "./healthchecks.ts";
 import { logForMail, sendMail } from "./mail.ts";
 import { RunMetrics } from "./metrics-file.ts";
+import { untilStopped } from "./request.ts";
 import type { NotifyScene } from "./scene.ts";
 import { subjectOf } from "./subject.ts";
 import { postWebhook, type Sent } from "./webhook.ts";
@@ -26,8 +27,8 @@ const START_WAIT_MS = 1000;
 
 export class Notifier {
   private readonly metrics: RunMetrics;
-  private readonly sending = new AbortController();
-  private readonly starting = new AbortController();
+  private readonly sending: AbortController;
+  private readonly starting: AbortController;
   private started: Promise<void> = Promise.resolve();
 
   constructor(
@@ -36,9 +37,8 @@ export class Notifier {
     private readonly occasion: Occasion,
   ) {
     this.metrics = new RunMetrics(scene, occasion.died);
-    stop.listen(() => {
-      for (const each of [this.sending, this.starting]) each.abort("the run was told to stop");
-    });
+    this.sending = untilStopped(stop);
+    this.starting = untilStopped(stop);
   }
 
   /** The work is about to begin. */
@@ -129,6 +129,9 @@ export class Notifier {
 }
 
 /** A replication that went well is not worth one (workers.md), nor is any success where only failures are. */
-function isWorthAMail({ exit_code, replicate_jobs_failed }: RunRecord, onlyFailures: boolean): boolean {
+export function isWorthAMail(
+  { exit_code, replicate_jobs_failed }: Partial<RunRecord>,
+  onlyFailures: boolean,
+): boolean {
   return exit_code !== 0 || !(onlyFailures || replicate_jobs_failed === 0);
 }

@@ -4,6 +4,7 @@
  */
 
 import { ConfigError, errnoOf } from "../errors.ts";
+import type { Stop } from "../process/stop.ts";
 import { after, within } from "../process/timer.ts";
 import { version } from "../release.ts";
 
@@ -55,6 +56,13 @@ export function httpUrl(name: string, text: string): URL {
 
 /** What may be shown of a URL: scheme and host. */
 export const shownUrl = ({ protocol, host }: URL): string => `${protocol}//${host}`;
+
+/** Aborts when the run is told to stop, or by its owner. */
+export function untilStopped(stop: Stop): AbortController {
+  const controller = new AbortController();
+  stop.listen(() => controller.abort("the run was told to stop"));
+  return controller;
+}
 
 /** Throws nothing. */
 export async function deliver(request: Request): Promise<Delivery> {

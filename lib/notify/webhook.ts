@@ -9,13 +9,17 @@ export interface Sent extends Delivery {
   readonly to: string;
 }
 
+/** Throws a ConfigError when it is no URL that we may call. */
+export const webhookUrl = ({ settings }: Pick<NotifyScene, "settings">): URL =>
+  httpUrl("WEBHOOK_URL", settings.text("WEBHOOK_URL"));
+
 /** Throws a ConfigError when WEBHOOK_URL or what belongs to it makes no sense. */
 export async function postWebhook(
   { settings }: Pick<NotifyScene, "settings">,
   record: object,
   signal: AbortSignal,
 ): Promise<Sent> {
-  const url = httpUrl("WEBHOOK_URL", settings.text("WEBHOOK_URL"));
+  const url = webhookUrl({ settings });
   const sent = await deliver({
     url,
     method: "POST",

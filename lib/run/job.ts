@@ -30,7 +30,7 @@ import { lockPathOf, type Scene, sceneOf, shownRepository } from "./scene.ts";
 import { skip } from "./skip.ts";
 import { forgetSkips, skipsSoFar } from "./skips.ts";
 
-export type Work = (run: Run) => Promise<Outcome>;
+export type Work = (run: Run, scene: Scene) => Promise<Outcome>;
 
 export interface LifeOptions {
   /** The worker tells the world by itself (notify-test): the run sends no mail, webhook or ping of its own. */
@@ -218,7 +218,7 @@ class Job {
     const { log, settings } = this.scene;
     try {
       settings.refuseDoubles();
-      return await work(this.run);
+      return await work(this.run, this.scene);
     } catch (error) {
       if (error instanceof Failure) {
         log.error(error.message);

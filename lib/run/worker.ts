@@ -4,12 +4,13 @@ import type { VariableName } from "../config/variables.ts";
 import type { Command, ExitStatus, Flags, Invocation } from "./command.ts";
 import { liveRun } from "./job.ts";
 import type { Outcome, Run } from "./run.ts";
+import type { Scene } from "./scene.ts";
 
 export interface Worker<F extends Flags> extends Omit<Command<F>, "main"> {
   /** It tells the world by itself: the run around it sends no mail, webhook or ping. */
   readonly quiet?: true;
   /** The work itself, between the hooks. What it throws becomes the run's exit code (see lib/errors.ts). */
-  work(run: Run, invocation: Invocation<F>): Promise<Outcome>;
+  work(run: Run, invocation: Invocation<F>, scene: Scene): Promise<Outcome>;
 }
 
 /** What every worker that calls restic reads. */
@@ -61,7 +62,7 @@ export function defineWorker<const F extends Flags>(worker: Worker<F>): Command<
     environment: [...worker.environment, ...RUN_ENVIRONMENT],
     exits: [...worker.exits, ...RUN_EXITS],
     main: (invocation) =>
-      liveRun(invocation.name, invocation.held, (run) => worker.work(run, invocation), {
+      liveRun(invocation.name, invocation.held, (run, scene) => worker.work(run, invocation, scene), {
         quiet: worker.quiet ?? false,
       }),
   };

@@ -19,6 +19,12 @@ export const table: readonly Row[] = [
     load: from(() => require("./backup.ts")),
   },
   {
+    name: "notify-test",
+    kind: "run",
+    summary: "send a marked mail and webhook, to see that they arrive",
+    load: from(() => import("./notify-test.ts")),
+  },
+  {
     name: "locked_run",
     kind: "tool",
     summary: "run a command under a worker's lock, or skip it",

@@ -3,6 +3,7 @@ import { readdirSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { MAIL_MOST_BYTES } from "../../lib/notify/mail.ts";
+import { isWorthAMail } from "../../lib/notify/notifier.ts";
 import { restic } from "../support/restics.ts";
 import { readMail, SmtpSink, useMsmtp } from "../support/smtp.ts";
 import { World, waitFor } from "../support/world.ts";
@@ -198,6 +199,18 @@ describe.skipIf(!Bun.which("msmtp"))("through msmtp", () => {
     expect(stdout).toContain("post-hook 0");
   });
 });
+
+test.each([
+  [{ exit_code: 0 }, false, true],
+  [{ exit_code: 0 }, true, false],
+  [{ exit_code: 3 }, true, true],
+  [{ exit_code: 0, replicate_jobs_failed: 0 }, false, false],
+  [{ exit_code: 1, replicate_jobs_failed: 2 }, true, true],
+  // The job file is missing: no job failed, for none was begun.
+  [{ exit_code: 1 }, false, true],
+])("%j with MAILX_ON_ERROR %p is worth a mail: %p", (record, onlyFailures, isWorth) =>
+  expect(isWorthAMail(record, onlyFailures)).toBe(isWorth),
+);
 
 test("no sendmail: said with the remedy, and nothing else changes", async () => {
   using world = new World();
