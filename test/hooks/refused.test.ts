@@ -1,0 +1,128 @@
+/** Hooks that cannot run: the run says why, and goes on. */
+
+import { describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { isAbsolute } from "node:path";
+import { World } from "../support/world.ts";
+
+const isRoot = process.getuid?.() === 0;
+
+/** A world with a fake restic and an empty HOOKS_DIR. */
+function world(): World {
+  const it = new World();
+  it.restic();
+  return it;
+}
+
+/** Where the one pre-hook of these tests is. */
+const hookIn = (it: World) => `${it.hooks}/pre-backup.sh`;
+
+describe("a hook that cannot run is an error that says why, and the backup runs", () => {
+  test.each<[string, (it: World) => unknown, string]>([
+    ["not executable", (it) => it.hook("pre-backup", "echo x", 0o644), "not executable (mode 0644)"],
+    ["a ConfigMap's mode", (it) => it.hook("pre-backup", "echo x", 0o440), "not executable (mode 0440)"],
+    ["a directory", (it) => mkdirSync(hookIn(it)), "a directory"],
+    ["a dangling link", (it) => symlinkSync("/nowhere", hookIn(it)), "a dangling link"],
+    [
+      "a link to itself",
+      (it) => symlinkSync("pre-backup.sh", hookIn(it)),
+      "a link that leads back to itself",
+    ],
+    ["a named pipe", (it) => it.exec(["mkfifo", hookIn(it)]), "a named pipe"],
+    [
+      "a socket",
+      (it) =>
+        it.exec(["python3", "-c", `import socket; socket.socket(socket.AF_UNIX).bind("${hookIn(it)}")`]),
+      "a socket",
+    ],
+    ["a device", (it) => symlinkSync("/dev/null", hookIn(it)), "a device"],
+    ["CRLF", (it) => it.file("hooks/pre-backup.sh", "#!/bin/sh\r\necho x\r\n", 0o755), "CRLF line endings"],
+    [
+      "no interpreter",
+      (it) => it.file("hooks/pre-backup.sh", "#!/opt/bash -eu\n", 0o755),
+      "/opt/bash: not in this image",
+    ],
+    [
+      "env finds none",
+      (it) => it.file("hooks/pre-backup.sh", "#!/usr/bin/env perl7 -w\n", 0o755),
+      "/usr/bin/env perl7 -w: not in this image",
+    ],
+    [
+      "env -S finds none",
+      (it) => it.file("hooks/pre-backup.sh", "#!/usr/bin/env -S perl7 -w\n", 0o755),
+      "/usr/bin/env perl7: not in this image",
+    ],
+    [
+      "an empty #! line",
+      (it) => it.file("hooks/pre-backup.sh", "#!\n", 0o755),
+      "an empty #! line: not in this image",
+    ],
+    [
+      "a byte order mark",
+      (it) => it.file("hooks/pre-backup.sh", "\ufeff#!/bin/sh\n", 0o755),
+      "begins with a byte order mark",
+    ],
+    [
+      "a folder that is a file",
+      (it) => it.file("hooks/pre-backup.d", ""),
+      "cannot be read (a part of the path is not a directory)",
+    ],
+  ])("%s", async (_, make, state) => {
+    using it = world();
+    await make(it);
+    const { code, stdout, stderr } = await it.run("backup");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/ ERROR backup {2}hooks\/pre-backup\.(sh|d): /);
+    expect(stdout).toContain(`: ${state}. It does not run. `);
+    expect(stdout).not.toContain("hook pre-backup started");
+    const [result] = it.record().hooks;
+    expect(result).toEqual({
+      phase: "pre-backup",
+      path: expect.stringContaining("pre-backup"),
+      error: state,
+    });
+    expect(isAbsolute(result.path)).toBe(true);
+  });
+
+  test("chmod is named, with the hook's own path", async () => {
+    using it = world();
+    it.hook("pre-backup", "echo x", 0o644);
+    expect((await it.run("backup")).stdout).toContain(
+      `Run: chmod 0755 ${hookIn(it)} (for a ConfigMap: defaultMode 0755).`,
+    );
+  });
+
+  test.skipIf(!isRoot)(
+    "unreadable, for whoever is not root (needs root, to become another user)",
+    async () => {
+      using it = world();
+      it.hook("pre-backup", "echo x", 0o711);
+      await it.exec(["chmod", "-R", "a+rwX", it.dir, it.log, it.lock]);
+      chmodSync(hookIn(it), 0o711);
+      const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", it.link("backup")];
+      const { code, stdout } = await it.exec(asNobody);
+      expect(code).toBe(0);
+      expect(stdout).toContain("hooks/pre-backup.sh: unreadable (mode 0711). It does not run.");
+    },
+  );
+});
+
+test("a name that is not UTF-8 is an error, not a hook that is passed over", async () => {
+  using it = world();
+  it.hook("pre-backup.d/x", "echo ran");
+  const rename =
+    "import os, sys; os.rename(sys.argv[1], os.fsencode(os.path.dirname(sys.argv[1])) + b'/\\xff.sh')";
+  expect((await it.exec(["python3", "-c", rename, `${it.hooks}/pre-backup.d/x.sh`])).code).toBe(0);
+  const { code, stdout } = await it.run("backup");
+  expect(code).toBe(0);
+  expect(stdout).toContain("ERROR backup  hooks/pre-backup.d/\ufffd.sh: a name that is not UTF-8.");
+});
+
+test("a hook for another machine is an error, and the backup runs", async () => {
+  using it = world();
+  it.file("hooks/pre-backup.sh", "\x7fELF but not really", 0o755);
+  const { code, stdout } = await it.run("backup");
+  expect(code).toBe(0);
+  expect(stdout).toContain("ERROR backup  hook pre-backup could not be started: ");
+  expect(it.record().hooks[0].error).toContain("is no program for this machine");
+});
