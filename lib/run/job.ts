@@ -13,6 +13,7 @@ import { replaceFile } from "../files.ts";
 import type { HookResult } from "../hooks/execute.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
+import { leaveLastWords } from "../termination.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import type { Held } from "./command.ts";
@@ -137,6 +138,7 @@ class Job {
   fail(failure: Failure): number {
     const { scene, startedMs } = this;
     scene.log.error(failure.message);
+    leaveLastWords(scene.mask(`${scene.identity.job}: ${failure.message}`));
     const record = this.record({
       exitCode: failure.exitCode,
       status: "failed",
@@ -215,6 +217,7 @@ class Job {
     if (last.status === "ok") log.info(said);
     else if (last.status === "warning") log.warn(said);
     else log.error(said);
+    leaveLastWords(scene.mask(said));
     this.leave(record);
     this.remember(record);
     marker.release();

@@ -3,6 +3,7 @@
 import { reasonOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { formatOrdinal } from "../ordinal.ts";
+import { leaveLastWords } from "../termination.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import { appendHistory } from "./history.ts";
@@ -17,7 +18,9 @@ export function skip(scene: Scene, lockPath: string, exitCode: number): void {
   const { log, lockDir, logDir, identity } = scene;
   const inARow = countSkip(lockDir, identity.job, stamp(now, localZone()));
   const again = inARow > 1 ? `; the ${formatOrdinal(inARow)} time in a row` : "";
-  log.warn(`${identity.job} skipped: previous run still active (${holderText(lockPath)})${again}`);
+  const said = `${identity.job} skipped: previous run still active (${holderText(lockPath)})${again}`;
+  log.warn(said);
+  if (exitCode !== 0) leaveLastWords(said);
   try {
     appendHistory(logDir, {
       ...header(identity, now, now),

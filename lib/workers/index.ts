@@ -31,6 +31,13 @@ export const table: readonly Row[] = [
     load: from(() => require("./doctor.ts")),
   },
   {
+    name: "entry",
+    aliases: ["entry.sh"],
+    kind: "tool",
+    summary: "what the container starts: makes all ready, then lets crond run the schedule",
+    load: from(() => require("./entry.ts")),
+  },
+  {
     name: "cron-list",
     kind: "tool",
     summary: "show the schedule with the next times of each job",
