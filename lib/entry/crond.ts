@@ -1,7 +1,6 @@
 /** busybox's crond as a child, and what it says in the log. */
 
 import { closeSync } from "node:fs";
-import { createMask } from "../mask.ts";
 import { descendantsOf } from "../process/family.ts";
 import { SafeLines } from "../process/lines.ts";
 import { openPipe, streamOf } from "../process/pipe.ts";
@@ -44,8 +43,11 @@ export class Crond implements Scheduler {
     );
     if (pipe !== undefined) {
       closeSync(pipe.write);
-      const lines = new SafeLines(createMask(env));
-      pump(streamOf(pipe), (bytes) => log.output("crond", lines.push(bytes)));
+      const lines = new SafeLines(log.mask);
+      pump(streamOf(pipe), {
+        take: (bytes) => log.output("crond", lines.push(bytes)),
+        end: () => log.output("crond", lines.end()),
+      });
     }
     log.info(`crond started (pid ${child.pid}).`);
     return new Crond(child);
