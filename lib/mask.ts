@@ -110,11 +110,7 @@ function secretsOfUrl(url: string): Veiled {
 function secretsOfWebhook(url: string): Veiled {
   const [, path = ""] = /^[a-z]+:\/\/[^/?#]*(.*)$/is.exec(url) ?? [];
   const tokens = path.split(/[/?&=#]/).filter((token) => token.length >= TOKEN_SHORTEST);
-  return [
-    [url, maskWebhook(url)],
-    [path, `/${VEIL}`],
-    ...tokens.map((token) => [token, VEIL] as const),
-  ];
+  return [[url, maskWebhook(url)], [path, `/${VEIL}`], ...tokens.map((token) => [token, VEIL] as const)];
 }
 
 /**

@@ -9,20 +9,11 @@ import type { Answer } from "../process/ask.ts";
 import { CannotStart } from "../process/spawn.ts";
 import { type Access, accessOf } from "../restic/access.ts";
 import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/locks.ts";
-import { codeOfWords, explain, normalizeExit, RESTIC } from "../restic/outcome.ts";
+import { type ProbeStatus, verdictOf } from "../restic/verdict.ts";
 import { stamp } from "../time/format.ts";
 import { Checks, type Findings } from "./check.ts";
 import { knownRepository } from "./credentials.ts";
 import type { Patient } from "./patient.ts";
-
-export type ProbeStatus =
-  | "ok"
-  | "missing"
-  | "locked"
-  | "wrong_password"
-  | "unreachable"
-  | "restic_missing"
-  | "not_configured";
 
 export interface ProbeJson {
   readonly status: ProbeStatus;
@@ -54,7 +45,7 @@ export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
   try {
     // Both derive the key, which takes most of their time: side by side they take it once.
     const [config, locks] = await Promise.all([restic(["cat", "config"]), restic(["list", "locks"])]);
-    const verdict = verdictOf(config, shown);
+    const verdict = verdictOf(config, shown, PROBE_MS);
     if (verdict.status === "ok") {
       const held = await locksOf(lockIds(locks.stdout), restic);
       return end(judgeLocks(checks, held, shown, patient), shown, verdict.code);
@@ -76,43 +67,6 @@ async function accessTo({ settings }: Patient): Promise<Access | string> {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return error.message;
-  }
-}
-
-export interface Verdict {
-  readonly status: ProbeStatus;
-  readonly code: number | null;
-  readonly message: string;
-}
-
-/** What the end of `restic cat config` says of the repository. Pure. */
-export function verdictOf({ code, cause, stderr }: Answer, shown: string): Verdict {
-  const words = stderr.split("\n").filter((line) => line.trim() !== "");
-  const last = words.findLast((line) => line.startsWith("Fatal:")) ?? words.at(-1);
-  const said = last === undefined ? "restic gave no reason." : `restic said: ${last.trim()}`;
-  if (cause !== undefined) {
-    const message = `${shown} did not answer within ${PROBE_MS / 1000} s; restic was ended. ${said}`;
-    return { status: "unreachable", code: null, message };
-  }
-  const told = words.map(codeOfWords).findLast((each) => each !== undefined);
-  const exit = normalizeExit(code, told);
-  const status = statusOf(exit);
-  const meaning = explain(exit, shown) ?? `${shown} cannot be opened (exit ${exit}). ${said}`;
-  return { status, code: exit, message: status === "ok" ? "" : meaning };
-}
-
-function statusOf(exit: number): ProbeStatus {
-  switch (exit) {
-    case 0:
-      return "ok";
-    case RESTIC.noRepository:
-      return "missing";
-    case RESTIC.locked:
-      return "locked";
-    case RESTIC.wrongPassword:
-      return "wrong_password";
-    default:
-      return "unreachable";
   }
 }
 

@@ -127,14 +127,11 @@ function listen(
   if (stream === undefined) return undefined;
   const lines = new SafeLines(mask);
   let room = WORDS_MOST_BYTES;
-  const take = (each: readonly string[]) => {
-    for (const line of each) {
-      room -= Buffer.byteLength(line) + 1;
-      if (room >= 0) words.push(line);
-    }
+  const take = (text: string) => {
+    room -= Buffer.byteLength(text);
+    if (room >= 0 && text !== "") words.push(text.trimEnd());
   };
-  const each = pump(stream, (bytes) => take(lines.push(bytes)));
-  return { done: each.done.then(() => take(lines.end())), cancel: each.cancel };
+  return pump(stream, { take: (bytes) => take(lines.push(bytes)), end: () => take(lines.end()) });
 }
 
 function keepWords(scene: NotifyScene, words: readonly string[], failure: string | undefined): void {

@@ -78,6 +78,20 @@ function addChildren(found: Set<number>, running: readonly Stat[]): void {
   } while (found.size > size);
 }
 
+/** What these processes have started and what that has started, as far as it is still their child. */
+export function descendantsOf(ancestors: readonly number[]): number[] {
+  const stats = pids()
+    .map(statOf)
+    .filter((stat) => stat !== undefined);
+  const found = new Set(ancestors);
+  // A child has mostly a higher pid than its parent, but pids go round: until a pass finds nobody new.
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const { pid, parent } of stats) if (found.has(parent)) found.add(pid);
+  }
+  return [...found].filter((pid) => !ancestors.includes(pid));
+}
+
 /** Is `ancestor` the parent, or a parent's parent, of this process? */
 export function isAncestor(ancestor: number): boolean {
   let stat = statOf("self");

@@ -36,11 +36,7 @@ export async function flock(fd: number, env: Environment): Promise<boolean> {
  * Opens and locks the file at `path`, made where needed, for something short. Tries for `ms` milliseconds; undefined
  * when somebody else has it all that time. Closing the descriptor sets it free. Throws what open(2) and flock(1) do.
  */
-export async function lockShortly(
-  path: string,
-  ms: number,
-  env: Environment,
-): Promise<number | undefined> {
+export async function lockShortly(path: string, ms: number, env: Environment): Promise<number | undefined> {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
   const end = performance.now() + ms;
   try {

@@ -14,6 +14,7 @@ import type { HookResult } from "../hooks/execute.ts";
 import type { Notifier } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
+import { leaveLastWords } from "../termination.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import { notifierOf } from "./announce.ts";
@@ -158,6 +159,7 @@ class Job {
   async fail(failure: Failure): Promise<number> {
     const { scene, startedMs } = this;
     scene.log.error(failure.message);
+    leaveLastWords(scene.mask(`${scene.identity.job}: ${failure.message}`));
     const record = this.record({
       exitCode: failure.exitCode,
       status: "failed",
@@ -239,6 +241,7 @@ class Job {
     if (last.status === "ok") log.info(said);
     else if (last.status === "warning") log.warn(said);
     else log.error(said);
+    leaveLastWords(scene.mask(said));
     this.leave(record);
     await this.notifier?.complete(record, this.skips);
     await remember(scene, record);

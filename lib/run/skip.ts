@@ -2,6 +2,7 @@
 
 import { reasonOf } from "../errors.ts";
 import { formatOrdinal } from "../ordinal.ts";
+import { leaveLastWords } from "../termination.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import { announceSkip } from "./announce.ts";
@@ -17,7 +18,9 @@ export async function skip(scene: Scene, lockPath: string, exitCode: number): Pr
   const { log, lockDir, identity } = scene;
   const inARow = countSkip(lockDir, identity.job, stamp(now, localZone()));
   const again = inARow > 1 ? `; the ${formatOrdinal(inARow)} time in a row` : "";
-  log.warn(`${identity.job} skipped: previous run still active (${holderText(lockPath)})${again}`);
+  const said = `${identity.job} skipped: previous run still active (${holderText(lockPath)})${again}`;
+  log.warn(said);
+  if (exitCode !== 0) leaveLastWords(said);
   await remember(scene, {
     ...header(identity, now, now),
     exit_code: exitCode,

@@ -22,7 +22,7 @@ export const table: readonly Row[] = [
     name: "notify-test",
     kind: "run",
     summary: "send a marked mail and webhook, to see that they arrive",
-    load: from(() => import("./notify-test.ts")),
+    load: from(() => require("./notify-test.ts")),
   },
   {
     name: "locked_run",
@@ -35,6 +35,13 @@ export const table: readonly Row[] = [
     kind: "tool",
     summary: "say what is wrong with this container, changing nothing",
     load: from(() => require("./doctor.ts")),
+  },
+  {
+    name: "entry",
+    aliases: ["entry.sh"],
+    kind: "tool",
+    summary: "what the container starts: makes all ready, then lets crond run the schedule",
+    load: from(() => require("./entry.ts")),
   },
   {
     name: "cron-list",

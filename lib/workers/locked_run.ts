@@ -3,13 +3,13 @@
 import { realpathSync } from "node:fs";
 import { environment } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { type Child, resolveProgram, type Signal, signal, spawn } from "../process/spawn.ts";
+import { foreground } from "../process/foreground.ts";
+import { resolveProgram } from "../process/spawn.ts";
 import type { Command, Invocation } from "../run/command.ts";
-import { HELD_VARIABLE, heldBy, type Lock, signLock, takeLock, unsignLock } from "../run/lock.ts";
+import { HELD_VARIABLE, heldBy, signLock, takeLock, unsignLock } from "../run/lock.ts";
 import { lockPathOf, sceneOf } from "../run/scene.ts";
 import { skip } from "../run/skip.ts";
 import { forgetSkips } from "../run/skips.ts";
-import { isTerminal } from "../terminal.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 
@@ -54,7 +54,8 @@ async function main(invocation: Invocation): Promise<number> {
   if (isThisProgram(program)) return invocation.call(program, words.slice(1), { lock, scene });
   signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\njob ${job}\n`);
   forgetSkips(scene.lockDir, job);
-  const exitCode = await foreign(words, lock);
+  const env = { ...environment, [HELD_VARIABLE]: heldBy(lock) };
+  const exitCode = await foreground(words, { env, inherit: lock.fd });
   unsignLock(lock);
   return exitCode;
 }
@@ -71,25 +72,4 @@ function read([job = "", second = "", ...rest]: readonly string[]) {
 /** A link to this very program runs here, without a process more. */
 function isThisProgram(program: string): boolean {
   return realpathSync(program) === realpathSync(process.execPath);
-}
-
-async function foreign(words: readonly string[], lock: Lock): Promise<number> {
-  const child = spawn(words, {
-    env: { ...environment, [HELD_VARIABLE]: heldBy(lock) },
-    stdin: "inherit",
-    stdout: "inherit",
-    stderr: "inherit",
-    inherit: lock.fd,
-  });
-  passSignalsTo(child);
-  return (await child.exited).code;
-}
-
-function passSignalsTo(child: Child): void {
-  // On a terminal Ctrl-C reaches the child by itself; a second one would look like impatience to restic.
-  const passed: Signal[] = isTerminal(0)
-    ? ["SIGTERM"]
-    : ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
-  for (const name of passed) process.on(name, () => signal(child.pid, name));
-  if (isTerminal(0)) for (const name of ["SIGINT", "SIGHUP", "SIGQUIT"] as const) process.on(name, () => {});
 }

@@ -1,0 +1,104 @@
+/** entry: what the container starts. Makes everything ready, lets crond start the jobs, and watches over it. */
+
+import { Settings } from "../config/settings.ts";
+import { banner } from "../entry/banner.ts";
+import { writeCrontab } from "../entry/crontab.ts";
+import { withNewNames } from "../entry/environment.ts";
+import { readyFolders } from "../entry/folders.ts";
+import { mountNfs } from "../entry/nfs.ts";
+import { readyRepository } from "../entry/repository.ts";
+import type { Start } from "../entry/scene.ts";
+import { watch } from "../entry/watch.ts";
+import { environment } from "../environment.ts";
+import { EXIT, Failure } from "../errors.ts";
+import { Log } from "../log.ts";
+import { createMask } from "../mask.ts";
+import { foreground } from "../process/foreground.ts";
+import { Stop } from "../process/stop.ts";
+import { type Command, findRow, type Invocation } from "../run/command.ts";
+import { withoutOurs } from "../run/scene.ts";
+import { placesOf, renderCrontab } from "../schedule.ts";
+import { leaveLastWords } from "../termination.ts";
+
+const command: Command = {
+  about:
+    "What the container starts: mounts NFS_TARGET, makes sure that the repository is there (a missing one is " +
+    "created), writes the crontab, starts crond, shows what its jobs log, and ends them cleanly on SIGTERM. With " +
+    "words it runs that command instead: one of this program's, or any other.",
+  flags: {},
+  operands: {
+    usage: "[<command> [<argument>…]]",
+    help: "run this instead of the schedule: doctor, restore --list, sh …",
+    least: 0,
+    most: Number.POSITIVE_INFINITY,
+    verbatim: true,
+  },
+  environment: [
+    "NFS_TARGET",
+    "RESTIC_REPOSITORY",
+    "RESTIC_PASSWORD",
+    "RESTIC_CHECK_REPOSITORY_STATUS",
+    "RESTIC_INIT_ARGS",
+    "BACKUP_CRON",
+    "CHECK_CRON",
+    "FORGET_CRON",
+    "PRUNE_CRON",
+    "REPLICATE_CRON",
+    "RESTORE_TEST_CRON",
+    "ROTATE_LOG_CRON",
+    "STOP_TIMEOUT",
+    "CRONTAB_DIR",
+    "LOG_DIR",
+    "LOCK_DIR",
+    "TZ",
+  ],
+  exits: [
+    ["0", "a signal ended it, and all jobs with it"],
+    ["1", "it could not start, or crond ended by itself: no backup would be made any more"],
+    ["2", "the configuration makes no sense; no crontab was written"],
+    ["other", "the exit code of the command that was run instead"],
+  ],
+  main,
+};
+export default command;
+
+async function main({ operands, table, call }: Invocation): Promise<number> {
+  const [name, ...words] = operands;
+  const { env, warnings } = withNewNames(withoutOurs(environment));
+  if (name !== undefined) {
+    return findRow(table, name) === undefined ? foreground(operands, { env: { ...env } }) : call(name, words);
+  }
+  const log = new Log("entry", createMask(environment));
+  const settings = new Settings(env, (message) => log.warn(message));
+  const stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
+  stop.install();
+  try {
+    return await live({ log, settings, env, stop }, warnings);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    log.error(error.message);
+    leaveLastWords(`entry: ${error.message}`);
+    return error.exitCode === EXIT.usage ? EXIT.usage : EXIT.failed;
+  }
+}
+
+async function live(start: Start, warnings: readonly string[]): Promise<number> {
+  const { log, settings, stop } = start;
+  banner(start);
+  for (const warning of warnings) log.warn(warning);
+  // Found before anything is mounted or created.
+  const planned = placesOf(settings);
+  renderCrontab(settings, planned);
+  await mountNfs(start);
+  if (stop.signal === undefined && settings.flag("RESTIC_CHECK_REPOSITORY_STATUS"))
+    await readyRepository(start);
+  if (stop.signal !== undefined) {
+    log.info(`${stop.signal} came before the first job could be started.`);
+    return EXIT.ok;
+  }
+  const places = readyFolders(start, planned);
+  const crontab = renderCrontab(settings, places);
+  writeCrontab(start, crontab);
+  const followed = places.output === planned.output ? places.output : undefined;
+  return watch(start, crontab, places.lockDir, followed);
+}
