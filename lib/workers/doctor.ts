@@ -47,7 +47,7 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const colour = isTerminal(1) && !patient.env.NO_COLOR;
   const show = ({ section, findings }: Examined) => writeAll(1, sectionText(section, findings, mask, colour));
 
-  const sections = flags.hooks ? [Promise.resolve(examineHooks(patient))] : examine(patient);
+  const sections = flags.hooks ? [examineHooks(patient)] : examine(patient);
   const examined: Examined[] = [];
   for (const section of sections) {
     const each = await section;
