@@ -19,7 +19,8 @@ const SHORTEST = 8;
 const FILE_MOST = 16_384;
 const VEIL = "***";
 
-const SECRET_NAME = /SECRET|PASSWORD|_KEY$|_TOKEN$/;
+/** _PASS: rclone's (RCLONE_CONFIG_PASS); _SAS: restic's for Azure. */
+const SECRET_NAME = /SECRET|PASSWORD|_(KEY|TOKEN|PASS|SAS)$/;
 const SECRET_FILE = /(SECRET|PASSWORD|_KEY|_TOKEN).*_FILE$/;
 /** scheme://user:password@ — greedy to the last @ before a slash, since passwords hold @ as well. */
 const USERINFO = /([a-z][a-z0-9+.-]*:\/\/[^\s:@/?#]*):[^\s/?#]*@/gi;

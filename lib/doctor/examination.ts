@@ -1,5 +1,6 @@
 /** The sections of the report in their order. All are begun at once, so that the slow ones run side by side. */
 
+import { bugReport } from "../errors.ts";
 import { maskRepository } from "../mask.ts";
 import { Checks, type Findings, type Section } from "./check.ts";
 import { configuration } from "./configuration.ts";
@@ -62,8 +63,19 @@ export function examine(patient: Patient): Promise<Examined>[] {
   ];
 }
 
-async function part(section: Section, key: string | undefined, found: Promise<Findings<unknown>>) {
-  return { section, key, findings: await found };
+/** An error that nobody expected ends its section only: the others may tell what is behind it. */
+async function part(
+  section: Section,
+  key: string | undefined,
+  found: Promise<Findings<unknown>>,
+): Promise<Examined> {
+  try {
+    return { section, key, findings: await found };
+  } catch (error) {
+    const checks = new Checks(section);
+    checks.fail(bugReport(error));
+    return { section, key, findings: { checks: checks.list, json: null } };
+  }
 }
 
 /** What reads a folder synchronously is left out when the folder does not answer: it would hang with it. */

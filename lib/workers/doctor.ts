@@ -51,7 +51,11 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const examined: Examined[] = [];
   for (const section of sections) {
     const each = await section;
-    if (stop.signal !== undefined) return exitCodeOfSignal(stop.signal);
+    if (stop.signal !== undefined) {
+      // Nothing that was started may outlive us.
+      await Promise.all(sections);
+      return exitCodeOfSignal(stop.signal);
+    }
     if (!flags.json) {
       if (examined.length > 0) writeAll(1, "\n");
       show(each);
