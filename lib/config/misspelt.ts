@@ -41,7 +41,7 @@ export function misspelt(env: Environment, known: ReadonlySet<string>): Misspelt
     if (begun) return begun;
     if (name.length >= TELLING && beginnings.has(firstWord(name))) return nearest(name, candidates);
     // Another program's variable may come near by chance (WORK_DIR, LOCK_DIR); pens seldom slip at the first letter.
-    const alike = candidates.filter((each) => each[0] === name[0]);
+    const alike = candidates.filter((each) => each[0] === name[0]?.toUpperCase());
     return nearest(name, alike, name.length < 10 ? 1 : 2);
   };
   return Object.keys(env)

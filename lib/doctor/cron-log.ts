@@ -33,5 +33,5 @@ export function cronLog(logDir: string, nowMs: number): Findings {
 }
 
 function cut(line: string): string {
-  return line.length <= WIDTH ? line : `${line.slice(0, WIDTH)} … ${line.length - WIDTH} characters more`;
+  return line.length <= WIDTH ? line : `${line.slice(0, WIDTH)} ... ${line.length - WIDTH} characters more`;
 }

@@ -76,7 +76,7 @@ function entryOf(name: VariableName, { fallback, file, old }: Variable, env: Env
   if (env[name]) return { name, value: shown(name, env[name], true) };
   if (file && path) return { name, value: shown(name, contentOf(path), true), from: `from ${name}_FILE` };
   if (old && env[old]) return { name, value: shown(name, env[old], true), from: `from ${old}` };
-  return { name, value: fallback, from: "default" };
+  return fallback === undefined ? { name, value: undefined } : { name, value: fallback, from: "default" };
 }
 
 /** The value as it may be shown. What only passes through here is judged by its name more harshly. */

@@ -35,6 +35,9 @@ export interface HooksJson {
   readonly misnamed: readonly { readonly name: string; readonly nearest: string | null }[];
 }
 
+/** What runs as root should be root's. */
+const HARDEN = "Let it belong to root or to the running user, and nobody else write it.";
+
 export function hooks({ env, runs, phases, misspelt }: Patient): Findings<HooksJson> {
   const checks = new Checks("Hooks");
   const settings = new Settings(env, (message) => checks.warn(message));
@@ -117,12 +120,12 @@ function judgeFolder(checks: Checks, directory: string): boolean {
 
 function judgeCaution(checks: Checks, what: string, stat: Stats): void {
   const caution = cautionOf(stat);
-  if (caution !== undefined) checks.warn(`${what}: ${caution}.`);
+  if (caution !== undefined) checks.warn(`${what}: ${caution}. ${HARDEN}`);
 }
 
 function judgeHook(checks: Checks, { shown, state, command, remedy, caution }: Hook): void {
   if (command === undefined) checks.fail(`${shown}: ${state}. It does not run. ${remedy ?? ""}`.trimEnd());
-  else if (caution !== undefined) checks.warn(`${shown}: ${caution}. It runs all the same.`);
+  else if (caution !== undefined) checks.warn(`${shown}: ${caution}. It runs all the same. ${HARDEN}`);
 }
 
 /** The folder of a phase's further hooks, and what in it is none. */

@@ -12,16 +12,16 @@ const LOOK_MS = 3000;
 export type Want = "read" | "write";
 
 export type Look =
-  | { readonly stat: Stats; readonly problem?: undefined }
+  | { readonly stat: Stats; readonly problem?: undefined; readonly isSilent?: undefined }
   /** Why it cannot be used, for use after "cannot be read: " and the like. */
-  | { readonly stat?: undefined; readonly problem: string };
+  | { readonly stat?: undefined; readonly problem: string; readonly isSilent?: true };
 
 /** Asks access(2); nothing is opened, nothing is written. A folder must be searchable too. */
 export async function look(path: string, want: Want): Promise<Look> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silent = new Promise<Look>((resolve) => {
     const problem = `it did not answer within ${LOOK_MS / 1000} s (a dead network mount?)`;
-    timer = setTimeout(() => resolve({ problem }), LOOK_MS);
+    timer = setTimeout(() => resolve({ problem, isSilent: true }), LOOK_MS);
   });
   const answer = await Promise.race([lookLong(path, want), silent]);
   clearTimeout(timer);

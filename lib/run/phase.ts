@@ -1,7 +1,9 @@
 /** Runs all hooks of one phase, one after another. */
 
-import { discoverHooks } from "../hooks/discover.ts";
+import { statSync } from "node:fs";
+import { cautionOf, discoverHooks } from "../hooks/discover.ts";
 import { type HookResult, runHook } from "../hooks/execute.ts";
+import type { Log } from "../log.ts";
 import type { ChildEnvironment } from "../process/spawn.ts";
 import type { Stop, StopShare } from "../process/stop.ts";
 import type { Scene } from "./scene.ts";
@@ -27,6 +29,7 @@ export async function runPhase(scene: Scene, plan: PhasePlan): Promise<HookResul
   const hooksDir = settings.folder("HOOKS_DIR");
   const hooks = discoverHooks(hooksDir, phase, scene.env.PATH);
   if (hooks.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
+  else warnOfFolder(log, hooksDir);
   const results: HookResult[] = [];
   for (const hook of hooks) {
     if (stop.forced || (skipOnStop && stop.signal !== undefined)) {
@@ -49,4 +52,11 @@ export async function runPhase(scene: Scene, plan: PhasePlan): Promise<HookResul
     );
   }
   return results;
+}
+
+/** Who can write the folder can replace every hook in it. */
+function warnOfFolder(log: Log, hooksDir: string): void {
+  const stat = statSync(hooksDir, { throwIfNoEntry: false });
+  const caution = stat && cautionOf(stat);
+  if (caution !== undefined) log.warn(`HOOKS_DIR=${hooksDir}: ${caution}. Its hooks run all the same.`);
 }

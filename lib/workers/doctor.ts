@@ -47,11 +47,15 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const colour = isTerminal(1) && !patient.env.NO_COLOR;
   const show = ({ section, findings }: Examined) => writeAll(1, sectionText(section, findings, mask, colour));
 
-  const sections = flags.hooks ? [Promise.resolve(examineHooks(patient))] : examine(patient);
+  const sections = flags.hooks ? [examineHooks(patient)] : examine(patient);
   const examined: Examined[] = [];
   for (const section of sections) {
     const each = await section;
-    if (stop.signal !== undefined) return exitCodeOfSignal(stop.signal);
+    if (stop.signal !== undefined) {
+      // Nothing that was started may outlive us.
+      await Promise.all(sections);
+      return exitCodeOfSignal(stop.signal);
+    }
     if (!flags.json) {
       if (examined.length > 0) writeAll(1, "\n");
       show(each);

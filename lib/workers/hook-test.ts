@@ -3,10 +3,12 @@
 import { rmSync } from "node:fs";
 import { EXIT, UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
 import { type Command, hookPhases, type Invocation } from "../run/command.ts";
 import { hookEnvironment, resultEnvironment } from "../run/hook-environment.ts";
 import { runPhase } from "../run/phase.ts";
+import type { Status } from "../run/record.ts";
 import { sceneOf } from "../run/scene.ts";
 
 const command: Command = {
@@ -25,14 +27,19 @@ const command: Command = {
     "HOOK_TIMEOUT",
     "HOOK_TIMEOUT_<PHASE>",
     "HOOK_KILL_AFTER",
+    "LOG_DIR",
     "LOCK_DIR",
     "STOP_TIMEOUT",
+    "HOSTNAME",
+    "TZ",
+    "NO_COLOR",
   ],
   exits: [
     ["0", "every hook of the phase ended with 0"],
     ["1", "there is no hook for the phase, or one cannot run"],
     ["2", "the command line is wrong; nothing was done"],
     ["124", "a hook timed out"],
+    ["128+n", "signal n stopped it, or killed the hook"],
     ["other", "the exit code of the first hook that failed"],
   ],
   main,
@@ -41,6 +48,8 @@ export default command;
 
 /** The hook under test may use the whole budget of a stop: nothing comes after it. */
 const SHARE = { ask: 0, kill: 0.9 };
+/** The largest exit code that there is. */
+const MOST = 255;
 
 async function main({ operands, table }: Invocation): Promise<number> {
   const { phase, argument } = read(operands, hookPhases(table));
@@ -48,12 +57,7 @@ async function main({ operands, table }: Invocation): Promise<number> {
   const stop = new Stop(() => scene.settings.seconds("STOP_TIMEOUT") * 1000);
   stop.install();
   const exitCode = Number(argument ?? 0);
-  const result = {
-    exitCode,
-    status: exitCode === 0 ? "ok" : "failed",
-    durationSeconds: 0,
-    snapshotId: undefined,
-  } as const;
+  const result = { exitCode, status: statusOf(exitCode), durationSeconds: 0, snapshotId: undefined };
   // A pipe of our own: a real run of the same worker may be using its one.
   const pipePath = `${scene.lockDir}/hook-test-${process.pid}.pipe`;
   try {
@@ -66,6 +70,7 @@ async function main({ operands, table }: Invocation): Promise<number> {
       pipePath,
       skipOnStop: true,
     });
+    if (stop.signal !== undefined) return exitCodeOfSignal(stop.signal);
     if (hooks.length === 0) {
       scene.log.warn(`There is no hook for ${phase} in ${scene.settings.folder("HOOKS_DIR")}.`);
       return EXIT.failed;
@@ -76,6 +81,14 @@ async function main({ operands, table }: Invocation): Promise<number> {
   }
 }
 
+/** What a record would say of this exit code, as far as the code alone tells. */
+function statusOf(exitCode: number): Status {
+  if (exitCode === EXIT.ok) return "ok";
+  if (exitCode === EXIT.timedOut) return "timed_out";
+  const stops = (["SIGHUP", "SIGINT", "SIGTERM"] as const).map(exitCodeOfSignal);
+  return stops.includes(exitCode) ? "interrupted" : "failed";
+}
+
 function read([phase = "", argument]: readonly string[], phases: readonly string[]) {
   if (!phases.includes(phase)) {
     const near = nearest(phase, phases);
@@ -84,8 +97,8 @@ function read([phase = "", argument]: readonly string[], phases: readonly string
   const isPost = phase.startsWith("post-");
   if (!isPost && argument !== undefined)
     throw new UsageError(`${phase} takes no argument, but got "${argument}".`);
-  if (argument !== undefined && !/^\d{1,3}$/.test(argument)) {
-    throw new UsageError(`"${argument}" is no exit code: a number from 0 to 255 is expected.`);
+  if (argument !== undefined && !(/^\d{1,3}$/.test(argument) && Number(argument) <= MOST)) {
+    throw new UsageError(`"${argument}" is no exit code: a number from 0 to ${MOST} is expected.`);
   }
   return { phase, argument: isPost ? (argument ?? "0") : undefined };
 }
