@@ -28,6 +28,8 @@ export interface OutputOptions {
 export class Log {
   /** Is stdout a terminal, where colour and a progress bar make sense? */
   readonly onTerminal = isTerminal(1);
+  /** Keeps what is neither a warning nor an error off stdout, as long as there is the run's own file for it. */
+  quiet = false;
   private readonly colour = this.onTerminal && !environment.NO_COLOR;
   private readonly consola: ConsolaInstance;
   private stdout: number | undefined = 1;
@@ -80,7 +82,7 @@ export class Log {
 
   /** Text on the last line of the terminal, replaced by the next call and by the next log line. */
   status(text: string): void {
-    if (!this.onTerminal) return;
+    if (!this.onTerminal || this.quiet) return;
     this.toStdout(CLEAR + text);
     this.bar = true;
   }
@@ -106,9 +108,11 @@ export class Log {
 
   private write(level: Level, lines: readonly string[], toFile = true): void {
     const plain = this.render(level, lines, false);
-    const cleared = this.bar ? CLEAR : "";
-    this.bar = false;
-    this.toStdout(cleared + (this.colour ? this.render(level, lines, true) : plain));
+    if (!(this.quiet && level === "INFO" && this.hasFile)) {
+      const cleared = this.bar ? CLEAR : "";
+      this.bar = false;
+      this.toStdout(cleared + (this.colour ? this.render(level, lines, true) : plain));
+    }
     if (toFile) this.toFile(plain);
   }
 

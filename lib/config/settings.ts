@@ -10,9 +10,11 @@ import { type NameOf, type VariableName, variable } from "./variables.ts";
 const MOST = 2 ** 31;
 
 export class Settings {
+  private readonly oldOnes = new Set<string>();
+
   constructor(
     readonly env: Environment,
-    /** Is told of a value that makes no sense; the default is used then. */
+    /** Is told of a value that makes no sense, when the default is used, and of an old name. */
     private readonly warn: (message: string) => void,
   ) {}
 
@@ -86,7 +88,11 @@ export class Settings {
 
   private raw(name: VariableName): string | undefined {
     const { fallback, old } = variable(name);
-    return this.env[name] || (old && this.env[old]) || fallback;
+    const given = this.env[name];
+    if (given || !old || !this.env[old]) return given || fallback;
+    if (!this.oldOnes.has(old)) this.warn(`${old} is an old name and still works; rename it ${name}.`);
+    this.oldOnes.add(old);
+    return this.env[old];
   }
 
   private number(
