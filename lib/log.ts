@@ -29,6 +29,8 @@ export interface Written {
 export class Log {
   /** Is stdout a terminal, where colour and a progress bar make sense? */
   readonly onTerminal = isTerminal(1);
+  /** Keeps what is neither a warning nor an error off stdout, as long as there is the run's own file for it. */
+  quiet = false;
   private readonly colour = this.onTerminal && !environment.NO_COLOR;
   private readonly consola: ConsolaInstance;
   private stdout: number | undefined = 1;
@@ -67,7 +69,7 @@ export class Log {
     if (lines === "") return { inFile: 0, leftOut: 0 };
     const head = `${this.head("INFO")}${source} | `;
     const bytes = Buffer.from(`${head}${lines.slice(0, -1).replaceAll("\n", `\n${head}`)}\n`);
-    this.toStdout(bytes);
+    if (!this.keepsOffStdout) this.toStdout(bytes);
     const fits =
       bytes.length <= fileMost ? bytes.length : fileMost < 1 ? 0 : bytes.lastIndexOf("\n", fileMost - 1) + 1;
     this.toFile(bytes.subarray(0, fits));
@@ -86,7 +88,7 @@ export class Log {
 
   /** Text on the last line of the terminal, replaced by the next call and by the next log line. */
   status(text: string): void {
-    if (!this.onTerminal) return;
+    if (!this.onTerminal || this.quiet) return;
     this.toStdout(this.bar ? text : CLEAR + text);
     this.bar = true;
   }
@@ -115,9 +117,16 @@ export class Log {
     this.file = undefined;
   }
 
+  /** Quiet is only who has a file to speak to. */
+  private get keepsOffStdout(): boolean {
+    return this.quiet && this.hasFile;
+  }
+
   private write(level: Level, lines: readonly string[]): void {
     const plain = this.render(level, lines, false);
-    this.toStdout(this.colour ? this.render(level, lines, true) : plain);
+    if (level !== "INFO" || !this.keepsOffStdout) {
+      this.toStdout(this.colour ? this.render(level, lines, true) : plain);
+    }
     this.toFile(plain);
   }
 

@@ -109,7 +109,10 @@ export class Settings {
 
   private raw(name: VariableName): string | undefined {
     const { fallback, old } = variable(name);
-    return this.own(name) || (old && this.env[old]) || fallback;
+    const given = this.own(name);
+    if (given || !old || !this.env[old]) return given || fallback;
+    this.warn(`${old} is an old name and still works; rename it ${name}.`);
+    return this.env[old];
   }
 
   /** What it was given, by itself or by a file. Throws a ConfigError when both were, or the file cannot be read. */

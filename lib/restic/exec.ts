@@ -4,7 +4,8 @@ import type { ChildEnvironment } from "../process/spawn.ts";
 import type { Run } from "../run/run.ts";
 import { type Access, accessOf } from "./access.ts";
 import { errorText, type Message, parseMessage } from "./messages.ts";
-import { codeOfWords, explain, normalizeExit } from "./outcome.ts";
+import { codeOfWords, explain, normalizeExit, RESTIC } from "./outcome.ts";
+import { Counter } from "./progress.ts";
 
 export interface ResticEnd {
   /** As restic since 0.17 gives it, or 128+n, 124 when we ended it. */
@@ -33,10 +34,12 @@ export class Restic {
   async call(words: readonly string[], { onMessage = () => false }: ResticPlan = {}): Promise<ResticEnd> {
     const { log } = this.run;
     let told: number | undefined;
+    const counter = new Counter(this.run);
     const show = (line: string) => {
       told = codeOfWords(line) ?? told;
       const message = parseMessage(line);
       if (message !== undefined && onMessage(message)) return;
+      if (message === undefined && counter.takes(line)) return;
       const text = message === undefined ? line : textOf(message);
       if (text !== undefined && text !== "") log.childLine("restic", text);
     };
@@ -54,7 +57,7 @@ export class Restic {
     const meaning = explain(exitCode, this.shown);
     log.error(`restic ${what} failed (exit ${exitCode}). ${meaning ?? "Its own words stand above."}`);
     // 11 means that a restic may be at work there: its lock is not ours to take.
-    if (exitCode === 11) return;
+    if (exitCode === RESTIC.locked) return;
     if (!settings.flag("RESTIC_AUTO_UNLOCK")) {
       log.info("No lock was removed (RESTIC_AUTO_UNLOCK is OFF). If a stale one is left, run unlock.");
       return;

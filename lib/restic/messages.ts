@@ -32,6 +32,8 @@ export interface BackupSummary {
 export interface ErrorMessage {
   readonly message_type: "error";
   readonly error?: { readonly message?: string } | string;
+  /** Of check, which has no `error`. */
+  readonly message?: string;
   readonly during?: string;
   readonly item?: string;
 }
@@ -64,8 +66,8 @@ export function parseMessage(line: string): Message | undefined {
 }
 
 /** `/data/x: permission denied`, from an error message of any version. */
-export function errorText({ error, item }: ErrorMessage): string {
-  const text = typeof error === "string" ? error : (error?.message ?? "");
+export function errorText({ error, message, item }: ErrorMessage): string {
+  const text = typeof error === "string" ? error : (error?.message ?? message ?? "").trim();
   if (!item || text.includes(item)) return text || (item ?? "an error without words");
   return text === "" ? item : `${item}: ${text}`;
 }

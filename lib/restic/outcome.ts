@@ -12,6 +12,13 @@ export const RESTIC = {
   killed: 137,
 } as const;
 
+/** The rows of EXIT STATUS that every command has which opens the repository. */
+export const REPOSITORY_EXITS = [
+  ["10", "there is no repository"],
+  ["11", "the repository is locked"],
+  ["12", "the password is wrong"],
+] as const;
+
 /** Words by which restic before 0.17, which exits with 1 for all of these, says which it was. */
 const OLD_WORDS: readonly (readonly [RegExp, number])[] = [
   [/wrong password or no key found/i, RESTIC.wrongPassword],

@@ -26,6 +26,33 @@ export class Progress {
   }
 }
 
+/**
+ * The counters of restic's plain output, a line a second: `[1:03] 25.00%  1 / 4 packs`. The last of each, at 100 %,
+ * belongs to the log; of the others it gets one now and then.
+ */
+export class Counter {
+  private intervalMs: number | undefined;
+  private last = performance.now();
+
+  constructor(private readonly run: Run) {}
+
+  /** True when the line is a counter that the log need not show. */
+  takes(line: string): boolean {
+    const percent = /^\[[\d:]+\] +(\d+)\.\d\d% /.exec(line)?.[1];
+    if (percent === undefined || percent === "100") return false;
+    const { log, settings } = this.run;
+    if (log.onTerminal) {
+      log.status(line);
+      return true;
+    }
+    // Read where it is needed first: most calls of restic count nothing.
+    this.intervalMs ??= settings.seconds("PROGRESS_INTERVAL") * 1000;
+    const isDue = this.intervalMs > 0 && performance.now() - this.last >= this.intervalMs;
+    if (isDue) this.last = performance.now();
+    return !isDue;
+  }
+}
+
 /** `[######------]  45%  1.234 GiB of 2.742 GiB  12.300 MiB/s  3m5s left` */
 export function barOf(status: StatusMessage): string {
   const percent = percentOf(status);

@@ -4,7 +4,8 @@ import { ConfigError, EXIT } from "../errors.ts";
 import { backupArgs } from "../restic/args.ts";
 import { Restic } from "../restic/exec.ts";
 import { type BackupSummary, type ErrorMessage, errorText, type Message } from "../restic/messages.ts";
-import { RESTIC } from "../restic/outcome.ts";
+import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
+import { callPlain } from "../restic/plain.ts";
 import { Progress } from "../restic/progress.ts";
 import type { Facts } from "../run/record.ts";
 import type { Outcome, Run } from "../run/run.ts";
@@ -33,9 +34,7 @@ export default defineWorker({
     ["0", "a snapshot was made"],
     ["1", "restic failed"],
     ["3", "a snapshot was made, but some files could not be read"],
-    ["10", "there is no repository"],
-    ["11", "the repository is locked"],
-    ["12", "the password is wrong"],
+    ...REPOSITORY_EXITS,
   ],
   work,
 });
@@ -82,16 +81,13 @@ function planOf({ settings }: Run) {
 
 async function forget(run: Run, restic: Restic, words: readonly string[]): Promise<Outcome> {
   run.log.info("Applying the retention policy of RESTIC_FORGET_ARGS.");
-  const { exitCode } = await restic.call(["forget", ...words]);
+  const { exitCode } = await callPlain(run, restic, ["forget", ...words], {
+    lockedOut:
+      "Forgetting was skipped, because another restic has locked the repository; the backup itself is done.",
+  });
   run.facts.forget_exit_code = exitCode;
   if (run.ending || exitCode === EXIT.ok) return { exitCode };
-  if (exitCode === RESTIC.locked) {
-    run.log.warn(
-      "Forgetting was skipped, because another restic has locked the repository; the backup itself is done.",
-    );
-    return { exitCode: EXIT.ok };
-  }
-  await restic.afterFailure("forget", exitCode);
+  if (exitCode === RESTIC.locked) return { exitCode: EXIT.ok };
   run.log.error("The backup itself is done; only the retention policy was not applied.");
   return { exitCode, status: "failed" };
 }

@@ -19,6 +19,25 @@ export const table: readonly Row[] = [
     load: from(() => require("./backup.ts")),
   },
   {
+    name: "check",
+    kind: "run",
+    summary: "check the repository with restic",
+    load: from(() => require("./check.ts")),
+  },
+  {
+    name: "prune",
+    kind: "run",
+    summary: "remove from the repository what no snapshot needs",
+    load: from(() => require("./prune.ts")),
+  },
+  {
+    name: "replicate",
+    aliases: ["bisync"],
+    kind: "run",
+    summary: "keep pairs of folders alike with rclone: bisync, sync or copy",
+    load: from(() => require("./replicate.ts")),
+  },
+  {
     name: "notify-test",
     kind: "run",
     summary: "send a marked mail and webhook, to see that they arrive",

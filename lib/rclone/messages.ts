@@ -1,0 +1,81 @@
+/** The JSON lines that rclone prints with --use-json-log. Pure. Checked with 1.60 and 1.75. */
+
+/** Of everything that one call of rclone has moved so far. */
+export interface Stats {
+  readonly bytes: number;
+  readonly totalBytes: number;
+  /** Files that were transferred. */
+  readonly transfers: number;
+  readonly totalTransfers: number;
+  /** Files that were deleted. */
+  readonly deletes: number;
+  /** Bytes a second. */
+  readonly speed: number;
+  /** Seconds; null while rclone does not know. */
+  readonly eta: number | null;
+}
+
+export interface Line {
+  /** In plain words, as rclone's own log would have it; several lines at times. */
+  readonly text: string;
+  readonly stats?: Stats;
+}
+
+/** Errors keep their level in the text, since the log shows every line of a child at the level INFO. */
+const LOUD: Readonly<Record<string, string>> = {
+  error: "ERROR: ",
+  critical: "CRITICAL: ",
+  fatal: "CRITICAL: ",
+};
+
+/** rclone before 1.61 prints its last words as plain text even so: a line that is no JSON is its own text. */
+export function parseLine(line: string): Line {
+  const message = line.startsWith("{") ? parse(line) : undefined;
+  if (message === undefined) return { text: plain(line) };
+  const { level = "", msg = "", object, stats } = message;
+  const of = typeof object === "string" && object !== "" ? `${object}: ` : "";
+  return {
+    text: `${LOUD[level] ?? ""}${of}${plain(msg)}`,
+    ...(stats === undefined ? {} : { stats: statsOf(stats) }),
+  };
+}
+
+interface LogMessage {
+  readonly level?: string;
+  readonly msg?: string;
+  readonly object?: unknown;
+  readonly stats?: Readonly<Record<string, unknown>>;
+}
+
+function parse(line: string): LogMessage | undefined {
+  try {
+    const value = JSON.parse(line) as LogMessage;
+    return typeof value.msg === "string" ? value : undefined;
+  } catch {
+    // Not JSON after all: the line is shown as it is.
+    return undefined;
+  }
+}
+
+function statsOf(stats: Readonly<Record<string, unknown>>): Stats {
+  const number = (name: string) => (typeof stats[name] === "number" ? stats[name] : 0);
+  return {
+    bytes: number("bytes"),
+    totalBytes: number("totalBytes"),
+    transfers: number("transfers"),
+    totalTransfers: number("totalTransfers"),
+    deletes: number("deletes"),
+    speed: number("speed"),
+    eta: typeof stats.eta === "number" ? stats.eta : null,
+  };
+}
+
+/** bisync colours its words since 1.66, in JSON too. The flag that forbids it means another thing to 1.60. */
+const plain = (text: string): string =>
+  text
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what is taken out
+    .replace(/\x1b\[[0-9;]*m/g, "")
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== "")
+    .join("\n");

@@ -1,0 +1,110 @@
+/** The job file of replicate: `SOURCE;DESTINATION[;MODE[;EXTRA]]`, a row a line. Pure. */
+
+import { nearest } from "../nearest.ts";
+import { splitWords, UnbalancedQuote } from "../words.ts";
+import { maskRemote } from "./credentials.ts";
+
+/** The first is the default. */
+export const MODES = ["bisync", "sync", "copy"] as const;
+export type Mode = (typeof MODES)[number];
+
+export interface JobRow {
+  /** The first line of the file is 1. */
+  readonly line: number;
+  /** As rclone takes it: a path, `remote:path`, or `:backend,option=value:path`. May hold credentials. */
+  readonly source: string;
+  readonly destination: string;
+  readonly mode: Mode;
+  /** Further words for rclone. May hold credentials. */
+  readonly extra: readonly string[];
+}
+
+/** A row that cannot be worked through. */
+export interface MalformedRow {
+  readonly line: number;
+  /** The row without its EXTRA and without credentials, fit to be shown. */
+  readonly text: string;
+  /** For the end of a sentence, without its full stop: `the destination is missing`. */
+  readonly why: string;
+}
+
+export interface JobFile {
+  readonly rows: readonly JobRow[];
+  readonly malformed: readonly MalformedRow[];
+}
+
+/** Bytes of a job file; a larger file is none, since it has one row for each pair of folders. */
+export const JOB_FILE_MOST = 1024 * 1024;
+
+/**
+ * The rows of a job file. Lines end in LF, CRLF or CR; a byte order mark is skipped; blank lines and those that
+ * begin with `#` are comments. A `#` further on belongs to its path, and so do blanks inside of one.
+ */
+export function parseRows(text: string): JobFile {
+  const rows: JobRow[] = [];
+  const malformed: MalformedRow[] = [];
+  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/);
+  for (const [index, untrimmed] of lines.entries()) {
+    const content = trim(untrimmed);
+    if (content === "" || content.startsWith("#")) continue;
+    const line = index + 1;
+    const row = parseRow(content);
+    if (typeof row === "string") malformed.push({ line, text: shown(content), why: row });
+    else rows.push({ line, ...row });
+  }
+  return { rows, malformed };
+}
+
+/** The row, or what is wrong with it. */
+function parseRow(content: string): Omit<JobRow, "line"> | string {
+  const [source = "", destination, modeText = "", ...rest] = content.split(";").map(trim);
+  // What follows the third `;` as it was written: blanks may be quoted there.
+  const extraText = rest.length === 0 ? "" : content.split(";").slice(3).join(";");
+  if (destination === undefined) return "SOURCE;DESTINATION is expected, and it has no ;";
+  const problem = endpointProblem("source", source) ?? endpointProblem("destination", destination);
+  if (problem !== undefined) return problem;
+  const mode = modeText === "" ? MODES[0] : MODES.find((each) => each === modeText.toLowerCase());
+  if (mode === undefined) {
+    const near = nearest(modeText, MODES);
+    return `the mode "${modeText}" is none of ${MODES.join(", ")}${near === undefined ? "" : `; is ${near} meant?`}`;
+  }
+  if (hasFifthField(extraText))
+    return "it has more than four fields; put a ; that belongs to EXTRA in quotes";
+  try {
+    return { source, destination, mode, extra: splitWords(extraText) };
+  } catch (error) {
+    if (!(error instanceof UnbalancedQuote)) throw error;
+    return `in EXTRA, ${error.message}`;
+  }
+}
+
+function endpointProblem(name: string, endpoint: string): string | undefined {
+  if (endpoint === "") return `the ${name} is missing`;
+  if (endpoint.startsWith("-")) return `the ${name} begins with a dash, as flags do; write ./${endpoint}`;
+  if (endpoint.includes("\0")) return `the ${name} holds a NUL character`;
+  // Read as UTF-8 it is another path already.
+  if (endpoint.includes("\ufffd")) return `the ${name} is not UTF-8`;
+  return undefined;
+}
+
+/** Is there a `;` outside of quotes? What stands before one inside of quotes is unbalanced. */
+function hasFifthField(extra: string): boolean {
+  for (let at = extra.indexOf(";"); at >= 0; at = extra.indexOf(";", at + 1)) {
+    try {
+      splitWords(extra.slice(0, at));
+      return true;
+    } catch (error) {
+      if (!(error instanceof UnbalancedQuote)) throw error;
+    }
+  }
+  return false;
+}
+
+/** EXTRA may hold any secret, so it is never shown. */
+function shown(content: string): string {
+  const fields = content.split(";");
+  return maskRemote(fields.length > 3 ? `${fields.slice(0, 3).join(";")};…` : content);
+}
+
+/** Blanks only: a no-break space may be a part of a name. */
+const trim = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, "");

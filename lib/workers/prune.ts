@@ -1,0 +1,23 @@
+/** prune: `restic prune`, with RESTIC_PRUNE_ARGS. */
+
+import { Restic } from "../restic/exec.ts";
+import { REPOSITORY_EXITS } from "../restic/outcome.ts";
+import { callPlain } from "../restic/plain.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+
+export default defineWorker({
+  about:
+    "Removes from the repository what no snapshot needs any more, with restic and the words of RESTIC_PRUNE_ARGS.",
+  flags: {},
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_PRUNE_ARGS", "RESTIC_AUTO_UNLOCK", "PROGRESS_INTERVAL"],
+  exits: [["0", "restic pruned the repository"], ["1", "restic failed"], ...REPOSITORY_EXITS],
+  work,
+});
+
+async function work(run: Run): Promise<Outcome> {
+  const words = run.settings.words("RESTIC_PRUNE_ARGS");
+  const restic = new Restic(run);
+  run.log.info(`Pruning ${restic.shown}.`);
+  return callPlain(run, restic, ["prune", ...words]);
+}

@@ -1,0 +1,179 @@
+/** replicate: `rclone bisync`, `sync` or `copy` for each row of the job file. */
+
+import { formatDuration } from "../duration.ts";
+import { EXIT, Failure, reasonOf } from "../errors.ts";
+import { readSmallFile } from "../files.ts";
+import { resolveProgram } from "../process/spawn.ts";
+import { withoutResync } from "../rclone/args.ts";
+import { bisync } from "../rclone/bisync.ts";
+import { createRemoteMask, maskRemote } from "../rclone/credentials.ts";
+import { Rclone, type Totals } from "../rclone/exec.ts";
+import { exitText } from "../rclone/outcome.ts";
+import { Progress } from "../rclone/progress.ts";
+import { JOB_FILE_MOST, type JobFile, type JobRow, parseRows } from "../rclone/rows.ts";
+import type { Invocation } from "../run/command.ts";
+import type { Json } from "../run/record.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { defineWorker } from "../run/worker.ts";
+import { formatBytes } from "../size.ts";
+
+export default defineWorker({
+  about:
+    "Works through REPLICATE_JOB_FILE, a row `SOURCE;DESTINATION[;MODE[;EXTRA]]` a line: MODE is bisync (the " +
+    "default), sync or copy, EXTRA further words for rclone, `#` begins a comment. A row that fails does not stop " +
+    "the others. A bisync that fails is recovered from by copying what is newer both ways and beginning anew.",
+  flags: {},
+  environment: [
+    "REPLICATE_JOB_FILE",
+    "REPLICATE_JOB_ARGS",
+    "REPLICATE_VERBOSE",
+    "REPLICATE_BISYNC_CHECK_ACCESS",
+    "RCLONE_CONFIG",
+    "PROGRESS_INTERVAL",
+  ],
+  exits: [
+    ["0", "every row was worked through, if need be by a recovery"],
+    ["1", "the job file is missing, empty or not to be read; or its first failure is a malformed row"],
+    ["other", "rclone's own, of the first row that failed"],
+  ],
+  work,
+});
+
+/** A row of the record. */
+type JobFact = { readonly line: number; readonly exit_code: number } & Readonly<Record<string, Json>>;
+
+/** What holds for every row. */
+interface Common {
+  /** REPLICATE_JOB_ARGS. */
+  readonly args: readonly string[];
+  readonly checkAccess: boolean;
+  readonly progress: Progress;
+}
+
+async function work(run: Run, { called }: Invocation): Promise<Outcome> {
+  const { log, settings } = run;
+  if (called === "bisync")
+    log.warn("bisync is the old name of this command and still works; call it replicate.");
+  const common = {
+    args: settings.words("REPLICATE_JOB_ARGS"),
+    checkAccess: settings.flag("REPLICATE_BISYNC_CHECK_ACCESS"),
+    progress: new Progress(run),
+  };
+  const isVerbose = settings.flag("REPLICATE_VERBOSE");
+  note(run, []);
+  const file = readJobs(settings.text("REPLICATE_JOB_FILE"));
+  // Found before any row is begun: without rclone none can be.
+  resolveProgram("rclone", settings.env.PATH);
+  log.quiet = !isVerbose;
+  try {
+    return await workThrough(run, file, common);
+  } finally {
+    log.quiet = false;
+  }
+}
+
+function readJobs(path: string): JobFile {
+  let text: string;
+  try {
+    text = readSmallFile(path, JOB_FILE_MOST);
+  } catch (error) {
+    throw new Failure(
+      `REPLICATE_JOB_FILE=${path} cannot be read: ${reasonOf(error)}. Mount it, or name another.`,
+      EXIT.failed,
+    );
+  }
+  const file = parseRows(text);
+  if (file.rows.length === 0 && file.malformed.length === 0) {
+    throw new Failure(
+      `REPLICATE_JOB_FILE=${path} has no row. Write SOURCE;DESTINATION, a pair a line.`,
+      EXIT.failed,
+    );
+  }
+  return file;
+}
+
+async function workThrough(run: Run, { rows, malformed }: JobFile, common: Common): Promise<Outcome> {
+  const { log, facts } = run;
+  const jobs: JobFact[] = [];
+  for (const { line, text, why } of malformed) {
+    log.error(`Line ${line} of the job file is malformed and counts as failed: ${why} (${text})`);
+    jobs.push({ line, text, error: why, exit_code: EXIT.failed });
+  }
+  note(run, jobs);
+  let done = 0;
+  for (const row of rows) {
+    if (run.ending) break;
+    jobs.push(await workOn(run, row, { ...common, done, all: rows.length }));
+    done++;
+    note(run, jobs);
+  }
+  if (done < rows.length) {
+    facts.replicate_jobs_undone = rows.length - done;
+    log.warn(`The run was told to end: ${rows.length - done} of ${rows.length} jobs were left undone.`);
+  }
+  const failed = inOrder(jobs).filter(isFailed);
+  log.info(`Of ${jobs.length} jobs, ${failed.length} failed.`);
+  return { exitCode: failed[0]?.exit_code ?? EXIT.ok };
+}
+
+interface Place extends Common {
+  /** Rows that are behind us, and all that there are. */
+  readonly done: number;
+  readonly all: number;
+}
+
+async function workOn(
+  run: Run,
+  row: JobRow,
+  { args, checkAccess, progress, done, all }: Place,
+): Promise<JobFact> {
+  const { log } = run;
+  const { line, mode, source, destination, extra } = row;
+  const begun = performance.now();
+  const resync = withoutResync([...args, ...extra]);
+  const words = mode === "bisync" && checkAccess ? ["--check-access", ...resync.words] : resync.words;
+  const hide = createRemoteMask([source, destination, ...words]);
+  const named = `job ${done + 1} of ${all} (line ${line}), ${mode} ${maskRemote(source)} -> ${maskRemote(destination)}`;
+  log.info(`${named}: begun`);
+
+  const rclone = new Rclone(run, hide, (stats) => progress.show(stats, done, all));
+  const { exitCode, recovered } =
+    mode === "bisync"
+      ? await bisync(run, rclone, { source, destination, words, mode: resync.mode })
+      : { ...(await rclone.transfer(mode, source, destination, words)), recovered: false };
+
+  const { totals } = rclone;
+  const seconds = Math.round((performance.now() - begun) / 1000);
+  const moved = movedText(totals);
+  if (run.ending) log.warn(`${named}: stopped after ${formatDuration(seconds)}`);
+  else if (exitCode !== EXIT.ok)
+    log.error(`${named}: failed ${exitText(exitCode)} after ${formatDuration(seconds)}`);
+  else if (recovered) log.warn(`${named}: recovered in ${formatDuration(seconds)}${moved}`);
+  else log.info(`${named}: done in ${formatDuration(seconds)}${moved}`);
+  return {
+    line,
+    source: maskRemote(source),
+    destination: maskRemote(destination),
+    mode,
+    exit_code: exitCode,
+    recovered,
+    duration_seconds: seconds,
+    ...totals,
+  };
+}
+
+/** `, 1 file, 512 B`; nothing when rclone has not told. */
+function movedText({ files, bytes }: Totals): string {
+  if (files === null || bytes === null) return "";
+  return `, ${files} ${files === 1 ? "file" : "files"}, ${formatBytes(bytes)}`;
+}
+
+/** Kept up to date while the work goes on, so that the record of a run that is stopped has it all. */
+function note({ facts }: Run, jobs: readonly JobFact[]): void {
+  facts.replicate_jobs_processed = jobs.length;
+  facts.replicate_jobs_failed = jobs.filter(isFailed).length;
+  facts.replicate_jobs = inOrder(jobs);
+}
+
+const isFailed = ({ exit_code }: JobFact): boolean => exit_code !== EXIT.ok;
+const inOrder = (jobs: readonly JobFact[]): JobFact[] => [...jobs].sort((a, b) => a.line - b.line);
