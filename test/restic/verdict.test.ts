@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { verdictOf } from "../../lib/doctor/probe.ts";
+import { verdictOf } from "../../lib/restic/verdict.ts";
 
 const answer = (code: number, stderr: string, cause?: "timed out") =>
   ({ code, signal: undefined, cause, stdout: "", stderr }) as const;
@@ -63,20 +63,26 @@ describe("what restic's end says", () => {
     ],
     ["no words", 1, "", "unreachable", 1],
   ])("%s", (_, code, stderr, status, exit) => {
-    expect(verdictOf(answer(code, stderr), "/x")).toMatchObject({ status, code: exit });
+    expect(verdictOf(answer(code, stderr), "/x", 30_000)).toMatchObject({ status, code: exit });
   });
 
   test("the message has restic's own last word, or the remedy that we know", () => {
-    expect(verdictOf(answer(1, "noise\nFatal: no credentials\nmore\n"), "s3:h/b").message).toBe(
+    expect(verdictOf(answer(1, "noise\nFatal: no credentials\nmore\n"), "s3:h/b", 30_000).message).toBe(
       "s3:h/b cannot be opened (exit 1). restic said: Fatal: no credentials",
     );
-    expect(verdictOf(answer(1, ""), "s3:h/b").message).toEndWith("restic gave no reason.");
-    expect(verdictOf(answer(12, "Fatal: wrong password"), "/x").message).toContain("Correct RESTIC_PASSWORD");
+    expect(verdictOf(answer(1, ""), "s3:h/b", 30_000).message).toEndWith("restic gave no reason.");
+    expect(verdictOf(answer(12, "Fatal: wrong password"), "/x", 30_000).message).toContain(
+      "Correct RESTIC_PASSWORD",
+    );
   });
 
   test("no answer in time is said, with no exit code that would mean something else", () => {
     expect(
-      verdictOf(answer(130, "Stat() returned error, retrying after 5s\n", "timed out"), "rest:http://h/"),
+      verdictOf(
+        answer(130, "Stat() returned error, retrying after 5s\n", "timed out"),
+        "rest:http://h/",
+        30_000,
+      ),
     ).toEqual({
       status: "unreachable",
       code: null,
