@@ -88,7 +88,8 @@ export interface Verdict {
 /** What the end of `restic cat config` says of the repository. Pure. */
 export function verdictOf({ code, cause, stderr }: Answer, shown: string): Verdict {
   const words = stderr.split("\n").filter((line) => line.trim() !== "");
-  const last = words.findLast((line) => line.startsWith("Fatal:")) ?? words.at(-1);
+  // What it said last, ended by us, is that it was ended; what it said first is why it went on trying.
+  const last = cause === undefined ? (words.findLast(isFatal) ?? words.at(-1)) : words[0];
   const said = last === undefined ? "restic gave no reason." : `restic said: ${last.trim()}`;
   if (cause !== undefined) {
     const message = `${shown} did not answer within ${PROBE_MS / 1000} s; restic was ended. ${said}`;
@@ -100,6 +101,8 @@ export function verdictOf({ code, cause, stderr }: Answer, shown: string): Verdi
   const meaning = explain(exit, shown) ?? `${shown} cannot be opened (exit ${exit}). ${said}`;
   return { status, code: exit, message: status === "ok" ? "" : meaning };
 }
+
+const isFatal = (line: string): boolean => line.startsWith("Fatal:");
 
 function statusOf(exit: number): ProbeStatus {
   switch (exit) {
