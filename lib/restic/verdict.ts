@@ -21,7 +21,8 @@ export interface Verdict {
 /** What the end of `restic cat config`, which had `timeoutMs`, says of the repository. */
 export function verdictOf({ code, cause, stderr }: Answer, shown: string, timeoutMs: number): Verdict {
   const words = stderr.split("\n").filter((line) => line.trim() !== "");
-  const last = words.findLast((line) => line.startsWith("Fatal:")) ?? words.at(-1);
+  // What it said last, ended by us, is that it was ended; what it said first is why it went on trying.
+  const last = cause === undefined ? (words.findLast(isFatal) ?? words.at(-1)) : words[0];
   const said = last === undefined ? "restic gave no reason." : `restic said: ${last.trim()}`;
   if (cause !== undefined) {
     const message = `${shown} did not answer within ${timeoutMs / 1000} s; restic was ended. ${said}`;
@@ -33,6 +34,8 @@ export function verdictOf({ code, cause, stderr }: Answer, shown: string, timeou
   const meaning = explain(exit, shown) ?? `${shown} cannot be opened (exit ${exit}). ${said}`;
   return { status, code: exit, message: status === "ok" ? "" : meaning };
 }
+
+const isFatal = (line: string): boolean => line.startsWith("Fatal:");
 
 function statusOf(exit: number): ProbeStatus {
   switch (exit) {

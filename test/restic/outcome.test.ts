@@ -4,7 +4,8 @@ import { codeOfWords, explain, normalizeExit } from "../../lib/restic/outcome.ts
 /** What restic 0.14, 0.18 and 0.19 print (seen), and what it stands for. */
 const WORDS: readonly (readonly [string, number | undefined])[] = [
   ["Fatal: unable to open config file: Stat: stat /r/config: no such file or directory", 10],
-  ["Is there a repository at the following location?", 10],
+  // Said of a dead network too: alone it means nothing.
+  ["Is there a repository at the following location?", undefined],
   ["Fatal: repository does not exist: unable to open config file: stat /r/config: no such file", 10],
   ["Fatal: wrong password or no key found", 12],
   ["Fatal: unable to create lock in backend: repository is already locked exclusively by PID 5 on h", 11],

@@ -79,7 +79,11 @@ describe("what restic's end says", () => {
   test("no answer in time is said, with no exit code that would mean something else", () => {
     expect(
       verdictOf(
-        answer(130, "Stat() returned error, retrying after 5s\n", "timed out"),
+        answer(
+          130,
+          "Stat() returned error, retrying after 5s\nFatal: unable to open config file: context canceled\n",
+          "timed out",
+        ),
         "rest:http://h/",
         30_000,
       ),
