@@ -133,17 +133,14 @@ function judgeParts(checks: Checks, directory: string, phase: string): void {
   const path = `${directory}/${phase}.d`;
   const shown = `hooks/${phase}.d`;
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return;
-  if (!stat.isDirectory()) {
-    checks.fail(`${shown} is not a directory: nothing in it runs.`);
-    return;
-  }
+  // What is there and is no directory has been reported with the hooks themselves.
+  if (!stat?.isDirectory()) return;
   judgeCaution(checks, shown, stat);
   try {
     const others = readdirSync(path).filter((name) => !name.startsWith(".") && !/\.sh$|^README/.test(name));
     for (const name of others) checks.warn(`${shown}/${name} does not end in .sh: it never runs.`);
-  } catch (error) {
-    checks.fail(`${shown} cannot be read: ${reasonOf(error)}. Nothing in it runs.`);
+  } catch {
+    // A folder that cannot be read has been reported with the hooks themselves too.
   }
 }
 

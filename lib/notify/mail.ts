@@ -128,8 +128,10 @@ function listen(
   const lines = new SafeLines(mask);
   let room = WORDS_MOST_BYTES;
   const take = (text: string) => {
-    room -= Buffer.byteLength(text);
-    if (room >= 0 && text !== "") words.push(text.trimEnd());
+    for (const line of text.split("\n").slice(0, -1)) {
+      room -= Buffer.byteLength(line) + 1;
+      if (room >= 0) words.push(line);
+    }
   };
   return pump(stream, { take: (bytes) => take(lines.push(bytes)), end: () => take(lines.end()) });
 }
