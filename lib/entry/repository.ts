@@ -1,6 +1,6 @@
 /** Is the repository there? A missing one is created; any other failure ends the start. */
 
-import { EXIT, Failure } from "../errors.ts";
+import { ConfigError, EXIT, Failure } from "../errors.ts";
 import { type Answer, ask } from "../process/ask.ts";
 import { type Access, accessOf } from "../restic/access.ts";
 import { verdictOf } from "../restic/verdict.ts";
@@ -15,14 +15,24 @@ const QUIETLY = ["--no-lock", "--no-cache"];
 
 /** Throws a Failure that says why the repository cannot be used. */
 export async function readyRepository(start: Start): Promise<void> {
-  const { log, settings, stop } = start;
-  const access = accessOf(settings, (message) => log.warn(message));
+  const { log, stop } = start;
+  const access = knownAccess(start);
   const config = await restic(start, access, ["cat", "config", ...QUIETLY], PROBE_MS);
   const verdict = verdictOf(config, access.shown, PROBE_MS);
   if (stop.signal !== undefined) return;
   if (verdict.status === "ok") log.info(`The repository ${access.shown} is there and can be opened.`);
   else if (verdict.status === "missing") await create(start, access);
   else throw new Failure(verdict.message, EXIT.failed);
+}
+
+/** To an orchestrator a repository that is not named is one that cannot be used: exit 1, as for all others. */
+function knownAccess({ log, settings }: Start): Access {
+  try {
+    return accessOf(settings, (message) => log.warn(message));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new Failure(error.message, EXIT.failed);
+  }
 }
 
 async function create(start: Start, access: Access): Promise<void> {

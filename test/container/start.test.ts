@@ -1,0 +1,251 @@
+/** The start of a container: what is made ready, what is refused, and how it ends. No test waits for a minute. */
+
+import { describe, expect, test } from "bun:test";
+import { Container, canEnter, PASSWORD, tree } from "../support/container.ts";
+import { restics } from "../support/restics.ts";
+import { waitFor } from "../support/world.ts";
+
+const container = describe.skipIf(!canEnter);
+
+container(`a start in ${tree}`, () => {
+  test("a repository that is there is opened, the crontab is written for its owner only, crond runs", async () => {
+    using container = new Container();
+    container.start({ env: { CHECK_CRON: "@weekly" } });
+    await container.says("crond started");
+    expect(container.output).toContain("The repository /repository is there and can be opened.");
+    expect(container.read("var/spool/cron/crontabs/root")).toBe(
+      "0 0 1 1 * /bin/locked_run backup /var/run/backup.lock /bin/backup >> /var/log/cron.log 2>&1\n" +
+        "0 0 * * 0 /bin/locked_run check /var/run/check.lock /bin/check >> /var/log/cron.log 2>&1\n" +
+        "0 0 * * 6 /bin/locked_run rotate_log /var/run/rotate_log.lock /bin/rotate_log >> /var/log/cron.log 2>&1\n",
+    );
+    expect((await container.exec("stat", "-c", "%a %U", "/var/spool/cron/crontabs/root")).stdout).toBe(
+      "600 root\n",
+    );
+    expect(container.processes().map(({ words }) => words.split(" ")[0])).toEqual([
+      "/sbin/tini",
+      "/entry.sh",
+      "crond",
+    ]);
+    container.kill("SIGTERM");
+    expect(await container.ended()).toMatchObject({ code: 0 });
+  });
+
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+    "%s ends an idle container within a second, exit 0",
+    async (signal) => {
+      using container = new Container();
+      container.start({ env: { RESTIC_CHECK_REPOSITORY_STATUS: "OFF" } });
+      await container.says("crond started");
+      container.kill(signal);
+      const { code, ms } = await container.ended();
+      expect(code).toBe(0);
+      expect(ms).toBeLessThan(3000);
+      expect(container.output).toContain(`${signal}: no job is started any more`);
+    },
+  );
+
+  test("words are run instead: a command of ours, any other, with their exit codes", async () => {
+    for (const [words, code, said] of [
+      [["cron-list"], 0, "Time zone  UTC"],
+      [["backup", "--nonsense"], 2, "The flag --nonsense is unknown"],
+      [["sh", "-c", "echo $0 $1; exit 7", "a", "b c"], 7, "a b c\n"],
+      [["no-such-thing"], 127, "no-such-thing was not found in PATH"],
+      [["sh", "-c", "kill -9 $$"], 137, ""],
+    ] as const) {
+      using container = new Container();
+      container.start({ command: ["/sbin/tini", "--", "/entry.sh", ...words] });
+      expect([words, await container.ended()]).toEqual([words, expect.objectContaining({ code })]);
+      expect(container.output).toContain(said);
+      expect(container.has("var/spool/cron/crontabs/root")).toBe(false);
+    }
+  });
+
+  test("old names are mapped for everything that runs here, with a warning", async () => {
+    using container = new Container();
+    container.file("config/replicate_jobs.txt", "# none\n");
+    container.start({ env: { SYNC_CRON: "5 4 * * *", SYNC_VERBOSE: "OFF", REPLICATE_VERBOSE: "ON" } });
+    await container.says("crond started");
+    expect(container.output).toContain(
+      "WARN  entry  SYNC_CRON is the old name of REPLICATE_CRON; it is used. Rename it.",
+    );
+    expect(container.output).toContain("WARN  entry  SYNC_VERBOSE has no effect: REPLICATE_VERBOSE is set");
+    expect(container.read("var/spool/cron/crontabs/root")).toContain("5 4 * * * /bin/locked_run replicate ");
+    const environ = await container.exec(
+      "cat",
+      `/proc/${(await container.exec("pidof", "crond")).stdout.trim()}/environ`,
+    );
+    expect(environ.stdout.split("\0")).toContain("REPLICATE_CRON=5 4 * * *");
+    expect(environ.stdout).not.toContain("SYNC_");
+  });
+});
+
+container(`a repository that cannot be used ends the start, and none is created, in ${tree}`, () => {
+  test("a missing one is created, with RESTIC_INIT_ARGS; at the next start it is there", async () => {
+    using container = new Container();
+    const env = { RESTIC_REPOSITORY: "/mnt/restic", RESTIC_INIT_ARGS: "--repository-version 1" };
+    container.start({ env });
+    await container.says("crond started");
+    expect(container.output).toContain("There is no repository at /mnt/restic yet; it is created.");
+    expect(container.has("mnt/restic/config")).toBe(true);
+    container.kill("SIGTERM");
+    await container.ended();
+    using again = new Container();
+    Bun.spawnSync(["cp", "-a", `${container.root}/mnt/restic`, `${again.root}/mnt/`]);
+    again.start({ env });
+    await again.says("crond started");
+    expect(again.output).toContain("The repository /mnt/restic is there and can be opened.");
+    expect(again.output).not.toContain("created");
+  });
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    [
+      "wrong password",
+      { RESTIC_PASSWORD: "not the password" },
+      /The password does not open the repository \/repository\./,
+    ],
+    ["no password", { RESTIC_PASSWORD: "" }, /The repository's password is missing\./],
+    [
+      "unreadable RESTIC_REPOSITORY_FILE",
+      { RESTIC_REPOSITORY_FILE: "/none" },
+      /RESTIC_REPOSITORY_FILE=\/none cannot be read: no such file/,
+    ],
+    [
+      "unreachable: ssh missing or refused",
+      { RESTIC_REPOSITORY: "sftp:x@127.0.0.1:/r" },
+      /cannot be opened|did not answer/,
+    ],
+    [
+      "NFS mount that fails",
+      { NFS_TARGET: "127.0.0.1:/none", RESTIC_REPOSITORY: "/mnt/restic" },
+      /NFS_TARGET=127\.0\.0\.1:\/none cannot be mounted \(exit \d+\)/,
+    ],
+    [
+      "nonsense in RESTIC_INIT_ARGS",
+      { RESTIC_REPOSITORY: "/mnt/restic", RESTIC_INIT_ARGS: "--nonsense" },
+      /could not be created \(exit \d+\)/,
+    ],
+  ])("%s", async (_, env, reason) => {
+    using container = new Container();
+    container.start({ env });
+    const { code } = await container.ended(60_000);
+    expect(container.output).toMatch(reason);
+    expect(code).toBe(1);
+    expect(container.has("var/spool/cron/crontabs/root")).toBe(false);
+    expect(container.has("mnt/restic/config")).toBe(false);
+    expect(container.output).not.toContain("crond started");
+  });
+
+  test("SIGTERM while the repository is probed: exit 0, nothing started", async () => {
+    using container = new Container();
+    container.file("usr/local/bin/restic", "#!/bin/sh\nsleep 60\n", 0o755);
+    container.start();
+    await waitFor(() => container.processes().some(({ words }) => words.includes("restic")), "the probe");
+    container.kill("SIGTERM");
+    expect(await container.ended()).toMatchObject({ code: 0 });
+    expect(container.output).toContain("SIGTERM came before the first job could be started.");
+    expect(container.has("var/spool/cron/crontabs/root")).toBe(false);
+  });
+});
+
+describe.skipIf(!canEnter)("never init on a failure that is not a missing repository", () => {
+  test.each(restics.map(({ version, path }) => [version, path]))("restic %s", async (_, path) => {
+    // What each version says and exits with is taken from the real one; outcome.test.ts holds the table.
+    for (const repository of ["rest:http://127.0.0.1:1/", "/etc/hostname/below"]) {
+      const child = Bun.spawn(
+        ["timeout", "-s", "INT", "1", path, "-r", repository, "--no-cache", "--no-lock", "cat", "config"],
+        {
+          env: { PATH: "/usr/bin:/bin", HOME: "/tmp", RESTIC_PASSWORD: PASSWORD },
+          stdout: "pipe",
+          stderr: "pipe",
+        },
+      );
+      const [stdout, stderr, code] = await Promise.all([
+        new Response(child.stdout).text(),
+        new Response(child.stderr).text(),
+        child.exited,
+      ]);
+      const { verdictOf } = await import("../../lib/restic/verdict.ts");
+      const verdict = verdictOf(
+        { code, signal: undefined, cause: undefined, stdout, stderr },
+        repository,
+        3000,
+      );
+      expect([repository, verdict.status]).toEqual([repository, "unreachable"]);
+    }
+  });
+});
+
+container(`a configuration that makes no sense: exit 2, no crontab, in ${tree}`, () => {
+  test.each<[string, Record<string, string>, string]>([
+    ["a field", { BACKUP_CRON: "61 * * * *" }, 'BACKUP_CRON: minute "61" is outside of 0 to 59.'],
+    ["a newline", { BACKUP_CRON: "0 0 * * *\n* * * * * touch /pwned" }, "BACKUP_CRON: expression"],
+    ["a percent sign", { CHECK_CRON: "0 0 * * *%" }, "CHECK_CRON: expression"],
+    ["a hash", { CHECK_CRON: "0 0 # * *" }, "CHECK_CRON: day of month"],
+    ["a quote", { PRUNE_CRON: "'0 0 * * *'" }, "PRUNE_CRON: minute"],
+    ["a path with a newline", { LOG_DIR: "/var/log\n* * * * * touch /pwned" }, "LOG_DIR="],
+    ["a path with a quote", { LOCK_DIR: "/var/run'" }, "LOCK_DIR="],
+  ])("%s", async (_, env, said) => {
+    using container = new Container();
+    container.start({ env });
+    expect(await container.ended()).toMatchObject({ code: 2 });
+    expect(container.output).toContain(`ERROR entry  ${said}`);
+    expect(container.has("var/spool/cron/crontabs/root")).toBe(false);
+    expect(container.output).not.toContain("crond started");
+  });
+
+  test("the reason is what Kubernetes shows of the container", async () => {
+    using container = new Container();
+    container.file("dev/termination-log", "");
+    container.start({ env: { BACKUP_CRON: "61 * * * *" } });
+    expect(await container.ended()).toMatchObject({ code: 2 });
+    expect(container.read("dev/termination-log")).toBe(
+      'entry: BACKUP_CRON: minute "61" is outside of 0 to 59.\n',
+    );
+  });
+});
+
+container(`crond in ${tree}`, () => {
+  test("killed: entry says so and exits with 1 within two seconds", async () => {
+    using container = new Container();
+    container.file("dev/termination-log", "");
+    container.start({ env: { RESTIC_CHECK_REPOSITORY_STATUS: "OFF" } });
+    await container.says("crond started");
+    process.kill(await container.one(/^crond /), "SIGKILL");
+    const { code, ms } = await container.ended();
+    expect(code).toBe(1);
+    expect(ms).toBeLessThan(2000);
+    expect(container.output).toContain(
+      "ERROR entry  crond ended (killed by SIGKILL): no backup would be made any more.",
+    );
+    expect(container.read("dev/termination-log")).toContain("crond ended (killed by SIGKILL)");
+  });
+
+  test("that cannot even start: exit 1 with its words", async () => {
+    using container = new Container();
+    container.file("usr/local/bin/crond", "#!/bin/sh\necho 'crond: out of order' >&2\nexit 3\n", 0o755);
+    container.start({ env: { RESTIC_CHECK_REPOSITORY_STATUS: "OFF" } });
+    expect(await container.ended()).toMatchObject({ code: 1 });
+    expect(container.output).toContain("entry  crond | crond: out of order\n");
+    expect(container.output).toContain("crond ended (exit 3)");
+  });
+});
+
+container(`folders in ${tree}`, () => {
+  test("LOCK_DIR that cannot be written ends the start", async () => {
+    using container = new Container();
+    container.start({ options: ["--read-only", "--tmpfs", "/tmp", "--tmpfs", "/var/log"] });
+    expect(await container.ended()).toMatchObject({ code: 1 });
+    expect(container.output).toContain("LOCK_DIR=/var/run cannot be written: the file system is read-only.");
+  });
+
+  test("CRONTAB_DIR that cannot be written ends the start", async () => {
+    using container = new Container();
+    container.start({
+      options: ["--read-only", "--tmpfs", "/tmp", "--tmpfs", "/var/log", "--tmpfs", "/var/run"],
+    });
+    expect(await container.ended()).toMatchObject({ code: 1 });
+    expect(container.output).toContain(
+      "The crontab /var/spool/cron/crontabs/root cannot be written: the file system is read-only.",
+    );
+  });
+});
