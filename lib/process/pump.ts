@@ -45,7 +45,7 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
       const taken = guarded(() => reader.take(value));
       if (taken !== undefined) await taken;
     }
-    guarded(() => reader.end());
+    await guarded(() => reader.end());
     if (failure !== undefined) throw failure.error;
   };
   const done = read();
