@@ -13,6 +13,8 @@ export const EXIT = {
   timedOut: 124,
   notExecutable: 126,
   notFound: 127,
+  /** A person said no, as if by Ctrl-C. */
+  cancelled: 130,
 } as const;
 
 /** Anything that ends a command with a code of its own choosing. */

@@ -45,7 +45,7 @@ export class Crond implements Scheduler {
       closeSync(pipe.write);
       const lines = new SafeLines(log.mask);
       pump(streamOf(pipe), {
-        take: (bytes) => log.output("crond", lines.push(bytes)),
+        take: (bytes) => void log.output("crond", lines.push(bytes)),
         end: () => log.output("crond", lines.end()),
       });
     }

@@ -1,7 +1,8 @@
 /** Reads a stream to its end, chunk by chunk, so that the writer waits when we are slower. */
 
 export interface Reader {
-  take(bytes: Uint8Array): void;
+  /** While what it returns has not settled, nothing more is read. */
+  take(bytes: Uint8Array): void | Promise<void>;
   /** There will be no more. */
   end(): void;
 }
@@ -20,17 +21,20 @@ export interface Pump {
 const MUCH = 16;
 
 /**
- * What the reader throws is a bug of ours. It must not stop the reading, since the writer would wait for ever on a
+ * What the reader throws is a bug of ours, or a full disk. It must not stop the reading, since the writer would wait for ever on a
  * pipe that nobody empties: the rest is read and dropped, and the error is told at the end.
  */
 export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
   const source = stream.getReader();
   let failure: { readonly error: unknown } | undefined;
-  const guarded = (action: () => void) => {
+  const fail = (error: unknown) => {
+    failure = { error };
+  };
+  const guarded = (action: () => void | Promise<void>): void | Promise<void> => {
     try {
-      if (failure === undefined) action();
+      if (failure === undefined) return action()?.catch(fail);
     } catch (error) {
-      failure = { error };
+      fail(error);
     }
   };
   const read = async () => {
@@ -38,9 +42,10 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
       const { value, done } = await source.read();
       if (done) break;
       if (chunks === MUCH) Bun.unsafe.setJITPolicy(1);
-      guarded(() => reader.take(value));
+      const taken = guarded(() => reader.take(value));
+      if (taken !== undefined) await taken;
     }
-    guarded(() => reader.end());
+    await guarded(() => reader.end());
     if (failure !== undefined) throw failure.error;
   };
   const done = read();

@@ -16,11 +16,13 @@ export interface Limits {
   readonly graceMs: number;
   readonly stop: Stop;
   readonly share: StopShare;
+  /** Resolves when the child works in vain. */
+  readonly vain?: Promise<void>;
 }
 
 export interface Ended extends Exit {
   /** Why we ended it; undefined when it ended by itself. */
-  readonly cause: "timed out" | "stopped" | undefined;
+  readonly cause: "timed out" | "stopped" | "in vain" | undefined;
 }
 
 /** Milliseconds that a killed process gets to be gone; one that sleeps in the kernel is then left behind. */
@@ -30,6 +32,7 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
   const { stop, share } = limits;
   let cause: Ended["cause"];
   let ending: Promise<unknown> | undefined;
+  let over = false;
   let given: (exit: Exit) => void = () => {};
   // A process in uninterruptible sleep (a dead NFS server) outlives SIGKILL. We must not wait for it.
   const lost = new Promise<Exit>((resolve) => {
@@ -37,7 +40,7 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
   });
 
   const end = (why: NonNullable<Ended["cause"]>, graceMs: () => number) => {
-    if (ending !== undefined) return;
+    if (ending !== undefined || over) return;
     cause = why;
     ending = terminate(family, { first: limits.first, graceMs });
     void ending
@@ -56,8 +59,10 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
       : after(limits.timeoutMs, () =>
           end("timed out", () => Math.min(limits.graceMs, stop.msUntil(share.kill))),
         );
+  void limits.vain?.then(() => end("in vain", () => Math.min(limits.graceMs, stop.msUntil(share.kill))));
 
   const exit = await Promise.race([child.exited, lost]);
+  over = true;
   forget();
   cancelAsk();
   cancelTimeout();

@@ -1,7 +1,8 @@
 /** Calls restic within a run: its environment, its words in the log, its exit code made alike. */
 
+import { EXIT, Failure } from "../errors.ts";
 import type { ChildEnvironment } from "../process/spawn.ts";
-import type { Run } from "../run/run.ts";
+import type { Run, TakeBytes } from "../run/run.ts";
 import { type Access, accessOf } from "./access.ts";
 import { errorText, type Message, parseMessage } from "./messages.ts";
 import { codeOfWords, explain, normalizeExit, RESTIC } from "./outcome.ts";
@@ -15,7 +16,16 @@ export interface ResticEnd {
 export interface ResticPlan {
   /** Is shown every JSON message; true means that it has dealt with it and nothing need be logged. */
   readonly onMessage?: (message: Message) => boolean;
+  /** Takes the lines of stdout instead of the log. */
+  readonly onLine?: (line: string) => void;
+  /** Takes stdout as it is: the bytes of a dump, or a JSON document of any length. */
+  readonly onBytes?: TakeBytes;
+  /** Added to the environment of this call; undefined takes a variable out. */
+  readonly env?: ChildEnvironment;
 }
+
+/** Bytes of the longest answer that is kept in memory: some hundred thousand snapshots. */
+const ANSWER_MOST = 256 * 1024 * 1024;
 
 export class Restic {
   private readonly access: Access;
@@ -31,7 +41,8 @@ export class Restic {
   }
 
   /** Runs `restic <words>` to its end. Its output is logged as it comes. Throws CannotStart. */
-  async call(words: readonly string[], { onMessage = () => false }: ResticPlan = {}): Promise<ResticEnd> {
+  async call(words: readonly string[], plan: ResticPlan = {}): Promise<ResticEnd> {
+    const { onMessage = () => false, onLine, onBytes, env = {} } = plan;
     const { log } = this.run;
     let told: number | undefined;
     const counter = new Counter(this.run);
@@ -44,11 +55,39 @@ export class Restic {
       if (text !== undefined && text !== "") log.childLine("restic", text);
     };
     const ended = await this.run.child(["restic", ...this.access.words, ...words], {
-      env: this.environment(),
-      onStdout: show,
+      env: { ...this.environment(), ...env },
+      ...(onBytes === undefined ? { onStdout: onLine ?? show } : { onBytes }),
       onStderr: show,
     });
     return { exitCode: ended.cause === undefined ? normalizeExit(ended.code, told) : ended.code };
+  }
+
+  /**
+   * Runs restic for its answer, a JSON document on stdout; null when it gave none. Throws a Failure with restic's
+   * exit code; `what` stands for the answer in its message.
+   */
+  async ask(words: readonly string[], what: string, env: ChildEnvironment = {}): Promise<unknown> {
+    const answer: Uint8Array[] = [];
+    let size = 0;
+    const onBytes = (bytes: Uint8Array) => {
+      size += bytes.length;
+      if (size > ANSWER_MOST) throw new Failure(`restic's answer about ${what} does not end.`, EXIT.failed);
+      answer.push(bytes);
+    };
+    const { exitCode } = await this.call(words, { onBytes, env });
+    if (exitCode !== EXIT.ok) {
+      const meaning = explain(exitCode, this.shown) ?? "Its own words stand above.";
+      throw new Failure(`restic could not tell ${what} (exit ${exitCode}). ${meaning}`, exitCode);
+    }
+    const text = Buffer.concat(answer).toString();
+    try {
+      return text.trim() === "" ? null : JSON.parse(text);
+    } catch {
+      throw new Failure(
+        `restic's answer about ${what} cannot be understood: ${text.slice(0, 200)}`,
+        EXIT.failed,
+      );
+    }
   }
 
   /** Says what a failure means and, where the operator allows it, takes stale locks away. */

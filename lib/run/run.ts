@@ -23,7 +23,14 @@ export interface ChildPlan {
   readonly env?: ChildEnvironment;
   readonly onStdout?: (line: string) => void;
   readonly onStderr?: (line: string) => void;
+  /**
+   * Takes stdout as bytes instead of lines. All of them come; until it has settled, the child waits. When it throws,
+   * the child works in vain and is ended.
+   */
+  readonly onBytes?: TakeBytes;
 }
+
+export type TakeBytes = (bytes: Uint8Array) => void | Promise<void>;
 
 /** The work's share of a stop: asked at once, killed with enough left for the post-hooks. */
 const WORK_SHARE = { ask: 0, kill: 0.6 };
@@ -67,8 +74,8 @@ export class Run {
     this.marker.update({ percent, ...(etaSeconds === undefined ? {} : { eta_seconds: etaSeconds }) });
   }
 
-  /** Runs a program to its end, line by line. Throws CannotStart. */
-  async child(command: readonly string[], { env = {}, onStdout, onStderr }: ChildPlan): Promise<Ended> {
+  /** Runs a program to its end, line by line. Throws CannotStart, and what onBytes throws. */
+  async child(command: readonly string[], { env = {}, ...plan }: ChildPlan): Promise<Ended> {
     if (this.stop.signal !== undefined) {
       return { code: exitCodeOfSignal(this.stop.signal), signal: undefined, cause: "stopped" };
     }
@@ -79,16 +86,25 @@ export class Run {
       inherit: this.lockFd,
       session: true,
     });
+    const { onBytes } = plan;
+    const bytes = onBytes === undefined ? undefined : carry(child.stdout, onBytes);
     const pumps = [
-      follow(child.stdout, onStdout, this.log.mask),
-      follow(child.stderr, onStderr, this.log.mask),
+      bytes?.pump ?? follow(child.stdout, plan.onStdout, this.log.mask),
+      follow(child.stderr, plan.onStderr, this.log.mask),
     ];
-    const ended = await supervise(child, { leader: child.pid, marks: [] }, this.limits());
+    const limits = { ...this.limits(), ...(bytes === undefined ? {} : { vain: bytes.vain }) };
+    const ended = await supervise(child, { leader: child.pid, marks: [] }, limits);
     const all = Promise.all(pumps.map((each) => each?.done));
+    // However slow their reader is: only a stop ends the waiting.
+    if (bytes !== undefined) await Promise.race([all, this.stopped()]);
     if (!(await within(DRAIN_MS, all))) for (const each of pumps) await each?.cancel();
     this.timedOut ||= ended.cause === "timed out";
     await all;
     return ended;
+  }
+
+  private stopped(): Promise<void> {
+    return new Promise((resolve) => this.stop.listen(resolve));
   }
 
   private limits(): Limits {
@@ -114,4 +130,21 @@ function follow(
     if (take !== undefined) for (const line of each) take(line);
   };
   return pump(stream, { take: (bytes) => hand(lines.push(bytes)), end: () => hand(lines.end()) });
+}
+
+/** `vain` resolves when the bytes cannot be taken any more. */
+function carry(stream: ReadableStream<Uint8Array> | undefined, onBytes: TakeBytes) {
+  let lose = () => {};
+  const vain = new Promise<void>((resolve) => {
+    lose = resolve;
+  });
+  const take = async (bytes: Uint8Array) => {
+    try {
+      await onBytes(bytes);
+    } catch (error) {
+      lose();
+      throw error;
+    }
+  };
+  return { pump: stream && pump(stream, { take, end: () => {} }), vain };
 }

@@ -9,6 +9,8 @@ import type { Scene } from "./scene.ts";
 export interface Worker<F extends Flags> extends Omit<Command<F>, "main"> {
   /** It tells the world by itself: the run around it sends no mail, webhook or ping. */
   readonly quiet?: true;
+  /** Throws a UsageError for flags that make no sense: before the run, so that nothing has been done. */
+  check?(invocation: Invocation<F>): void;
   /** The work itself, between the hooks. What it throws becomes the run's exit code (see lib/errors.ts). */
   work(run: Run, invocation: Invocation<F>, scene: Scene): Promise<Outcome>;
 }
@@ -61,9 +63,11 @@ export function defineWorker<const F extends Flags>(worker: Worker<F>): Command<
     ...worker,
     environment: [...worker.environment, ...RUN_ENVIRONMENT],
     exits: [...worker.exits, ...RUN_EXITS],
-    main: (invocation) =>
-      liveRun(invocation.name, invocation.held, (run, scene) => worker.work(run, invocation, scene), {
+    main: async (invocation) => {
+      worker.check?.(invocation);
+      return liveRun(invocation.name, invocation.held, (run, scene) => worker.work(run, invocation, scene), {
         quiet: worker.quiet ?? false,
-      }),
+      });
+    },
   };
 }

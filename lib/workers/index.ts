@@ -38,6 +38,18 @@ export const table: readonly Row[] = [
     load: from(() => require("./replicate.ts")),
   },
   {
+    name: "restore",
+    kind: "run",
+    summary: "restore a snapshot into a directory, by flags or asking on a terminal",
+    load: from(() => require("./restore.ts")),
+  },
+  {
+    name: "snapshot-export",
+    kind: "run",
+    summary: "write a snapshot, or part of one, into an archive file",
+    load: from(() => require("./snapshot-export.ts")),
+  },
+  {
     name: "notify-test",
     kind: "run",
     summary: "send a marked mail and webhook, to see that they arrive",

@@ -1,0 +1,92 @@
+/** Where a tar stream goes: through the scan that counts it, into the archive; and what people see of it. */
+
+import { EXIT, Failure } from "../errors.ts";
+import { Progress } from "../restic/progress.ts";
+import type { Run } from "../run/run.ts";
+import { formatBytes } from "../size.ts";
+import type { Archive } from "./archive.ts";
+import { END } from "./header.ts";
+import { TarScan } from "./tar.ts";
+
+export class Feed {
+  readonly scan: TarScan;
+  private readonly meter: Meter;
+
+  /** `expected` bytes of content, when they are known. */
+  constructor(
+    run: Run,
+    private readonly archive: Archive,
+    expected: number | undefined,
+    verbose: boolean,
+  ) {
+    this.scan = new TarScan(verbose ? (name) => run.log.childLine("tar", name) : undefined);
+    this.meter = new Meter(run, expected);
+  }
+
+  /** Takes the next bytes of the stream. */
+  readonly take = async (bytes: Uint8Array): Promise<void> => {
+    for (const part of this.scan.members(bytes)) await this.archive.write(part);
+    this.meter.show(this.scan.bytes, this.archive);
+  };
+
+  /** Ends the archive. Throws a Failure when the stream had not come to its end. */
+  async end(): Promise<void> {
+    if (!this.scan.complete) {
+      throw new Failure(
+        "The stream of files broke off before its end; the archive is not kept.",
+        EXIT.failed,
+      );
+    }
+    await this.archive.write(END);
+  }
+}
+
+/** On a terminal a bar is drawn anew so often, in milliseconds. */
+const REDRAW_MS = 250;
+
+class Meter {
+  private readonly progress: Progress;
+  private readonly begun = performance.now();
+  private readonly intervalMs: number;
+  private drawn = 0;
+  private said = performance.now();
+
+  constructor(
+    private readonly run: Run,
+    private readonly expected: number | undefined,
+  ) {
+    this.progress = new Progress(run);
+    this.intervalMs = run.settings.seconds("PROGRESS_INTERVAL") * 1000;
+  }
+
+  show(done: number, archive: Archive): void {
+    const now = performance.now();
+    if (now - this.drawn < REDRAW_MS) return;
+    this.drawn = now;
+    if (this.expected !== undefined && this.expected > 0)
+      this.bar(done, this.expected, (now - this.begun) / 1000);
+    else this.line(`${formatBytes(archive.size)} read, ${formatBytes(archive.written)} written`, now);
+  }
+
+  private bar(done: number, expected: number, seconds: number): void {
+    const percent_done = Math.min(1, done / expected);
+    this.progress.show({
+      message_type: "status",
+      percent_done,
+      seconds_elapsed: Math.round(seconds),
+      seconds_remaining: percent_done > 0 ? Math.round((seconds * (1 - percent_done)) / percent_done) : 0,
+      bytes_done: done,
+      total_bytes: expected,
+    });
+  }
+
+  /** How much is still to come is not known. */
+  private line(text: string, now: number): void {
+    const { log } = this.run;
+    if (log.onTerminal) log.status(text);
+    else if (this.intervalMs > 0 && now - this.said >= this.intervalMs) {
+      this.said = now;
+      log.info(text);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** Packs a folder with tar(1), GNU's or busybox's. */
+
+import { lstatSync, rmSync, utimesSync } from "node:fs";
+import { EXIT, Failure } from "../errors.ts";
+import type { Run } from "../run/run.ts";
+import { visitTree } from "../tree.ts";
+import type { Feed } from "./feed.ts";
+
+/**
+ * Packs what is in the folder `$1` under its own names: not as `.`, so that the members are called as those of
+ * restic's own archives are. Only a shell's pattern gives names that are not UTF-8, and only xargs any number of them;
+ * several archives in a row are one to the feed.
+ */
+const SCRIPT = `cd "$1" && shift && for name in * .[!.]* ..?*; do
+  if [ -e "$name" ] || [ -h "$name" ]; then printf '%s\\0' "$name"; fi
+done | xargs -0 tar -cf - "$@" --`;
+
+/** As restic's own archives have it: numbers for owners, attributes, and the content of every name of a file. */
+const GNU = [
+  "--format=posix",
+  "--numeric-owner",
+  "--xattrs",
+  "--xattrs-include=*",
+  "--acls",
+  "--hard-dereference",
+];
+
+/** Resolves to 0, or to what a stop made of it. Throws a Failure when tar fails, and what the feed throws. */
+export async function packInto(feed: Feed, run: Run, folder: string): Promise<number> {
+  const options = (await isGnu(run)) ? GNU : [];
+  const { code } = await run.child(["sh", "-c", SCRIPT, "sh", folder, ...options], {
+    env: { LC_ALL: "C" },
+    onBytes: feed.take,
+    onStderr: (line) => run.log.childLine("tar", line),
+  });
+  if (code !== 0 && !run.ending) {
+    throw new Failure(`tar could not pack ${folder} (exit ${code}). Its own words stand above.`, EXIT.failed);
+  }
+  return code;
+}
+
+/** Takes named pipes, sockets and devices away, which restic's own archives lack too. Returns how many there were. */
+export async function removeSpecials(run: Run, folder: string): Promise<number> {
+  let removed = 0;
+  await visitTree(
+    folder,
+    ({ path, stat }) => {
+      if (stat.isFile() || stat.isDirectory() || stat.isSymbolicLink()) return;
+      const parent = path.subarray(0, path.lastIndexOf("/"));
+      const { atime, mtime } = lstatSync(parent);
+      rmSync(path);
+      // Its folder keeps the time that it had in the snapshot.
+      utimesSync(parent, atime, mtime);
+      removed++;
+    },
+    () => run.ending,
+  );
+  return removed;
+}
+
+async function isGnu(run: Run): Promise<boolean> {
+  let gnu = false;
+  const onStdout = (line: string) => {
+    gnu ||= line.includes("GNU tar");
+  };
+  await run.child(["tar", "--version"], { onStdout });
+  return gnu;
+}

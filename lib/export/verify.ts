@@ -1,0 +1,38 @@
+/** Reads an archive back and holds it against what was written. */
+
+import { createReadStream } from "node:fs";
+import { crc32, createGunzip, createZstdDecompress } from "node:zlib";
+import { EXIT, Failure, reasonOf } from "../errors.ts";
+import type { Archive } from "./archive.ts";
+import type { Format } from "./codec.ts";
+
+const CHUNK = 1024 * 1024;
+
+/** Throws a Failure when the file does not give back the very stream that went into it. `enough` ends it early. */
+export async function verifyArchive(archive: Archive, format: Format, enough: () => boolean): Promise<void> {
+  let crc = 0;
+  let size = 0;
+  try {
+    for await (const bytes of contentOf(archive.temporary, format)) {
+      crc = crc32(bytes, crc);
+      size += bytes.length;
+      if (enough()) return;
+    }
+  } catch (error) {
+    throw differs(reasonOf(error));
+  }
+  if (size !== archive.size || crc !== archive.crc) {
+    throw differs(`${size} bytes came back of ${archive.size}, or other ones`);
+  }
+}
+
+function contentOf(path: string, format: Format): AsyncIterable<Buffer> {
+  const file = createReadStream(path, { highWaterMark: CHUNK });
+  if (format === "tar") return file;
+  const unpacked = format === "tar.gz" ? createGunzip({ chunkSize: CHUNK }) : createZstdDecompress();
+  file.on("error", (error) => unpacked.destroy(error));
+  return file.pipe(unpacked);
+}
+
+const differs = (how: string) =>
+  new Failure(`The archive does not read back as it was written: ${how}. It is not kept.`, EXIT.failed);

@@ -1,0 +1,88 @@
+/** Where a restore must not write unless it is forced: over the sources, or over what is there already. */
+
+import { ConfigError, reasonOf } from "../errors.ts";
+import { isVacant, realPath, relation } from "../paths.ts";
+import type { Run } from "../run/run.ts";
+import type { RestorePlan } from "./plan.ts";
+
+/** Why a target is refused. */
+export interface Refusal {
+  /** For use in a sentence: `it is not empty`. */
+  readonly why: string;
+  /** Would it overwrite the system or the sources, rather than only files that lie in the target? */
+  readonly grave: boolean;
+}
+
+/** The data volume of the image. */
+const DATA = "/data";
+
+/**
+ * Why nothing may be restored to `target`; undefined when it may be. `roots` are BACKUP_ROOT_DIR's paths. Compares
+ * real paths, so that no symbolic link leads past it.
+ */
+export function refusal(target: string, roots: readonly string[], mayHold: boolean): Refusal | undefined {
+  try {
+    const path = realPath(target);
+    if (path === "/") return { why: "it is the root of the file system", grave: true };
+    const sources = [
+      { root: DATA, name: DATA },
+      ...roots.map((root) => ({ root, name: `BACKUP_ROOT_DIR ${root}` })),
+    ];
+    for (const { root, name } of sources) {
+      const source = realPath(root);
+      // All targets are inside of /: who backs up all of a system must restore somewhere.
+      const found = source === "/" ? undefined : relation(path, source);
+      if (found === "same") return { why: `it is ${name}`, grave: true };
+      if (found !== undefined) return { why: `it is ${found} ${name}`, grave: true };
+    }
+    return mayHold || isVacant(path) ? undefined : { why: "it is not empty", grave: false };
+  } catch (error) {
+    return { why: `it cannot be looked at: ${reasonOf(error)}`, grave: true };
+  }
+}
+
+/** Holds a run's targets against that rule, and against its flags. */
+export class Guard {
+  private readonly roots: readonly string[];
+
+  constructor(
+    private readonly run: Run,
+    private readonly plan: RestorePlan,
+    private readonly force: boolean,
+  ) {
+    this.roots = run.settings.lines("BACKUP_ROOT_DIR");
+  }
+
+  /** Why this target may not be restored to; undefined when it may. */
+  refusalOf(target: string): Refusal | undefined {
+    const found = refusal(target, this.roots, this.plan.dryRun);
+    // --force is for restoring over files, not for giving away those that were never restored.
+    if (found?.grave && this.plan.owner !== undefined) {
+      return {
+        ...found,
+        why: `${found.why}, and --owner would change the owner of all of it, even with --force`,
+      };
+    }
+    return this.force ? undefined : found;
+  }
+
+  /** Throws a ConfigError for a target that is refused. */
+  check(target: string): void {
+    const found = this.refusalOf(target);
+    if (found === undefined) return;
+    const remedy = this.force
+      ? "Leave out --owner."
+      : "Choose another --target, or give --force if that is meant.";
+    throw new ConfigError(`The target ${target} is refused: ${found.why}. ${remedy}`);
+  }
+
+  /** Says what --force is about to do. */
+  warn(target: string): void {
+    const found = refusal(target, this.roots, false);
+    if (found === undefined) return;
+    this.run.log.warn(`Restoring over files in ${target} (--force), although ${found.why}.`);
+    if (this.plan.owner !== undefined) {
+      this.run.log.warn(`--owner will change what lies in ${target} already, too.`);
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Questions to a person at a terminal, a line each. consola's prompt would draw with escape codes, strip backticks
+ * and underscores out of paths, and knows no `q`; the terminal itself edits a line well enough.
+ */
+
+import { read } from "node:fs";
+import { errnoOf } from "../errors.ts";
+import { sleep } from "../process/timer.ts";
+import { isTerminal } from "../terminal.ts";
+import { visible } from "../visible.ts";
+import { writeAll } from "../write.ts";
+import type { Run } from "./run.ts";
+
+/** An answer that cannot be used: what is said about it before the question comes again. */
+export class Unusable {
+  constructor(readonly complaint: string) {}
+}
+
+/** The person has had enough: `q`, the end of input, or a signal. */
+export class Cancelled extends Error {
+  override readonly name = "Cancelled";
+}
+
+/** Is there somebody to ask? */
+export const canAsk = (): boolean => isTerminal(0) && isTerminal(1);
+
+export class Prompt {
+  private typed = "";
+
+  constructor(private readonly run: Run) {}
+
+  /** Text for the person only. */
+  say(lines: readonly string[]): void {
+    writeAll(1, `${lines.map(visible).join("\n")}\n`);
+  }
+
+  /** Asks until `understand` makes something of the answer. Throws Cancelled. */
+  async ask<T>(question: string, understand: (answer: string) => T | Unusable): Promise<T> {
+    for (;;) {
+      writeAll(1, `${visible(question)} `);
+      const answer = (await this.line())?.trim();
+      if (answer === undefined) writeAll(1, "\n");
+      this.run.log.note(`${question} ${answer ?? "(no answer)"}`);
+      if (answer === undefined || answer.toLowerCase() === "q") throw new Cancelled();
+      const meaning = understand(answer);
+      if (!(meaning instanceof Unusable)) return meaning;
+      this.say([meaning.complaint]);
+    }
+  }
+
+  /** Yes or no; an empty answer is no. Throws Cancelled. */
+  async confirm(question: string): Promise<boolean> {
+    return this.ask(`${question} [y/N, q to cancel]:`, (answer) => {
+      if (/^y(es)?$/i.test(answer)) return true;
+      return /^(no?)?$/i.test(answer) ? false : new Unusable("Please answer y or n, or q to cancel.");
+    });
+  }
+
+  private async line(): Promise<string | undefined> {
+    const stopped = new Promise<undefined>((resolve) => this.run.stop.listen(() => resolve(undefined)));
+    while (!this.typed.includes("\n")) {
+      const text = await Promise.race([readInput(), stopped]);
+      if (text === undefined || text === "") return undefined;
+      this.typed += text;
+    }
+    const end = this.typed.indexOf("\n");
+    const line = this.typed.slice(0, end);
+    this.typed = this.typed.slice(end + 1);
+    return line;
+  }
+}
+
+/** What is typed next: a terminal gives it by lines. "" at the end of input, or when it cannot be read. */
+async function readInput(): Promise<string> {
+  const buffer = Buffer.alloc(4096);
+  for (;;) {
+    const got = await new Promise<number | string | undefined>((resolve) =>
+      read(0, buffer, 0, buffer.length, null, (error, size) => resolve(error ? errnoOf(error) : size)),
+    );
+    // Whoever shares the terminal with us may have made it non-blocking.
+    if (got === "EAGAIN") await sleep(50);
+    else return typeof got === "number" ? buffer.toString("utf8", 0, got) : "";
+  }
+}

@@ -1,0 +1,147 @@
+/** restore: `restic restore`, by flags, or asking a person at a terminal. */
+
+import { EXIT } from "../errors.ts";
+import { Restic } from "../restic/exec.ts";
+import { REPOSITORY_EXITS } from "../restic/outcome.ts";
+import { needDryRun, noDryRun, patternText } from "../restic/restore.ts";
+import {
+  chooseSnapshot,
+  type Filter,
+  filterOf,
+  listSnapshots,
+  matches,
+  type Snapshot,
+  shortId,
+  snapshotTable,
+} from "../restic/snapshots.ts";
+import { askSnapshot, askTarget, OFFERED } from "../restore/conversation.ts";
+import { giveTo, ownerText } from "../restore/owner.ts";
+import { performRestore } from "../restore/perform.ts";
+import { type RestoreFlags, type RestorePlan, readPlan, restoreFlags } from "../restore/plan.ts";
+import { Guard } from "../restore/target.ts";
+import { lookAside } from "../run/aside.ts";
+import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { localZone } from "../time/zone.ts";
+import { visible } from "../visible.ts";
+import { writeAll } from "../write.ts";
+
+const worker = defineWorker({
+  about:
+    "Restores a snapshot, or part of one, into a directory. On a terminal it asks which snapshot, where to, whether " +
+    "to rehearse first and whether to go on, unless flags have said it or --yes is given.",
+  flags: restoreFlags,
+  environment: [
+    ...RESTIC_ENVIRONMENT,
+    "RESTIC_TAG",
+    "BACKUP_ROOT_DIR",
+    "RESTIC_AUTO_UNLOCK",
+    "PROGRESS_INTERVAL",
+  ],
+  exits: [
+    ["0", "everything that was asked for is restored (or listed, or rehearsed)"],
+    ["1", "restic failed, or no snapshot matches"],
+    ["2", "the target is refused"],
+    ["3", "no --include matched anything"],
+    ...REPOSITORY_EXITS,
+    ["130", "the person at the terminal cancelled"],
+  ],
+  check: ({ flags }) => {
+    readPlan(flags, localZone());
+  },
+  work,
+});
+
+export default {
+  ...worker,
+  main: (invocation: Parameters<typeof worker.main>[0]) =>
+    invocation.flags.list ? list(invocation.flags) : worker.main(invocation),
+};
+
+async function work(run: Run, { flags }: { readonly flags: RestoreFlags }): Promise<Outcome> {
+  try {
+    return await restore(run, flags, canAsk() && !flags.yes ? new Prompt(run) : undefined);
+  } catch (error) {
+    if (!(error instanceof Cancelled)) throw error;
+    run.log.info("Cancelled; nothing was restored.");
+    return { exitCode: EXIT.cancelled, status: "cancelled" };
+  }
+}
+
+/** `prompt` is there when there is somebody to ask. */
+async function restore(run: Run, flags: RestoreFlags, prompt: Prompt | undefined): Promise<Outcome> {
+  const plan = readPlan(flags, localZone());
+  const restic = new Restic(run);
+  const guard = new Guard(run, plan, flags.force);
+  if (prompt === undefined || flags.target !== undefined) guard.check(plan.target);
+  if (plan.dryRun) await needDryRun(run);
+
+  const snapshot = await decideSnapshot(run, restic, plan, flags, prompt);
+  run.facts.snapshot = run.facts.snapshot_id = shortId(snapshot);
+  const asks = prompt !== undefined && flags.target === undefined;
+  const target = asks ? await askTarget(prompt, plan.target, (each) => guard.refusalOf(each)) : plan.target;
+  run.facts.target = target;
+  guard.check(target);
+
+  const words = { ...plan, snapshot: snapshot.id, target };
+  const pass = (dryRun: boolean) => performRestore(run, restic, snapshot, { ...words, dryRun });
+  if (plan.dryRun) return pass(true);
+  if (prompt !== undefined) {
+    if (await wantsRehearsal(run, prompt)) {
+      const outcome = await pass(true);
+      if (outcome.exitCode !== EXIT.ok) return outcome;
+    }
+    const question = `Restore ${patternText(plan)} of snapshot ${shortId(snapshot)} to ${target} now?`;
+    if (!(await prompt.confirm(question))) throw new Cancelled();
+  }
+  guard.warn(target);
+  const outcome = await pass(false);
+  if (plan.owner !== undefined && outcome.exitCode === EXIT.ok && !run.ending) {
+    run.facts.owner = ownerText(plan.owner);
+    run.facts.owner_changed = (await giveTo(run, plan.owner, target)) ? "ON" : "OFF";
+  }
+  return outcome;
+}
+
+async function decideSnapshot(
+  run: Run,
+  restic: Restic,
+  plan: RestorePlan,
+  flags: RestoreFlags,
+  prompt: Prompt | undefined,
+): Promise<Snapshot> {
+  const filter = filterOf(flags, run);
+  const snapshots = await listSnapshots(restic);
+  const chosen = chooseSnapshot(snapshots, { ...plan, filter }, localZone());
+  if (prompt === undefined || plan.id !== undefined || plan.since !== undefined) return chosen;
+  return askSnapshot(prompt, newest(snapshots, filter, flags.all), localZone());
+}
+
+async function wantsRehearsal(run: Run, prompt: Prompt): Promise<boolean> {
+  const why = await noDryRun(run);
+  if (why === undefined) return prompt.confirm("Rehearse it first, without writing anything?");
+  prompt.say([why]);
+  return false;
+}
+
+/** Those that match, newest first. */
+function newest(snapshots: readonly Snapshot[], filter: Filter, all: boolean): Snapshot[] {
+  const matching = snapshots.filter((snapshot) => matches(snapshot, filter)).reverse();
+  return all ? matching : matching.slice(0, OFFERED);
+}
+
+/** --list: changes nothing, so that it needs neither the lock nor the hooks of a run. */
+function list(flags: RestoreFlags): Promise<number> {
+  return lookAside("restore", async (run) => {
+    const filter = filterOf(flags, run);
+    const snapshots = await listSnapshots(new Restic(run));
+    const shown = newest(snapshots, filter, flags.all);
+    // For its message when there is none.
+    if (shown.length === 0) chooseSnapshot(snapshots, { filter }, localZone());
+    writeAll(1, `${snapshotTable(shown, localZone()).map(visible).join("\n")}\n`);
+    const more = newest(snapshots, filter, true).length - shown.length;
+    if (more > 0) writeAll(1, `${more} older ones are not shown; --all shows them.\n`);
+    return EXIT.ok;
+  });
+}

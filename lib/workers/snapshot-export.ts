@@ -1,0 +1,50 @@
+/** snapshot-export: a snapshot, or part of one, as an archive file. */
+
+import { clean, nothing } from "../export/job.ts";
+import { defaultOutput, plainPath } from "../export/names.ts";
+import { exportPacked } from "../export/packed.ts";
+import { admitOutput, checkFlags, type ExportFlags, exportFlags } from "../export/plan.ts";
+import { exportStreamed, findLineage, isDumpable } from "../export/streamed.ts";
+import { Restic } from "../restic/exec.ts";
+import { REPOSITORY_EXITS } from "../restic/outcome.ts";
+import { chooseSnapshot, filterOf, listSnapshots, readId, shortId } from "../restic/snapshots.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { localZone } from "../time/zone.ts";
+
+export default defineWorker({
+  about:
+    "Writes a snapshot, or part of one, into an archive. All of a snapshot, and one file or folder of it, is streamed: " +
+    "nothing else is written to any disk. Patterns, several includes and excludes go by way of a work directory. " +
+    "Members are named by their whole path in the snapshot, without the slash in front. The archive can be read by its " +
+    "owner only, and gets its name when it is whole.",
+  flags: exportFlags,
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "TMPDIR", "RESTIC_AUTO_UNLOCK", "PROGRESS_INTERVAL"],
+  exits: [
+    ["0", "the archive is written"],
+    ["1", "restic or tar failed, no snapshot matches, or the archive cannot be written"],
+    ["3", "there is nothing to export: no --include matched anything"],
+    ...REPOSITORY_EXITS,
+  ],
+  check: ({ flags }) => checkFlags(flags),
+  work,
+});
+
+async function work(run: Run, { flags }: { readonly flags: ExportFlags }): Promise<Outcome> {
+  const restic = new Restic(run);
+  if (flags.output !== undefined) admitOutput(flags.output, flags.force);
+  const wish = { id: readId(flags.id), filter: filterOf(flags, run) };
+  const snapshot = chooseSnapshot(await listSnapshots(restic), wish, localZone());
+  const id = shortId(snapshot);
+  const output = admitOutput(flags.output ?? defaultOutput(id, Date.now(), localZone()), flags.force);
+  const dry_run = flags["dry-run"] ? "ON" : "OFF";
+  Object.assign(run.facts, { snapshot: id, snapshot_id: id, archive: output, work_dir: null, dry_run });
+  clean(run, output.slice(0, output.lastIndexOf("/")) || "/");
+
+  const job = { run, restic, flags, snapshot, output };
+  const path = flags.exclude.length > 0 ? undefined : plainPath(flags.include);
+  if (path === undefined) return exportPacked(job);
+  const nodes = await findLineage(job, path);
+  if (nodes === undefined) return { exitCode: nothing(job) };
+  return isDumpable(nodes) ? exportStreamed(job, nodes) : exportPacked(job);
+}
