@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { hookPhases } from "../../lib/run/command.ts";
+import { quoteWord } from "../../lib/words.ts";
 import { table } from "../../lib/workers/index.ts";
 import { restics } from "../support/restics.ts";
 import { type RunOptions, World, waitFor } from "../support/world.ts";
@@ -295,7 +296,7 @@ describe("doctor --hooks", () => {
     expect(code).toBe(1);
     const lines = of("Hooks").toSorted();
     expect(lines).toEqual([
-      "FAIL hooks/post-backup.d is not a directory: nothing in it runs.",
+      "FAIL hooks/post-backup.d: cannot be read (a part of the path is not a directory). It does not run. Make it a folder that the running user can read.",
       "WARN hooks/backup-pre.sh is no hook and never runs; is pre-backup.sh meant?",
       "WARN hooks/pre-\u001b[31mx.sh is no hook and never runs. Hooks are named pre-<worker>.sh or post-<worker>.sh.",
       "WARN hooks/pre-backup is no hook and never runs; is pre-backup.sh meant?",
@@ -338,7 +339,7 @@ describe("doctor --hooks", () => {
       expect(code).toBe(1);
       expect(stdout).toContain("\nHOOK_TIMEOUT: 0\n");
       expect(stdout).toContain(
-        `[WARN] HOOK_TIMEOUT=${odd} is not a whole number of seconds; hooks run without a time-out.\n`,
+        `[WARN] HOOK_TIMEOUT=${quoteWord(odd)} is not a whole number of seconds; hooks run without a time-out.\n`,
       );
     }
   });
@@ -593,7 +594,7 @@ describe("configuration checks", () => {
       [
         "a duration",
         { BACKUP_TIMEOUT: "six hours" },
-        "WARN BACKUP_TIMEOUT=six hours is not a duration such as 6h; none is used.",
+        "WARN BACKUP_TIMEOUT='six hours' is not a duration such as 6h; none is used.",
       ],
       [
         "a misspelt name",
