@@ -41,7 +41,7 @@ const HARDEN = "Let it belong to root or to the running user, and nobody else wr
 export function hooks({ env, runs, phases, misspelt }: Patient): Findings<HooksJson> {
   const checks = new Checks("Hooks");
   const settings = new Settings(env, (message) => checks.warn(message));
-  const directory = settings.text("HOOKS_DIR");
+  const directory = settings.folder("HOOKS_DIR");
   const timeouts = timeoutsOf(settings, env, phases);
   const isThere = judgeFolder(checks, directory);
   const found = phases.map((phase) => ({ phase, hooks: discoverHooks(directory, phase, env.PATH) }));
@@ -128,19 +128,17 @@ function judgeHook(checks: Checks, { shown, state, command, remedy, caution }: H
   else if (caution !== undefined) checks.warn(`${shown}: ${caution}. It runs all the same. ${HARDEN}`);
 }
 
-/** The folder of a phase's further hooks, and what in it is none. */
+/** The folder of a phase's further hooks, and what in it is none. One that cannot be read is a hook that cannot run. */
 function judgeParts(checks: Checks, directory: string, phase: string): void {
   const path = `${directory}/${phase}.d`;
   const shown = `hooks/${phase}.d`;
-  const stat = statSync(path, { throwIfNoEntry: false });
-  // What is there and is no directory has been reported with the hooks themselves.
-  if (!stat?.isDirectory()) return;
-  judgeCaution(checks, shown, stat);
   try {
-    const others = readdirSync(path).filter((name) => !name.startsWith(".") && !/\.sh$|^README/.test(name));
+    const names = readdirSync(path);
+    judgeCaution(checks, shown, statSync(path));
+    const others = names.filter((name) => !name.startsWith(".") && !/\.sh$|^README/.test(name));
     for (const name of others) checks.warn(`${shown}/${name} does not end in .sh: it never runs.`);
   } catch {
-    // A folder that cannot be read has been reported with the hooks themselves too.
+    // Most phases have none; of one that is there but cannot be read discoverHooks tells.
   }
 }
 
