@@ -7,6 +7,7 @@ import { closeSync, openSync } from "node:fs";
 import { type ConsolaInstance, createConsola } from "consola/core";
 import { reasonOf } from "./errors.ts";
 import type { Mask } from "./mask.ts";
+import { prefixLines } from "./prefix.ts";
 import { isTerminal } from "./terminal.ts";
 import { localZone, stamp } from "./time/format.ts";
 import { visible } from "./visible.ts";
@@ -64,8 +65,7 @@ export class Log {
    */
   output(source: string, lines: string, fileMost = Number.POSITIVE_INFINITY): Written {
     if (lines === "") return { inFile: 0, leftOut: 0 };
-    const head = `${this.head("INFO")}${source} | `;
-    const bytes = Buffer.from(`${head}${lines.slice(0, -1).replaceAll("\n", `\n${head}`)}\n`);
+    const bytes = prefixLines(Buffer.from(`${this.head("INFO")}${source} | `), Buffer.from(lines));
     this.toStdout(bytes);
     const fits =
       bytes.length <= fileMost ? bytes.length : fileMost < 1 ? 0 : bytes.lastIndexOf("\n", fileMost - 1) + 1;
