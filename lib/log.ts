@@ -8,6 +8,7 @@ import { type ConsolaInstance, createConsola } from "consola/core";
 import { environment } from "./environment.ts";
 import { reasonOf } from "./errors.ts";
 import type { Mask } from "./mask.ts";
+import { prefixLines } from "./prefix.ts";
 import { isTerminal } from "./terminal.ts";
 import { localZone, stamp } from "./time/format.ts";
 import { visible } from "./visible.ts";
@@ -67,8 +68,7 @@ export class Log {
    */
   output(source: string, lines: string, fileMost = Number.POSITIVE_INFINITY): Written {
     if (lines === "") return { inFile: 0, leftOut: 0 };
-    const head = `${this.head("INFO")}${source} | `;
-    const bytes = Buffer.from(`${head}${lines.slice(0, -1).replaceAll("\n", `\n${head}`)}\n`);
+    const bytes = prefixLines(Buffer.from(`${this.head("INFO")}${source} | `), Buffer.from(lines));
     if (!this.keepsOffStdout) this.toStdout(bytes);
     const fits =
       bytes.length <= fileMost ? bytes.length : fileMost < 1 ? 0 : bytes.lastIndexOf("\n", fileMost - 1) + 1;
