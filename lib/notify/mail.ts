@@ -20,8 +20,8 @@ const SEND_MS = 30_000;
 const GRACE_MS = 2000;
 /** A stop ends it at once. */
 const SHARE = { ask: 0, kill: 0.05 };
-/** Bytes of sendmail's own words that are kept. */
-const WORDS_MOST_BYTES = 65_536;
+/** Characters of sendmail's own words that are kept. */
+const WORDS_MOST = 65_536;
 const DRAIN_MS = 500;
 
 /** The longest that `sendMail` takes. */
@@ -82,7 +82,7 @@ export function logForMail({ logPath, identity, mask }: NotifyScene): string | u
 
 /** Why sendmail did not take the message; undefined when it did. Its own words go to `<worker>-mail-last.log`. */
 async function handOver(scene: NotifyScene, message: string, stop: Stop): Promise<string | undefined> {
-  const words: string[] = [];
+  const words = new Words();
   let failure: string | undefined;
   try {
     // -i: a line with nothing but a dot is a line, and not the end.
@@ -111,34 +111,40 @@ async function handOver(scene: NotifyScene, message: string, stop: Stop): Promis
   return failure;
 }
 
-function failureOf(ended: Ended, words: readonly string[]): string | undefined {
+function failureOf(ended: Ended, words: Words): string | undefined {
   if (ended.cause === "timed out") return `sendmail had not ended after ${SEND_MS / 1000}s and was stopped.`;
   if (ended.cause === "stopped") return "sendmail was stopped, because the run was told to stop.";
   if (ended.code === 0) return undefined;
-  const said = words.find((line) => line.trim() !== "");
+  const said = words.text.split("\n").find((line) => line.trim() !== "");
   return `sendmail ended with ${ended.code}${said === undefined ? "." : `: ${said}`}`;
 }
 
 function listen(
   { mask }: NotifyScene,
   stream: ReadableStream<Uint8Array> | undefined,
-  words: string[],
+  words: Words,
 ): Pump | undefined {
   if (stream === undefined) return undefined;
   const lines = new SafeLines(mask);
-  let room = WORDS_MOST_BYTES;
-  const take = (text: string) => {
-    for (const line of text.split("\n").slice(0, -1)) {
-      room -= Buffer.byteLength(line) + 1;
-      if (room >= 0) words.push(line);
-    }
-  };
-  return pump(stream, { take: (bytes) => take(lines.push(bytes)), end: () => take(lines.end()) });
+  return pump(stream, {
+    take: (bytes) => words.add(lines.push(bytes)),
+    end: () => words.add(lines.end()),
+  });
 }
 
-function keepWords(scene: NotifyScene, words: readonly string[], failure: string | undefined): void {
+/** The beginning of what sendmail says; the rest is dropped. */
+class Words {
+  text = "";
+
+  add(lines: string): void {
+    const room = WORDS_MOST - this.text.length;
+    this.text += lines.length <= room ? lines : lines.slice(0, lines.lastIndexOf("\n", room - 1) + 1);
+  }
+}
+
+function keepWords(scene: NotifyScene, words: Words, failure: string | undefined): void {
   const path = `${scene.logDir}/${scene.identity.job}-mail-last.log`;
-  const text = [...words, failure ?? "sendmail took the message."].map((line) => `${line}\n`).join("");
+  const text = `${words.text}${failure ?? "sendmail took the message."}\n`;
   try {
     replaceFile(path, scene.mask(text), { durable: false });
   } catch (error) {

@@ -1,4 +1,7 @@
-/** Whom a run tells of itself. What does that is loaded only where the environment names somebody to be told. */
+/**
+ * Whom a run tells of itself. What does that is loaded only where the environment names somebody to be told;
+ * `require` inside a bundle is as lazy as `import()`, and cheaper (see lib/workers/index.ts).
+ */
 
 import type { VariableName } from "../config/variables.ts";
 import type { Notifier, Occasion } from "../notify/notifier.ts";
@@ -13,19 +16,15 @@ const CHANNELS = [
   "HEALTHCHECKS_URL",
 ] as const satisfies readonly VariableName[];
 
-export async function notifierOf(
-  scene: Scene,
-  stop: Stop,
-  occasion: Occasion,
-): Promise<Notifier | undefined> {
+export function notifierOf(scene: Scene, stop: Stop, occasion: Occasion): Notifier | undefined {
   if (!CHANNELS.some((name) => scene.settings.configured(name))) return undefined;
-  const { Notifier } = await import("../notify/notifier.ts");
-  return new Notifier(scene, stop, occasion);
+  const notify = require("../notify/notifier.ts") as typeof import("../notify/notifier.ts");
+  return new notify.Notifier(scene, stop, occasion);
 }
 
 /** A skip shows in the metrics, and nowhere else: mails about it would come with every tick. */
 export async function announceSkip(scene: Scene): Promise<void> {
   if (!scene.settings.configured("METRICS_DIR")) return;
-  const { writeSkips } = await import("../notify/metrics-file.ts");
-  await writeSkips(scene, () => skipsSoFar(scene.lockDir, scene.identity.job));
+  const metrics = require("../notify/metrics-file.ts") as typeof import("../notify/metrics-file.ts");
+  await metrics.writeSkips(scene, () => skipsSoFar(scene.lockDir, scene.identity.job));
 }

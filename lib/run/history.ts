@@ -28,9 +28,12 @@ import {
 import { lockShortly } from "../process/flock.ts";
 import type { ChildEnvironment } from "../process/spawn.ts";
 import { sleep } from "../process/timer.ts";
+import { lastLines } from "../tail.ts";
 
 /** Bytes of the shortest object on a line. A file that is smaller than so many of them need not be counted. */
 const LINE_LEAST = 3;
+/** Bytes that a line seldom exceeds: what is read of a history for so many lines. */
+const LINE_LONG = 4096;
 /** Milliseconds after which who trims is taken to hang; trimming a thousand lines takes about five. */
 const TRIM_MS = 5000;
 /** Milliseconds in which a line that another process is just writing gets its end. */
@@ -83,23 +86,20 @@ export async function trimHistory(logDir: string, most: number, env: ChildEnviro
   }
 }
 
-/** The newest `bytes` of the history, from the beginning of a line on; empty where there is none. */
-export function historyTail(logDir: string, bytes: number): string {
-  let fd: number;
+/**
+ * The newest lines, at most so many and never more than so many bytes, the last one last; none where there is no
+ * history to be read.
+ */
+export function newestOfHistory(
+  logDir: string,
+  most: number,
+  mostBytes: number = most * LINE_LONG,
+): readonly string[] {
   try {
-    fd = openSync(historyPath(logDir), "r");
+    return lastLines(historyPath(logDir), most, mostBytes).lines;
   } catch {
     // No run yet, or not ours to read: nothing is known of earlier runs.
-    return "";
-  }
-  try {
-    const { size } = fstatSync(fd);
-    const from = Math.max(0, size - bytes);
-    const buffer = Buffer.allocUnsafe(size - from);
-    const text = buffer.toString("utf8", 0, readSync(fd, buffer, 0, buffer.length, from));
-    return from === 0 ? text : text.slice(text.indexOf("\n") + 1);
-  } finally {
-    closeSync(fd);
+    return [];
   }
 }
 

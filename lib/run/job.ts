@@ -19,7 +19,7 @@ import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import { notifierOf } from "./announce.ts";
 import type { Held } from "./command.ts";
-import { historyTail } from "./history.ts";
+import { newestOfHistory } from "./history.ts";
 import { hookEnvironment, resultEnvironment } from "./hook-environment.ts";
 import { type Lock, signLock, takeLock, unsignLock } from "./lock.ts";
 import { Marker, type RunMark } from "./marker.ts";
@@ -41,8 +41,8 @@ export interface LifeOptions {
 /** A pre-hook that runs when the stop comes is ended at once; a post-hook may undo what it has to undo. */
 const PRE_SHARE = { ask: 0, kill: 0.25 };
 const POST_SHARE = { ask: 0.85, kill: 0.95 };
-/** Some hundred lines: the last word of a run that has died since stands among the newest. */
-const DEATH_TAIL_BYTES = 131_072;
+/** Lines of the history among which the last word of a run that has died since is looked for. */
+const DEATH_LOOKED_BACK = 200;
 
 /**
  * Lives one run of worker `job` and resolves to its exit code. `held` is what locked_run has taken for us,
@@ -120,7 +120,7 @@ class Job {
     log.openFile(scene.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     if (died !== undefined) await this.reportDeath(died);
-    this.notifier = await notifierOf(scene, stop, { died: died !== undefined, quiet: this.quiet });
+    this.notifier = notifierOf(scene, stop, { died: died !== undefined, quiet: this.quiet });
 
     marker.update({ phase: "pre-hooks" });
     const pre = `pre-${identity.job}`;
@@ -169,7 +169,7 @@ class Job {
     });
     this.leave(record);
     await remember(scene, record);
-    this.notifier = await notifierOf(scene, this.stop, { died: false, quiet: this.quiet });
+    this.notifier = notifierOf(scene, this.stop, { died: false, quiet: this.quiet });
     await this.notifier?.tell(record, this.skips);
     return failure.exitCode;
   }
@@ -291,7 +291,8 @@ class Job {
   private async reportDeath(died: RunMark): Promise<void> {
     const { identity, log, mask, logDir } = this.scene;
     // Killed in the instant between its line in the history and its last step, it has told all that there is.
-    if (historyTail(logDir, DEATH_TAIL_BYTES).includes(`"run_id":${JSON.stringify(died.run_id)}`)) return;
+    const name = `"run_id":${JSON.stringify(died.run_id)}`;
+    if (newestOfHistory(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return;
     const since = stamp(died.started_epoch * 1000, localZone());
     log.warn(
       `The run before this one died without a record: run ${died.run_id}, pid ${died.pid}, started ${since}, ` +

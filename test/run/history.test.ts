@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { appendHistory, historyPath, historyTail, trimHistory } from "../../lib/run/history.ts";
+import { appendHistory, historyPath, newestOfHistory, trimHistory } from "../../lib/run/history.ts";
 import { World, waitFor } from "../support/world.ts";
 
 class Folder {
@@ -89,15 +89,12 @@ describe("trimming", () => {
   });
 });
 
-describe("the newest of it", () => {
-  test("begins at a line", () => {
-    using folder = new Folder();
-    expect(historyTail(folder.path, 10)).toBe("");
-    folder.fill(3);
-    expect(historyTail(folder.path, 1000)).toBe(folder.text);
-    expect(historyTail(folder.path, 20)).toBe('{"id":"old-2"}\n');
-    expect(historyTail(folder.path, 3)).toBe("");
-  });
+test("the newest of it", () => {
+  using folder = new Folder();
+  expect(newestOfHistory(folder.path, 10)).toEqual([]);
+  folder.fill(3);
+  expect(newestOfHistory(folder.path, 2)).toEqual(['{"id":"old-1"}', '{"id":"old-2"}']);
+  expect(newestOfHistory(folder.path, 9)).toHaveLength(3);
 });
 
 describe("many at once", () => {
