@@ -229,7 +229,11 @@ describe.each(each)("bisync with rclone %s", (_, rclone) => {
     expect(code).toBe(1);
     expect(stdout).toContain(`its lock is ${lock}. Nothing was changed.`);
     expect(world.sides[1]).toEqual(["keep", "one", "two"]);
-    rmSync(lock);
+    // What a killed rclone left behind runs out by itself, where rclone knows of that (since 1.66).
+    const { stdout: help } = await world.exec(["rclone", "bisync", "--help"]);
+    if (help.includes("--max-lock")) {
+      writeFileSync(lock, JSON.stringify({ PID: "1", TimeExpires: "2020-01-01T00:00:00Z" }));
+    } else rmSync(lock);
     expect((await world.replicate()).code).toBe(0);
     expect(world.sides[1]).toEqual(["keep", "one", "three", "two"]);
   });
@@ -255,7 +259,7 @@ describe.each(each)("rows with rclone %s", (_, rclone) => {
     expect(readdirSync(to)).toEqual(["x"]);
     expect(readdirSync(world.b)).toEqual(["x"]);
     expect(stdout).toContain(`job 1 of 2 (line 3), sync ${from} -> ${to}: done in `);
-    expect(stdout).toContain("Of 2 jobs, 0 failed.");
+    expect(stdout).toContain("  2 jobs, 0 failed.");
     expect(world.record("replicate").replicate_jobs).toEqual([
       {
         line: 3,
@@ -299,7 +303,7 @@ describe.each(each)("rows with rclone %s", (_, rclone) => {
     expect(stdout).toContain("Line 5 of the job file is malformed and counts as failed: the mode");
     expect(stdout).toContain("job 3 of 9 (line 3), copy");
     expect(stdout).toContain("failed (exit 3: the folder was not found)");
-    expect(stdout).toContain("Of 10 jobs, 3 failed.");
+    expect(stdout).toContain("  10 jobs, 3 failed.");
     expect(stdout).toContain("post-replicate | aggregate 3");
     const there = targets.map((target) => existsSync(join(target, "x")));
     expect(there).toEqual([true, true, false, true, false, true, true, false, true, true]);
