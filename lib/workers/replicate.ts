@@ -112,7 +112,7 @@ async function workThrough(run: Run, { rows, malformed }: JobFile, common: Commo
     log.warn(`The run was told to end: ${rows.length - done} of ${rows.length} jobs were left undone.`);
   }
   const failed = inOrder(jobs).filter(isFailed);
-  log.info(`Of ${jobs.length} jobs, ${failed.length} failed.`);
+  log.info(`${jobs.length} ${jobs.length === 1 ? "job" : "jobs"}, ${failed.length} failed.`);
   return { exitCode: failed[0]?.exit_code ?? EXIT.ok };
 }
 

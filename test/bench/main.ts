@@ -4,10 +4,11 @@
  */
 
 import { cpus } from "node:os";
+import { added } from "./added.ts";
 import { exceeds, type Row, tableOf } from "./report.ts";
 import { tick } from "./tick.ts";
 
-const benches: Readonly<Record<string, () => Promise<Row[]>>> = { tick };
+const benches: Readonly<Record<string, () => Promise<Row[]>>> = { tick, added };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in benches));

@@ -1,0 +1,33 @@
+/** What a worker adds to restic's own time, against a tick: a backup without hooks whose restic does nothing. */
+
+import { World } from "../support/world.ts";
+import { type Contender, compare } from "./paired.ts";
+import type { Row } from "./report.ts";
+
+const ROUNDS = 60;
+/** Workers that call restic once. */
+const WORKERS = ["check", "prune"];
+/** As much as a tick; the rest is the noise of a machine that does other things too. */
+const LIMIT = 1.15;
+
+export async function added(): Promise<Row[]> {
+  using world = new World();
+  world.restic();
+  const { env } = world;
+  const contender = (name: string): Contender => ({ name, command: [world.link(name)], env });
+  const [tick, ...measured] = await compare(["backup", ...WORKERS].map(contender), ROUNDS);
+  if (tick === undefined) throw new Error("nothing was measured");
+  return measured.flatMap(({ name, wallMs, cpuMs }) => [
+    row(`${name}, added to restic: wall`, wallMs, tick.wallMs),
+    row(`${name}, added to restic: CPU`, cpuMs, tick.cpuMs),
+  ]);
+}
+
+const row = (what: string, ours: number, floor: number): Row => ({
+  what,
+  ours,
+  floor,
+  against: "a tick",
+  unit: "ms",
+  limit: LIMIT,
+});
