@@ -15,7 +15,12 @@ export interface ResticEnd {
 export interface ResticPlan {
   /** Is shown every JSON message; true means that it has dealt with it and nothing need be logged. */
   readonly onMessage?: (message: Message) => boolean;
+  /** Added to restic's environment; undefined takes a variable out. */
+  readonly env?: ChildEnvironment;
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape code is what is looked for
+const CLEAR_LINE = /^\r?\x1b\[2K/;
 
 export class Restic {
   private readonly access: Access;
@@ -31,11 +36,16 @@ export class Restic {
   }
 
   /** Runs `restic <words>` to its end. Its output is logged as it comes. Throws CannotStart. */
-  async call(words: readonly string[], { onMessage = () => false }: ResticPlan = {}): Promise<ResticEnd> {
+  async call(
+    words: readonly string[],
+    { onMessage = () => false, env = {} }: ResticPlan = {},
+  ): Promise<ResticEnd> {
     const { log } = this.run;
     let told: number | undefined;
     const counter = new Counter(this.run);
-    const show = (line: string) => {
+    const show = (raw: string) => {
+      // Before its last words restic up to 0.18 clears the terminal's line, whether there is a terminal or not.
+      const line = raw.replace(CLEAR_LINE, "");
       told = codeOfWords(line) ?? told;
       const message = parseMessage(line);
       if (message !== undefined && onMessage(message)) return;
@@ -44,7 +54,7 @@ export class Restic {
       if (text !== undefined && text !== "") log.childLine("restic", text);
     };
     const ended = await this.run.child(["restic", ...this.access.words, ...words], {
-      env: this.environment(),
+      env: { ...this.environment(), ...env },
       onStdout: show,
       onStderr: show,
     });
