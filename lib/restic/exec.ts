@@ -26,6 +26,8 @@ export interface ResticPlan {
 
 /** Bytes of the longest answer that is kept in memory: some hundred thousand snapshots. */
 const ANSWER_MOST = 256 * 1024 * 1024;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape code is what is looked for
+const CLEAR_LINE = /^\r?\x1b\[2K/;
 
 export class Restic {
   private readonly access: Access;
@@ -46,7 +48,9 @@ export class Restic {
     const { log } = this.run;
     let told: number | undefined;
     const counter = new Counter(this.run);
-    const show = (line: string) => {
+    const show = (raw: string) => {
+      // Before its last words restic up to 0.18 clears the terminal's line, whether there is a terminal or not.
+      const line = raw.replace(CLEAR_LINE, "");
       told = codeOfWords(line) ?? told;
       const message = parseMessage(line);
       if (message !== undefined && onMessage(message)) return;

@@ -209,8 +209,9 @@ class Job {
 
   /** A stop gives the run its exit code, whenever it came; what the work came to stays known. */
   private interrupted(ending: Ending): Ending {
-    const { signal } = this.stop;
+    const { signal, forced } = this.stop;
     if (signal === undefined || ending.status === "interrupted") return ending;
+    if (ending.endedByStop && !forced) return ending;
     const exitCode = exitCodeOfSignal(signal);
     return { ...ending, exitCode, status: "interrupted", workExitCode: ending.exitCode };
   }

@@ -16,6 +16,8 @@ import type { Facts, Status } from "./record.ts";
 export interface Outcome {
   readonly exitCode: number;
   readonly status?: Status;
+  /** A stop is how this work is meant to end (a mount): what it came to stands, unless a second signal came. */
+  readonly endedByStop?: true;
 }
 
 export interface ChildPlan {

@@ -56,6 +56,12 @@ export const table: readonly Row[] = [
     load: from(() => require("./notify-test.ts")),
   },
   {
+    name: "mount-snapshot",
+    kind: "run",
+    summary: "mount the repository's snapshots until a signal, then unmount them",
+    load: from(() => require("./mount-snapshot.ts")),
+  },
+  {
     name: "locked_run",
     kind: "tool",
     summary: "run a command under a worker's lock, or skip it",

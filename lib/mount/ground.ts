@@ -1,0 +1,76 @@
+/** What is settled before restic mounts anything: the place, the prerequisites, the folder. */
+
+import { mkdirSync, rmdirSync, statSync } from "node:fs";
+import { ConfigError, reasonOf, UsageError } from "../errors.ts";
+import type { Run } from "../run/run.ts";
+import { lookAtTarget, realPath, refusalOf } from "../targets.ts";
+import { isResticMounted } from "./mountinfo.ts";
+import { placesToKeepFree } from "./places.ts";
+import { linesOf, missingOf, unknownProfile } from "./prerequisites.ts";
+import { surroundings } from "./surroundings.ts";
+import { unmount } from "./unmount.ts";
+
+/** The real path to mount at. --force lets a directory pass that is not empty, and nothing else. */
+export async function placeFor(run: Run, asked: string, force: boolean): Promise<string> {
+  if (asked === "") throw new UsageError("--target is empty; name a directory.");
+  await clearDeadMount(run, realPath(asked));
+  const target = lookAtTarget(asked);
+  const refusal = refusalOf({ target, forbidden: placesToKeepFree(run.settings) });
+  if (refusal === undefined || (refusal.rule === "not empty" && force)) return target.real;
+  const remedy =
+    refusal.rule === "not empty"
+      ? "Choose an empty directory with --target, or give --force to cover what is in it."
+      : "Choose another directory with --target.";
+  throw new ConfigError(`The target ${asked} is refused: ${refusal.reason}. ${remedy}`);
+}
+
+/** A restic that was killed together with its worker leaves a mount behind that answers nobody. */
+async function clearDeadMount(run: Run, place: string): Promise<void> {
+  if (!isResticMounted(place)) return;
+  try {
+    statSync(place);
+  } catch {
+    run.log.warn(`A restic that has died left its mount at ${place}; it is taken away.`);
+    const { how } = await unmount(place, run.settings.env, () => 0);
+    if (how !== "failed") return;
+  }
+  throw new ConfigError(
+    `A repository is mounted at ${place} already. Unmount it (fusermount -u ${place}), or choose another --target.`,
+  );
+}
+
+/** Logs all that is missing with its fixes, then throws a ConfigError. */
+export function demandPrerequisites(run: Run, allowOther: boolean): void {
+  const seen = surroundings(run.settings.env.PATH, allowOther);
+  const profile = unknownProfile(seen);
+  if (profile !== undefined) {
+    run.log.warn(
+      `The AppArmor profile ${profile} is enforced; it must allow fuse mounts, or restic's will be denied.`,
+    );
+  }
+  const missing = missingOf(seen);
+  if (missing.length === 0) return;
+  for (const each of missing) for (const line of linesOf(each)) run.log.error(line);
+  const count = missing.length === 1 ? "One thing is" : `${missing.length} things are`;
+  throw new ConfigError(
+    `${count} missing for a FUSE mount; what to write where stands above. Nothing was mounted.`,
+  );
+}
+
+/** Makes the folder where there is none; what is returned takes it away again. */
+export function makeFolder(run: Run, place: string): () => void {
+  try {
+    if (mkdirSync(place, { recursive: true, mode: 0o755 }) === undefined) return () => {};
+  } catch (error) {
+    throw new ConfigError(
+      `The target ${place} cannot be made: ${reasonOf(error)}. Make it, or choose another.`,
+    );
+  }
+  return () => {
+    try {
+      rmdirSync(place);
+    } catch (error) {
+      run.log.warn(`The directory ${place}, made for the mount, stays: ${reasonOf(error)}.`);
+    }
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * mount-snapshot: `restic mount` until a signal or an unmount from outside, and nothing mounted afterwards.
+ *
+ * A signal is how a mount ends that did its duty, as it is for a server: the exit code is then 0 and the status
+ * ok, so that an operator's Ctrl-C alarms nobody. A signal that comes before there is a mount, or a second one,
+ * interrupts it like any other run.
+ */
+
+import { EXIT } from "../errors.ts";
+import { demandPrerequisites, makeFolder, placeFor } from "../mount/ground.ts";
+import type { Unmounted } from "../mount/unmount.ts";
+import { appears, release, tellWhereToLook } from "../mount/watch.ts";
+import { mountArgs } from "../restic/args.ts";
+import { Restic } from "../restic/exec.ts";
+import { filterOf, filterText } from "../restic/filter.ts";
+import type { Flags, FlagValues } from "../run/command.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+
+const DEFAULT_TARGET = "/fusemount";
+
+const flags = {
+  target: { type: "string", valueHint: "DIR", description: `where to mount (default ${DEFAULT_TARGET})` },
+  tag: { type: "string", description: 'only snapshots with this tag (default RESTIC_TAG; "" for any)' },
+  host: { type: "string", description: 'only snapshots of this host (default HOSTNAME; "" for any)' },
+  path: {
+    type: "string",
+    multiple: true,
+    description: "only snapshots that hold this absolute path; may be given again",
+  },
+  "repo-wide": { type: "boolean", description: "snapshots of any host and tag" },
+  "allow-other": { type: "boolean", description: "let other users look into the mount too" },
+  force: { type: "boolean", description: "mount over a directory that is not empty" },
+} as const satisfies Flags;
+
+export default defineWorker({
+  about:
+    "Mounts the snapshots of the repository read-only and says where to look. It ends with SIGINT (Ctrl-C), SIGTERM " +
+    "or SIGHUP, or when somebody unmounts it; whatever ends it, nothing is mounted any more when the post-hook " +
+    "runs. While it is mounted, restic's lock keeps prune out of the repository.",
+  flags,
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "BACKUP_ROOT_DIR", "RESTIC_AUTO_UNLOCK"],
+  exits: [
+    ["0", "it was mounted until a signal or an unmount from outside ended it"],
+    ["1", "restic failed, or the mount could not be taken away again"],
+    ["10", "there is no repository"],
+    ["11", "the repository is locked"],
+    ["12", "the password is wrong"],
+    ["137", "restic was killed; its mount was taken away"],
+  ],
+  work: (run, invocation) => work(run, invocation.flags),
+});
+
+async function work(run: Run, given: FlagValues<typeof flags>): Promise<Outcome> {
+  const filter = filterOf(run.settings, {
+    host: given.host,
+    tag: given.tag,
+    paths: given.path,
+    repoWide: given["repo-wide"],
+  });
+  const restic = new Restic(run);
+  const place = await placeFor(run, given.target ?? DEFAULT_TARGET, given.force);
+  const allowOther = given["allow-other"];
+  demandPrerequisites(run, allowOther);
+  Object.assign(run.facts, {
+    target: place,
+    host: filter.host ?? "",
+    tag: filter.tag ?? "",
+    paths: filter.paths,
+    mounted: "OFF",
+  });
+  run.log.info(`Mounting ${filterText(filter)} from ${restic.shown} at ${place}.`);
+
+  const removeFolder = makeFolder(run, place);
+  let ended = false;
+  const watch = async (serving: Promise<unknown>) => {
+    if (!(await appears(place, () => ended))) return;
+    run.facts.mounted = "ON";
+    await tellWhereToLook(run, place, filter, serving);
+  };
+  let exitCode: number = EXIT.failed;
+  let left: Unmounted;
+  try {
+    const serving = restic
+      // The filter is said in full: restic must not add a host of its own.
+      .call(mountArgs({ target: place, filter, allowOther }), { env: { RESTIC_HOST: undefined } })
+      .finally(() => {
+        ended = true;
+      });
+    [{ exitCode }] = await Promise.all([serving, watch(serving)]);
+  } finally {
+    left = await release(run, place);
+    if (left.how !== "failed") removeFolder();
+  }
+  return conclude(run, restic, exitCode, left);
+}
+
+/** 128 plus SIGKILL: of our own after its share of a stop, or of somebody else. */
+const KILLED = 137;
+
+async function conclude(run: Run, restic: Restic, exitCode: number, left: Unmounted): Promise<Outcome> {
+  const { log, stop, facts } = run;
+  const isKilled = exitCode === KILLED;
+  const status = left.how === "lazy" || isKilled ? "warning" : "ok";
+  if (facts.mounted === "ON" && stop.signal !== undefined) {
+    facts.ended_by = stop.signal;
+    if (isKilled) log.warn("restic had to be killed; its lock stays in the repository: see unlock.");
+    if (left.how === "failed") return { exitCode: EXIT.failed, endedByStop: true };
+    log.info(`${stop.signal} ended the mount; nothing is mounted any more.`);
+    return { exitCode: EXIT.ok, status, endedByStop: true };
+  }
+  if (run.ending) return { exitCode };
+  if (exitCode !== EXIT.ok) {
+    await restic.afterFailure("mount", exitCode);
+    return { exitCode };
+  }
+  if (left.how === "failed") return { exitCode: EXIT.failed };
+  facts.ended_by = "unmount";
+  log.info("Unmounted from outside; nothing is mounted any more.");
+  return { exitCode, status };
+}

@@ -1,0 +1,96 @@
+/** Worlds in which restic really mounts, by FUSE. */
+
+import { closeSync, cpSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { restic, restics, type Tool } from "./restics.ts";
+import { type RunOptions, World, waitFor } from "./world.ts";
+
+export const canMount = (() => {
+  try {
+    closeSync(openSync("/dev/fuse", "r+"));
+    return Bun.which("fusermount") !== null && restics.length > 0;
+  } catch {
+    return false;
+  }
+})();
+
+export const isMounted = (path: string) => readFileSync("/proc/self/mountinfo", "utf8").includes(` ${path} `);
+
+/** A repository of each restic with two snapshots, made once and copied: one of this host, one of another. */
+export class Prepared {
+  readonly world = new World();
+  readonly bytes = crypto.getRandomValues(new Uint8Array(60_000));
+
+  static async make(): Promise<Prepared> {
+    const prepared = new Prepared();
+    const { world, bytes } = prepared;
+    world.file("source/sub/random.bin", bytes);
+    for (const { version, path } of restics) {
+      const env = { RESTIC_REPOSITORY: join(world.dir, `repository-${version}`) };
+      await world.exec([path, "init"], { env });
+      const snapshot = (host: string, source: string) =>
+        world.exec([path, "backup", "--host", host, "--tag", "automated", source], { env });
+      await snapshot("testhost", world.source);
+      await snapshot("otherhost", join(world.source, "sub"));
+    }
+    return prepared;
+  }
+
+  [Symbol.dispose](): void {
+    this.world[Symbol.dispose]();
+  }
+}
+
+/** A world with a repository, a hook that tells what is mounted after the work, and a target. */
+export class Mounts extends World {
+  readonly target = join(this.dir, "mnt");
+
+  constructor(prepared: Prepared, tool: Tool = restic) {
+    super();
+    this.useRestic(tool.path);
+    cpSync(join(prepared.world.dir, `repository-${tool.version}`), join(this.dir, "repository"), {
+      recursive: true,
+    });
+    mkdirSync(this.target);
+    this.hook(
+      "post-mount-snapshot",
+      `if grep -q ' ${this.target} ' /proc/self/mountinfo; then echo still; else echo nothing; fi >"${this.dir}/seen"`,
+    );
+  }
+
+  /** Starts mount-snapshot and waits until it has said where to look. */
+  async mount(args: readonly string[] = [], options: RunOptions = {}) {
+    const child = this.start("mount-snapshot", ["--target", this.target, ...args], options);
+    await waitFor(() => isMounted(this.target), "the mount", 30_000);
+    const log = "log/mount-snapshot-last.log";
+    await waitFor(() => this.has(log) && this.read(log).includes("To end it:"), "where to look");
+    return child;
+  }
+
+  /** The restic that serves the mount. */
+  server(): number {
+    const found = this.processes().find((pid) => command(pid)[0] === "restic" && command(pid)[1] === "mount");
+    return found ?? 0;
+  }
+
+  get post(): unknown {
+    return this.record("mount-snapshot").hooks.map((hook: Record<string, unknown>) => [
+      hook.phase,
+      hook.exit_code,
+    ]);
+  }
+
+  override [Symbol.dispose](): void {
+    while (isMounted(this.target)) Bun.spawnSync(["umount", "-l", this.target]);
+    super[Symbol.dispose]();
+  }
+}
+
+export function command(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    // It has ended.
+    return [];
+  }
+}
