@@ -1,9 +1,9 @@
 /** Is there a repository to go to, and something to open it with? */
 
-import { readFileSync, statSync } from "node:fs";
 import { repositoryOf } from "../config/repository.ts";
 import type { Settings } from "../config/settings.ts";
-import { ConfigError, reasonOf } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
+import { look } from "../look.ts";
 import { maskRepository } from "../mask.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 
@@ -22,7 +22,7 @@ export function checkRepository(settings: Settings): Check {
 
 const PASSWORDS = ["RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND", "RESTIC_PASSWORD"] as const;
 
-export function checkPassword(settings: Settings): Check {
+export async function checkPassword(settings: Settings): Promise<Check> {
   const given = PASSWORDS.filter((name) => settings.text(name) !== "");
   const [key, ...others] = given;
   if (key === undefined) {
@@ -34,18 +34,15 @@ export function checkPassword(settings: Settings): Check {
   if (key === "RESTIC_PASSWORD_FILE" && others.includes("RESTIC_PASSWORD_COMMAND")) {
     return fail(key, "RESTIC_PASSWORD_COMMAND is set too, and restic takes only one of the two. Unset one.");
   }
-  const problem = key === "RESTIC_PASSWORD_FILE" ? passwordFileProblem(settings.text(key)) : undefined;
+  const problem = key === "RESTIC_PASSWORD_FILE" ? await passwordFileProblem(settings.text(key)) : undefined;
   if (problem !== undefined) return fail(key, problem);
   if (others.length > 0) return warn(key, `is used; ${others.join(", ")} is set too and has no effect.`);
   return ok(key, key === "RESTIC_PASSWORD_FILE" ? settings.text(key) : "is set");
 }
 
-function passwordFileProblem(path: string): string | undefined {
-  try {
-    // Reading a named pipe would take the password from restic.
-    if (!statSync(path).isFile()) return undefined;
-    return readFileSync(path, "utf8").trim() === "" ? `${path} is empty.` : undefined;
-  } catch (error) {
-    return `${path} cannot be read: ${reasonOf(error)}. Mount it, or correct the path.`;
-  }
+/** It is only looked at: reading a named pipe would take the password from restic. */
+async function passwordFileProblem(path: string): Promise<string | undefined> {
+  const { stat, problem } = await look(path, "read");
+  if (problem !== undefined) return `${path} cannot be read: ${problem}. Mount it, or correct the path.`;
+  return stat.isFile() && stat.size === 0 ? `${path} is empty.` : undefined;
 }

@@ -4,7 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import { nextTimes } from "../cron/next.ts";
 import { ConfigError } from "../errors.ts";
 import { placesOf, type Scheduled, scheduleOf } from "../schedule.ts";
-import { localZone } from "../time/zone.ts";
+import { localZone, stamp } from "../time/format.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 
 export function checkSchedule(settings: Settings): Check[] {
@@ -24,7 +24,7 @@ function checkJob({ job, variable, expression, cron, problem }: Scheduled): Chec
   const [next] = nextTimes(cron, Math.floor(Date.now() / 1000), localZone(), 1);
   return next === undefined
     ? warn(variable, `${expression} never comes: there is no such day.`)
-    : ok(variable, cron.text);
+    : ok(variable, `${cron.text}, next at ${stamp(next * 1000, localZone())}`);
 }
 
 function checkPolicy(settings: Settings): Check[] {

@@ -1,10 +1,13 @@
 /** What is backed up, and the files that the workers read. */
 
+import { opendirSync } from "node:fs";
 import { repositoryOf } from "../config/repository.ts";
 import type { Settings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { readIfThere } from "../files.ts";
-import { type Check, fail, ok, unreadable, warn } from "./check.ts";
+import { look } from "../look.ts";
+import { namedFiles } from "../named-files.ts";
+import { type Check, fail, ok, warn } from "./check.ts";
 
 export function checkTag(settings: Settings): Check {
   const tag = settings.env.RESTIC_TAG ?? settings.text("RESTIC_TAG");
@@ -14,31 +17,69 @@ export function checkTag(settings: Settings): Check {
 }
 
 /** BACKUP_ROOT_DIR, path by path; RESTIC_JOB_ARGS may name others. */
-export function checkPaths(settings: Settings): Check[] {
+export async function checkPaths(settings: Settings): Promise<Check[]> {
   const key = "BACKUP_PATHS";
   const roots = settings.lines("BACKUP_ROOT_DIR");
-  if (roots.length > 0) {
-    return roots.map((path) => {
-      const reason = unreadable(path);
-      return reason === undefined
-        ? ok(key, path)
-        : fail(key, `${path} cannot be read: ${reason}. Mount it, or correct BACKUP_ROOT_DIR.`);
-    });
-  }
+  // Side by side: of several dead mounts each makes us wait.
+  if (roots.length > 0) return Promise.all(roots.map((path) => checkPath(key, path)));
   return settings.env.RESTIC_JOB_ARGS?.trim()
     ? [ok(key, "what RESTIC_JOB_ARGS names")]
     : [fail(key, "There is nothing to back up. Set BACKUP_ROOT_DIR, or RESTIC_JOB_ARGS with --files-from.")];
 }
 
-export function checkRclone(settings: Settings): Check {
+async function checkPath(key: string, path: string): Promise<Check> {
+  const { stat, problem } = await look(path, "read");
+  if (problem !== undefined) {
+    return fail(key, `${path} cannot be read: ${problem}. Mount it, or correct BACKUP_ROOT_DIR.`);
+  }
+  return stat.isDirectory() && isEmpty(path)
+    ? warn(key, `${path} is empty. Is its volume mounted?`)
+    : ok(key, path);
+}
+
+/** One entry is enough to tell, of a folder that may hold millions. */
+function isEmpty(folder: string): boolean {
+  const entries = opendirSync(folder);
+  try {
+    return entries.readSync() === null;
+  } finally {
+    entries.closeSync();
+  }
+}
+
+/** The lists of files that RESTIC_JOB_ARGS names. */
+export async function checkJobFiles(settings: Settings): Promise<Check[]> {
+  const key = "RESTIC_JOB_ARGS";
+  return Promise.all(
+    namedFiles(jobWords(settings)).map(async ({ flag, path }) => {
+      const { stat, problem } = await look(path, "read");
+      if (problem !== undefined) return fail(key, `${flag} ${path} cannot be read: ${problem}.`);
+      return stat.isDirectory()
+        ? fail(key, `${flag} ${path} is a directory, not a file.`)
+        : ok(key, `${flag} ${path}`);
+    }),
+  );
+}
+
+function jobWords(settings: Settings): string[] {
+  try {
+    return settings.words("RESTIC_JOB_ARGS");
+  } catch (error) {
+    // An unbalanced quote has a check of its own.
+    if (error instanceof ConfigError) return [];
+    throw error;
+  }
+}
+
+export async function checkRclone(settings: Settings): Promise<Check> {
   const key = "RCLONE_CONFIG";
   const path = settings.text(key);
-  const reason = unreadable(path);
-  if (reason === undefined) return ok(key, path);
+  const { problem } = await look(path, "read");
+  if (problem === undefined) return ok(key, path);
   const user = usesRclone(settings);
   return user === undefined
     ? ok(key, `${path} is not there, and nothing needs it`)
-    : fail(key, `${path} cannot be read: ${reason}; ${user} needs it. Mount it, or correct the path.`);
+    : fail(key, `${path} cannot be read: ${problem}; ${user} needs it. Mount it, or correct the path.`);
 }
 
 function usesRclone(settings: Settings): string | undefined {
@@ -52,27 +93,28 @@ function usesRclone(settings: Settings): string | undefined {
   }
 }
 
-export function checkReplicate(settings: Settings): Check {
+export async function checkReplicate(settings: Settings): Promise<Check> {
   const key = "REPLICATE_JOB_FILE";
   const path = settings.text(key);
   const isScheduled = settings.text("REPLICATE_CRON") !== "";
-  const reason = unreadable(path);
-  if (reason !== undefined) {
+  const { stat, problem } = await look(path, "read");
+  if (problem !== undefined) {
     return isScheduled
-      ? fail(key, `${path} cannot be read: ${reason}; REPLICATE_CRON is set. Mount it, or correct the path.`)
+      ? fail(key, `${path} cannot be read: ${problem}; REPLICATE_CRON is set. Mount it, or correct the path.`)
       : ok(key, `${path} is not there, and REPLICATE_CRON is not set`);
   }
+  if (!stat.isFile()) return fail(key, `${path} is not a regular file.`);
   const rows = (readIfThere(path) ?? "").split("\n").filter((line) => /^\s*[^#\s]/.test(line));
   if (rows.length > 0) return ok(key, `${path}, ${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
   const message = `${path} names nothing to replicate: every line is blank or a comment.`;
   return isScheduled ? fail(key, message) : warn(key, message);
 }
 
-export function checkCacert(settings: Settings): Check {
+export async function checkCacert(settings: Settings): Promise<Check> {
   const key = "RESTIC_CACERT";
   const path = settings.text(key);
   if (path === "") return ok(key, "not set");
-  const reason = unreadable(path);
-  if (reason === undefined) return ok(key, path);
-  return warn(key, `${path} cannot be read: ${reason}. restic is called without --cacert.`);
+  const { problem } = await look(path, "read");
+  if (problem === undefined) return ok(key, path);
+  return warn(key, `${path} cannot be read: ${problem}. restic is called without --cacert.`);
 }

@@ -1,9 +1,11 @@
 /** Can each value be read as what its variable is declared to be? */
 
+import { knownNames, misspelt, misspeltText } from "../config/misspelt.ts";
 import { type Settings, screaming, wholeNumber } from "../config/settings.ts";
+import { readValueFile } from "../config/value-file.ts";
 import { type VariableName, variable, variables } from "../config/variables.ts";
 import { parseDuration } from "../duration.ts";
-import { nearest } from "../nearest.ts";
+import { ConfigError } from "../errors.ts";
 import { splitWords, UnbalancedQuote } from "../words.ts";
 import { type Check, fail, ok, warn } from "./check.ts";
 
@@ -12,7 +14,7 @@ export function checkValues(settings: Settings, workers: readonly string[]): Che
   const declared = Object.keys(variables) as VariableName[];
   return [
     ...declared.flatMap((name) => checkValue(name, env[name])),
-    ...declared.flatMap((name) => checkTwice(name, env)),
+    ...declared.flatMap((name) => checkFile(name, env)),
     ...declared.flatMap((name) => checkOld(name, env)),
     ...checkPatterns(env, workers),
   ];
@@ -62,9 +64,18 @@ function words(name: string, value: string): Check[] {
   }
 }
 
-function checkTwice(name: VariableName, env: Settings["env"]): Check[] {
-  if (variable(name).file === undefined || !env[name] || !env[`${name}_FILE`]) return [];
-  return [fail(name, `${name} and ${name}_FILE are both set. Unset one of them.`)];
+/** What may be given as a file is given once, and the file can be read. */
+function checkFile(name: VariableName, env: Settings["env"]): Check[] {
+  const path = variable(name).file && env[`${name}_FILE`];
+  if (!path) return [];
+  if (env[name]) return [fail(name, `${name} and ${name}_FILE are both set. Unset one of them.`)];
+  try {
+    readValueFile(`${name}_FILE`, path);
+    return [ok(`${name}_FILE`, path)];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return [fail(`${name}_FILE`, error.message)];
+  }
 }
 
 function checkOld(name: VariableName, env: Settings["env"]): Check[] {
@@ -72,18 +83,18 @@ function checkOld(name: VariableName, env: Settings["env"]): Check[] {
   return old !== undefined && env[old] ? [warn(old, `is the old name of ${name}. Rename it.`)] : [];
 }
 
-/** HOOK_TIMEOUT_PRE_BACKUP and BACKUP_TIMEOUT, of every worker that there is. */
+/** HOOK_TIMEOUT_PRE_BACKUP and BACKUP_TIMEOUT, of every worker that there is; and what is no variable, but nearly. */
 function checkPatterns(env: Settings["env"], workers: readonly string[]): Check[] {
-  const hooks = workers.flatMap((worker) =>
-    ["pre", "post"].map((phase) => `HOOK_TIMEOUT_${screaming(`${phase}-${worker}`)}`),
-  );
+  const phases = workers.flatMap((worker) => [`pre-${worker}`, `post-${worker}`]);
+  const hooks = phases.map((phase) => `HOOK_TIMEOUT_${screaming(phase)}`);
   const works = workers.map((worker) => `${screaming(worker)}_TIMEOUT`);
-  const given = Object.entries(env).flatMap(([name, value]) => (value ? [[name, value] as const] : []));
-  return given.flatMap(([name, value]) => {
+  const strays = misspelt(env, knownNames(phases, workers));
+  const numbers = Object.entries(env).flatMap(([name, value]) => {
+    if (!value) return [];
     if (hooks.includes(name)) return [number(name, value, value, wholeNumber, "a whole number of seconds")];
     if (works.includes(name)) return [number(name, value, value, parseDuration, "a duration such as 6h")];
-    if (!name.startsWith("HOOK_TIMEOUT_")) return [];
-    const near = nearest(name, hooks);
-    return [warn(name, `names no phase${near === undefined ? "." : `; is ${near} meant?`}`)];
+    const isStray = strays.some((stray) => stray.name === name);
+    return name.startsWith("HOOK_TIMEOUT_") && !isStray ? [warn(name, "names no phase.")] : [];
   });
+  return [...numbers, ...strays.map((stray) => warn(stray.name, misspeltText(stray)))];
 }

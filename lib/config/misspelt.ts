@@ -53,8 +53,9 @@ export function misspelt(env: Environment, known: ReadonlySet<string>): Misspelt
     });
 }
 
-export function misspeltText({ name, nearest }: Misspelt): string {
-  return `${name} is not known and has no effect; is ${nearest} meant?`;
+/** To follow the name of the variable. */
+export function misspeltText({ nearest }: Misspelt): string {
+  return `is not known and has no effect; is ${nearest} meant?`;
 }
 
 /** `RESTIC_TAG` → `RESTIC`; a name of one word has none that would tell it from a stranger's. */

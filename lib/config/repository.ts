@@ -1,8 +1,11 @@
 /** Which repository is meant: RESTIC_REPOSITORY_FILE wins over RESTIC_REPOSITORY. */
 
-import { readFileSync } from "node:fs";
 import { ConfigError, reasonOf } from "../errors.ts";
+import { readSmallFile } from "../files.ts";
 import type { Settings } from "./settings.ts";
+
+/** The file holds a line and some comments. */
+const FILE_MOST = 65_536;
 
 /** The repository. Throws a ConfigError when the file that names it cannot be read or names none. */
 export function repositoryOf(settings: Settings): string {
@@ -10,7 +13,7 @@ export function repositoryOf(settings: Settings): string {
   if (path === "") return settings.text("RESTIC_REPOSITORY");
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readSmallFile(path, FILE_MOST);
   } catch (error) {
     throw new ConfigError(
       `RESTIC_REPOSITORY_FILE=${path} cannot be read: ${reasonOf(error)}. Mount it, or unset it.`,

@@ -1,5 +1,7 @@
 /** What doctor has to say. */
 
+import type { Check as EnvironmentCheck } from "../check/index.ts";
+
 export type Status = "OK" | "INFO" | "WARN" | "FAIL";
 
 export type Section =
@@ -51,6 +53,11 @@ export class Checks {
   add(status: Status, message: string): void {
     this.list.push({ section: this.section, status, message });
   }
+}
+
+/** The same in this report's words. */
+export function statusOf({ status }: EnvironmentCheck): Status {
+  return ({ ok: "OK", warn: "WARN", fail: "FAIL" } as const)[status];
 }
 
 export const countOf = (checks: readonly Check[], status: Status): number =>

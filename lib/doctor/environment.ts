@@ -5,6 +5,7 @@ import { type Variable, type VariableName, variables } from "../config/variables
 import type { Environment } from "../environment.ts";
 import { readSmallFile } from "../files.ts";
 import { isSecret, maskRepository, maskWebhook } from "../mask.ts";
+import { maskRemote } from "../rclone/credentials.ts";
 import { visible } from "../visible.ts";
 import { Checks, type Findings } from "./check.ts";
 import { columns, wrapped } from "./columns.ts";
@@ -84,6 +85,7 @@ export function shown(name: string, value: string, isOurs: boolean): string {
   if (name === "WEBHOOK_URL" || name === "HEALTHCHECKS_URL") return maskWebhook(value);
   if (isSecret(name)) return VEIL;
   if (!isOurs && !name.endsWith("_FILE") && THEIR_SECRET.test(name)) return VEIL;
+  if (name.startsWith("REPLICATE_") || name.startsWith("SYNC_")) return maskRemote(value);
   return name.includes("REPOSITORY") ? maskRepository(value) : value;
 }
 

@@ -1,14 +1,13 @@
 /** The sections of the report in their order. All are begun at once, so that the slow ones run side by side. */
 
 import { bugReport } from "../errors.ts";
-import { maskRepository } from "../mask.ts";
+import { look } from "../look.ts";
+import { shownRepository } from "../run/scene.ts";
 import { Checks, type Findings, type Section } from "./check.ts";
 import { configuration } from "./configuration.ts";
-import { knownRepository } from "./credentials.ts";
 import { cronLog } from "./cron-log.ts";
 import { effectiveEnvironment, entriesOf } from "./environment.ts";
 import { hooks } from "./hooks.ts";
-import { look } from "./look.ts";
 import type { Patient } from "./patient.ts";
 import { probe } from "./probe.ts";
 import { replicate } from "./replicate.ts";
@@ -26,29 +25,23 @@ export function examineHooks(patient: Patient): Promise<Examined> {
   return part(
     "Hooks",
     "hooks",
-    reading("Hooks", patient.settings.text("HOOKS_DIR"), () => hooks(patient)),
+    reading("Hooks", patient.settings.folder("HOOKS_DIR"), () => hooks(patient)),
   );
 }
 
 export function examine(patient: Patient): Promise<Examined>[] {
   const { settings, known, nowMs } = patient;
-  const logDir = settings.text("LOG_DIR");
+  const logDir = settings.folder("LOG_DIR");
   // Those that wait for other programs go first; the rest is done meanwhile.
   const asked = runtime(patient);
   const probed = probe(patient);
-  const entries = knownRepository(settings).then(({ name }) =>
-    entriesOf(settings, known, name === undefined ? undefined : maskRepository(name)),
-  );
+  const entries = entriesOf(settings, known, shownRepository(settings));
   return [
     part("Runtime", "runtime", asked),
-    part("Effective environment", "environment", entries.then(effectiveEnvironment)),
+    part("Effective environment", "environment", Promise.resolve(effectiveEnvironment(entries))),
     part("Configuration checks", undefined, configuration(patient)),
     part("Repository probe", "repository_probe", probed),
-    part(
-      "Replicate",
-      "replicate",
-      entries.then((all) => replicate(settings, all)),
-    ),
+    part("Replicate", "replicate", replicate(settings, entries)),
     examineHooks(patient),
     part(
       "Recent runs",

@@ -1,8 +1,8 @@
 /** Checks of the folders that the workers write to: by access(2), so that nothing is written. */
 
 import type { Settings } from "../config/settings.ts";
+import { look } from "../look.ts";
 import type { Checks, Status } from "./check.ts";
-import { look } from "./look.ts";
 
 /** Without LOCK_DIR no run begins; without LOG_DIR it does, but leaves nothing that could be read afterwards. */
 const FOLDERS = [
@@ -18,7 +18,7 @@ export async function judgeFolders(checks: Checks, settings: Settings): Promise<
     if (path === "") continue;
     const { stat, problem } = await look(path, "write");
     const reason = problem ?? (stat?.isDirectory() ? undefined : "it is not a directory");
-    if (reason === undefined) checks.ok(`${name}=${path} can be written.`);
-    else checks.add(status, `${name}=${path} cannot be written: ${reason}. ${effect}`);
+    if (reason === undefined) checks.ok(`${name}: ${path}`);
+    else checks.add(status, `${name}: ${path} cannot be written: ${reason}. ${effect}`);
   }
 }

@@ -94,7 +94,7 @@ function judgeSettings(checks: Checks, settings: Settings, misspelt: readonly Mi
   settings.count("HOOK_KILL_AFTER");
   settings.count("HOOK_LOG_MAX_BYTES");
   for (const { name, nearest } of misspelt.filter(({ name }) => isAboutHooks(name))) {
-    checks.warn(misspeltText({ name, nearest }));
+    checks.warn(`${name} ${misspeltText({ name, nearest })}`);
   }
 }
 

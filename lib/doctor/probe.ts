@@ -12,7 +12,6 @@ import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/loc
 import { type ProbeStatus, verdictOf } from "../restic/verdict.ts";
 import { stamp } from "../time/format.ts";
 import { Checks, type Findings } from "./check.ts";
-import { knownRepository } from "./credentials.ts";
 import type { Patient } from "./patient.ts";
 
 export interface ProbeJson {
@@ -34,7 +33,7 @@ export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
     checks: checks.list,
     json: { status, repository, restic_exit_code: code },
   });
-  const access = await accessTo(patient);
+  const access = accessTo(patient);
   if (typeof access === "string") {
     checks.info(`Not probed: ${access}`);
     return end("not_configured", null, null);
@@ -59,9 +58,8 @@ export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
   }
 }
 
-async function accessTo({ settings }: Patient): Promise<Access | string> {
-  const repository = await knownRepository(settings);
-  if (repository.problem !== undefined) return repository.problem;
+/** How to reach the repository, or why it cannot be told. */
+function accessTo({ settings }: Patient): Access | string {
   try {
     return accessOf(settings, () => {});
   } catch (error) {

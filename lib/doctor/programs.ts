@@ -14,7 +14,8 @@ export interface Program {
 /** How a program is asked for its version, and where in the answer it is. */
 const QUESTIONS = {
   restic: { words: ["version"], answer: /^restic v?(\S+)/m },
-  rclone: { words: ["version"], answer: /^rclone v?(\S+)/m },
+  // Without a configuration of its own choice rclone would create a folder for one.
+  rclone: { words: ["version", "--config="], answer: /^rclone v?(\S+)/m },
   busybox: { words: [], answer: /^BusyBox v(\S+)/m },
   flock: { words: ["--version"], answer: /^flock from (util-linux \S+)/m },
 } as const;

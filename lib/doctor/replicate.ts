@@ -1,22 +1,21 @@
 /** Section Replicate: the settings that count, and whether its job file can be worked through. */
 
+import { checkRclone, sentence } from "../check/index.ts";
 import type { Settings } from "../config/settings.ts";
 import { reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files.ts";
-import { Checks, type Findings } from "./check.ts";
+import { look } from "../look.ts";
+import { JOB_FILE_MOST, parseRows } from "../rclone/rows.ts";
+import { Checks, type Findings, statusOf } from "./check.ts";
 import { columns } from "./columns.ts";
 import type { Entry } from "./environment.ts";
-import { look } from "./look.ts";
 
 export interface ReplicateJson {
   readonly effective: Readonly<Record<string, string | null>>;
-  /** Rows that replicate would work through, and rows that it would count as failed; null when not known. */
+  /** Rows that replicate would work through, and rows that it would count as failed; null without a job file. */
   readonly jobs_count: number | null;
   readonly malformed_count: number | null;
 }
-
-/** A job file has one row for each pair of folders. */
-const FILE_MOST = 1024 * 1024;
 
 /** `entries` are those of the environment, as they may be shown. */
 export async function replicate(
@@ -25,6 +24,8 @@ export async function replicate(
 ): Promise<Findings<ReplicateJson>> {
   const checks = new Checks("Replicate");
   const ours = entries.filter(({ name }) => name.startsWith("REPLICATE_") || name === "RCLONE_CONFIG");
+  const config = await checkRclone(settings);
+  checks.add(statusOf(config), sentence(config));
   const counts = await judgeJobs(checks, settings);
   return {
     lines: columns(ours.map(({ name, value }) => [name, value ?? "not set"])),
@@ -45,37 +46,37 @@ interface Counts {
 async function judgeJobs(checks: Checks, settings: Settings): Promise<Counts | undefined> {
   const path = settings.text("REPLICATE_JOB_FILE");
   const isScheduled = settings.text("REPLICATE_CRON") !== "";
-  const { stat, problem } = await look(path, "read");
-  if (problem !== undefined || !stat.isFile()) {
-    const reason = problem ?? "it is not a regular file";
-    if (isScheduled)
-      checks.fail(`REPLICATE_JOB_FILE=${path} cannot be read: ${reason}. replicate would fail.`);
-    else
-      checks.info(`Nothing is replicated: REPLICATE_CRON is not set, and ${path} cannot be read: ${reason}.`);
+  const text = await textOf(path);
+  if (typeof text !== "string") {
+    const said = `REPLICATE_JOB_FILE: ${path} cannot be read: ${text.problem}`;
+    if (isScheduled) checks.fail(`${said}; REPLICATE_CRON is set. Mount it, or correct the path.`);
+    else checks.info(`${said}; REPLICATE_CRON is not set, so nothing needs it.`);
     return undefined;
   }
-  await judgeConfig(checks, settings);
-  try {
-    return judgeRows(checks, path, readSmallFile(path, FILE_MOST));
-  } catch (error) {
-    checks.fail(`REPLICATE_JOB_FILE=${path} cannot be read: ${reasonOf(error)}.`);
-    return undefined;
+  const { rows, malformed } = parseRows(text);
+  const worst = isScheduled ? "FAIL" : "WARN";
+  for (const { line, text, why } of malformed) {
+    checks.add(
+      worst,
+      `REPLICATE_JOB_FILE: line ${line} is malformed and counts as failed: ${why} (${text}).`,
+    );
   }
+  if (rows.length + malformed.length === 0) {
+    checks.add(worst, `REPLICATE_JOB_FILE: ${path} has no row. Write SOURCE;DESTINATION, a pair a line.`);
+  } else {
+    checks.ok(
+      `REPLICATE_JOB_FILE: ${path}, ${rows.length} ${rows.length === 1 ? "row" : "rows"} to work through.`,
+    );
+  }
+  return { jobs: rows.length, malformed: malformed.length };
 }
 
-function judgeRows(checks: Checks, path: string, text: string): Counts | undefined {
-  if (text.trim() === "") {
-    checks.fail(`REPLICATE_JOB_FILE=${path} is empty. replicate would fail.`);
-    return { jobs: 0, malformed: 0 };
-  }
-  checks.ok(`REPLICATE_JOB_FILE=${path} can be read.`);
-  return undefined;
-}
-
-/** Local folders need no configuration, so a missing one is only told. */
-async function judgeConfig(checks: Checks, settings: Settings): Promise<void> {
-  const path = settings.text("RCLONE_CONFIG");
+async function textOf(path: string): Promise<string | { problem: string }> {
   const { problem } = await look(path, "read");
-  if (problem === undefined) checks.ok(`RCLONE_CONFIG=${path} can be read.`);
-  else checks.warn(`RCLONE_CONFIG=${path} cannot be read: ${problem}. rclone then knows no remote.`);
+  if (problem !== undefined) return { problem };
+  try {
+    return readSmallFile(path, JOB_FILE_MOST);
+  } catch (error) {
+    return { problem: reasonOf(error) };
+  }
 }

@@ -8,11 +8,11 @@ import { readSmallFile } from "../files.ts";
 import { hasOpen, keepersOf, parseSignature } from "../run/lock.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "../run/marker.ts";
 import { skipsSoFar } from "../run/skips.ts";
+import { scheduleOf } from "../schedule.ts";
 import { formatBytes } from "../size.ts";
 import { stamp } from "../time/format.ts";
 import { Checks, type Findings, type Status } from "./check.ts";
 import type { Patient } from "./patient.ts";
-import { scheduleOf } from "./schedules.ts";
 
 export interface RecentJson {
   readonly path: string;
@@ -29,7 +29,7 @@ const SKIPS_MANY = 3;
 export function recentRuns(patient: Patient): Findings<RecentJson[]> {
   const checks = new Checks("Recent runs");
   const json = patient.runs.map(({ name }) => {
-    const path = `${patient.settings.text("LOG_DIR")}/last-${name}.json`;
+    const path = `${patient.settings.folder("LOG_DIR")}/last-${name}.json`;
     judgeRecord(checks, name, path, patient);
     judgeNow(checks, name, patient);
     const stat = statOf(path);
@@ -111,13 +111,12 @@ function summary({ exit_code, finished_epoch, status, duration_seconds }: Seen, 
 }
 
 function isScheduled(worker: string, settings: Settings): boolean {
-  const schedule = scheduleOf(worker);
-  return schedule !== undefined && settings.text(schedule) !== "";
+  return scheduleOf(settings).some(({ job, expression }) => job === worker && expression !== "");
 }
 
 /** What LOCK_DIR tells: a run that is alive, one that has died, who holds the lock, and skips. */
 function judgeNow(checks: Checks, worker: string, patient: Patient): void {
-  const lockDir = patient.settings.text("LOCK_DIR");
+  const lockDir = patient.settings.folder("LOCK_DIR");
   const marker = markerPath(lockDir, worker);
   const mark = statOf(marker)?.isFile() ? readMark(marker) : undefined;
   if (mark !== undefined && isRunning(mark)) checks.info(`${worker}: ${running(mark, patient)}`);

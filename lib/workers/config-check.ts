@@ -1,6 +1,6 @@
 /** config-check: does the environment make sense? For a person, and for an init container. */
 
-import { type Check, checkAll } from "../check/index.ts";
+import { type Check, checkAll, sentence } from "../check/index.ts";
 import { Settings } from "../config/settings.ts";
 import { environment } from "../environment.ts";
 import { EXIT } from "../errors.ts";
@@ -33,7 +33,7 @@ export default command;
 async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number> {
   // What Settings would warn of is a check of its own here.
   const settings = new Settings(environment, () => {});
-  const checks = masked(checkAll(settings, workerNames(table)), createMask(environment));
+  const checks = masked(await checkAll(settings, workerNames(table)), createMask(environment));
   const exitCode = count(checks, "fail") > 0 ? EXIT.failed : EXIT.ok;
   writeAll(1, flags.json ? jsonOf(checks, exitCode, settings) : textOf(checks));
   return exitCode;
@@ -43,9 +43,8 @@ const count = (checks: readonly Check[], status: Check["status"]) =>
   checks.filter((check) => check.status === status).length;
 
 function textOf(checks: readonly Check[]): string {
-  const lines = checks.map(({ key, status, message }) => {
-    const text = message.startsWith(`${key}:`) ? message : `${key}: ${message}`;
-    return `${`[${status.toUpperCase()}]`.padEnd(6)} ${visible(text)}`;
+  const lines = checks.map((check) => {
+    return `${`[${check.status.toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`;
   });
   const [fails, warns] = [count(checks, "fail"), count(checks, "warn")];
   const said = `${fails} ${fails === 1 ? "error" : "errors"}, ${warns} ${warns === 1 ? "warning" : "warnings"}`;

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import { gravity, recordIn } from "../../lib/doctor/runs.ts";
-import { scheduleOf } from "../../lib/doctor/schedules.ts";
 
 describe("a record", () => {
   test("of ours, and of an older release that told less", () => {
@@ -41,9 +40,3 @@ test.each([
   const record = { exit_code, status, finished_epoch: 1 };
   expect([gravity(record, true), gravity(record, false)]).toEqual([scheduled, not]);
 });
-
-test.each([
-  ["backup", "BACKUP_CRON"],
-  ["restore-test", "RESTORE_TEST_CRON"],
-  ["mount-snapshot", undefined],
-])("%s is scheduled by %s", (worker, name) => expect(scheduleOf(worker)).toBe(name as "BACKUP_CRON"));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { World } from "../support/world.ts";
 
+const RANKS = ["ok", "warn", "fail"];
 type Status = readonly [status: string, message: string];
 
 /** What config-check --json says of each key. */
@@ -16,7 +17,11 @@ async function check(world: World, env: Record<string, string | undefined> = {})
     errors: of("fail"),
     warnings: of("warn"),
   });
-  const found = new Map<string, Status>(checks.map(({ key, status, message }) => [key, [status, message]]));
+  // Of several with one key, what is wrong counts.
+  const worstLast = checks.toSorted((a, b) => RANKS.indexOf(a.status) - RANKS.indexOf(b.status));
+  const found = new Map<string, Status>(
+    worstLast.map(({ key, status, message }) => [key, [status, message]]),
+  );
   return { code, found };
 }
 
@@ -72,7 +77,20 @@ describe("what is wrong", () => {
     [{ RESTIC_REPOSITORY: "rclone:r:x" }, "RCLONE_CONFIG", "fail", "the repository needs it"],
     [{ REPLICATE_CRON: "0 1 * * *" }, "RCLONE_CONFIG", "fail", "replicate needs it"],
     [{ REPLICATE_CRON: "0 1 * * *" }, "REPLICATE_JOB_FILE", "fail", "REPLICATE_CRON is set"],
-    [{ REPLICATE_JOB_FILE: "/dev/null" }, "REPLICATE_JOB_FILE", "warn", "names nothing to replicate"],
+    [{ REPLICATE_JOB_FILE: "empty" }, "REPLICATE_JOB_FILE", "warn", "names nothing to replicate"],
+    [{ REPLICATE_JOB_FILE: "/etc" }, "REPLICATE_JOB_FILE", "fail", "/etc is not a regular file"],
+    [{ BACKUP_ROOT_DIR: "folder" }, "BACKUP_PATHS", "warn", "folder is empty. Is its volume mounted?"],
+    [
+      { RESTIC_JOB_ARGS: "--files-from /none" },
+      "RESTIC_JOB_ARGS",
+      "fail",
+      "--files-from /none cannot be read",
+    ],
+    [{ RESTIC_JOB_ARGS: "--exclude-file=/etc" }, "RESTIC_JOB_ARGS", "fail", "/etc is a directory"],
+    [{ RESTIC_REPOSITORY_FILE: "folder" }, "RESTIC_REPOSITORY_FILE", "fail", "not a regular file"],
+    [{ RESTIC_FORGET_ARG: "x" }, "RESTIC_FORGET_ARG", "warn", "is RESTIC_FORGET_ARGS meant?"],
+    [{ HOOK_TIMEOUT_SOMETIMES: "3" }, "HOOK_TIMEOUT_SOMETIMES", "warn", "names no phase"],
+    [{ WEBHOOK_URL_FILE: "/none" }, "WEBHOOK_URL_FILE", "fail", "/none cannot be read: no such file"],
     [{ RESTIC_CACERT: "/none" }, "RESTIC_CACERT", "warn", "restic is called without --cacert"],
     [{ BACKUP_CRON: "0 0 * *" }, "BACKUP_CRON", "fail", 'BACKUP_CRON: expression "0 0 * *" has 4 fields'],
     [{ PRUNE_CRON: "0 0 30 feb *" }, "PRUNE_CRON", "warn", "never comes"],
@@ -96,6 +114,8 @@ describe("what is wrong", () => {
     [{ SYNC_CRON: "0 1 * * *" }, "SYNC_CRON", "warn", "is the old name of REPLICATE_CRON"],
   ])("%j", async (env, key, status, message) => {
     using world = new World();
+    world.file("empty", "");
+    world.folder("folder");
     const { code, found } = await check(world, env);
     expect(found.get(key)).toEqual([status, expect.stringContaining(message)]);
     if (status === "fail") expect(code).toBe(1);

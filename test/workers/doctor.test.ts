@@ -393,6 +393,8 @@ describe("the repository probe", () => {
     async (_, path) => {
       using world = newWorld();
       world.useRestic(path);
+      // The real rclone, which would create a folder for its configuration.
+      unlinkSync(join(world.bin, "rclone"));
       expect((await world.exec(["restic", "init"])).code).toBe(0);
       const before = stateOf(world.dir);
       for (const [status, worst, env, message] of outcomes) {
@@ -497,7 +499,7 @@ describe("the repository probe", () => {
     });
     expect(code).toBe(1);
     expect(of("Configuration checks")).toContain(
-      `FAIL RESTIC_REPOSITORY_FILE=${world.dir}/pipe is not a regular file; doctor does not read it.`,
+      `FAIL RESTIC_REPOSITORY_FILE: RESTIC_REPOSITORY_FILE=${world.dir}/pipe cannot be read: it is not a regular file. Mount it, or unset it.`,
     );
     expect(report.repository_probe.status).toBe("not_configured");
   });
@@ -510,35 +512,39 @@ describe("configuration checks", () => {
       [
         "no password",
         { RESTIC_PASSWORD: undefined },
-        "FAIL The repository's password is missing. Set one of RESTIC_PASSWORD, ",
+        "FAIL RESTIC_PASSWORD: The repository's password is missing. Set one of ",
       ],
-      ["an empty password", { RESTIC_PASSWORD: "" }, "FAIL The repository's password is missing."],
+      [
+        "an empty password",
+        { RESTIC_PASSWORD: "" },
+        "FAIL RESTIC_PASSWORD: The repository's password is missing.",
+      ],
       [
         "two passwords",
         { RESTIC_PASSWORD_COMMAND: "echo x" },
-        "WARN The password is given more than once: RESTIC_PASSWORD and RESTIC_PASSWORD_COMMAND.",
+        "WARN RESTIC_PASSWORD_COMMAND: is used; RESTIC_PASSWORD is set too",
       ],
       [
         "two that exclude each other",
-        { RESTIC_PASSWORD: undefined, RESTIC_PASSWORD_FILE: "/x", RESTIC_PASSWORD_COMMAND: "x" },
-        "FAIL RESTIC_PASSWORD_FILE and RESTIC_PASSWORD_COMMAND exclude each other",
+        { RESTIC_PASSWORD_FILE: "/x", RESTIC_PASSWORD_COMMAND: "x" },
+        "FAIL RESTIC_PASSWORD_FILE: RESTIC_PASSWORD_COMMAND is set too, and restic takes only one",
       ],
       [
         "a password file that is not there",
-        { RESTIC_PASSWORD: undefined, RESTIC_PASSWORD_FILE: "/no/such" },
-        "FAIL RESTIC_PASSWORD_FILE=/no/such cannot be read: no such file or directory.",
+        { RESTIC_PASSWORD_FILE: "/no/such" },
+        "FAIL RESTIC_PASSWORD_FILE: /no/such cannot be read: no such file or directory.",
       ],
       [
         "an empty tag",
         { RESTIC_TAG: "" },
-        "FAIL RESTIC_TAG is empty. Give it a tag, or unset it for the default, automated.",
+        "FAIL RESTIC_TAG: is empty. Give it a tag, or unset it for the default, automated.",
       ],
-      ["a blank tag", { RESTIC_TAG: "  " }, "FAIL RESTIC_TAG is empty."],
-      ["nothing to back up", { BACKUP_ROOT_DIR: "" }, "FAIL There is nothing to back up."],
+      ["a blank tag", { RESTIC_TAG: "  " }, "FAIL RESTIC_TAG: is empty."],
+      ["nothing to back up", { BACKUP_ROOT_DIR: "" }, "FAIL BACKUP_PATHS: There is nothing to back up."],
       [
         "a source that is not there",
         { BACKUP_ROOT_DIR: "/no/such" },
-        "FAIL BACKUP_ROOT_DIR: /no/such cannot be read: no such file or directory.",
+        "FAIL BACKUP_PATHS: /no/such cannot be read: no such file or directory.",
       ],
       [
         "an unbalanced quote",
@@ -553,27 +559,27 @@ describe("configuration checks", () => {
       [
         "a list that is not there",
         { RESTIC_JOB_ARGS: "--files-from /no/such" },
-        "FAIL --files-from /no/such of RESTIC_JOB_ARGS cannot be read: no such file or directory.",
+        "FAIL RESTIC_JOB_ARGS: --files-from /no/such cannot be read: no such file or directory.",
       ],
       [
         "excludes that are not there",
         { RESTIC_JOB_ARGS: "--exclude-file=/no/such" },
-        "FAIL --exclude-file /no/such of RESTIC_JOB_ARGS cannot be read",
+        "FAIL RESTIC_JOB_ARGS: --exclude-file /no/such cannot be read",
       ],
       [
         "a list that is a folder",
         { RESTIC_JOB_ARGS: "--files-from /tmp" },
-        "FAIL --files-from /tmp of RESTIC_JOB_ARGS is a directory",
+        "FAIL RESTIC_JOB_ARGS: --files-from /tmp is a directory",
       ],
       [
         "CA certificates that are not there",
         { RESTIC_CACERT: "/no/such" },
-        "WARN RESTIC_CACERT=/no/such cannot be read",
+        "WARN RESTIC_CACERT: /no/such cannot be read",
       ],
       [
         "no policy",
         { FORGET_CRON: "0 1 * * *" },
-        "FAIL FORGET_CRON is set, but RESTIC_FORGET_ARGS holds no policy",
+        "FAIL RESTIC_FORGET_ARGS: FORGET_CRON is set, but there is no policy",
       ],
       [
         "a cron expression",
@@ -581,50 +587,66 @@ describe("configuration checks", () => {
         'FAIL BACKUP_CRON: hour "25" is outside of 0 to 23.',
       ],
       ["one with a line break", { CHECK_CRON: "0 1 * * *\n* * * * * rm" }, "FAIL CHECK_CRON: expression"],
-      ["one that never comes", { PRUNE_CRON: "0 0 30 2 *" }, "WARN PRUNE_CRON=0 0 30 2 * never comes"],
+      ["one that never comes", { PRUNE_CRON: "0 0 30 2 *" }, "WARN PRUNE_CRON: 0 0 30 2 * never comes"],
       [
         "a switch",
         { RESTIC_AUTO_UNLOCK: "yes" },
-        "WARN RESTIC_AUTO_UNLOCK=yes is neither ON nor OFF; OFF is used.",
+        "WARN RESTIC_AUTO_UNLOCK: yes is neither ON nor OFF; OFF is used.",
       ],
-      [
-        "a number",
-        { HISTORY_MAX_RUNS: "1e3" },
-        "WARN HISTORY_MAX_RUNS=1e3 is not a whole number; 1000 is used.",
-      ],
+      ["a number", { HISTORY_MAX_RUNS: "1e3" }, "FAIL HISTORY_MAX_RUNS: 1e3 is not a whole number."],
       [
         "a duration",
         { BACKUP_TIMEOUT: "six hours" },
-        "WARN BACKUP_TIMEOUT='six hours' is not a duration such as 6h; none is used.",
+        "FAIL BACKUP_TIMEOUT: six hours is not a duration such as 6h.",
       ],
       [
         "a misspelt name",
         { RESTIC_FORGET_ARG: "x" },
-        "WARN RESTIC_FORGET_ARG is not known and has no effect; is RESTIC_FORGET_ARGS meant?",
+        "WARN RESTIC_FORGET_ARG: is not known and has no effect; is RESTIC_FORGET_ARGS meant?",
       ],
       [
         "a former name",
         { SYNC_CRON: "@daily" },
-        "WARN SYNC_CRON is the former name of REPLICATE_CRON; it still works. Rename it.",
+        "WARN SYNC_CRON: is the old name of REPLICATE_CRON. Rename it.",
       ],
       [
         "a folder for logs",
         { LOG_DIR: "/no/such" },
-        "FAIL LOG_DIR=/no/such cannot be written: no such file or directory.",
+        "FAIL LOG_DIR: /no/such cannot be written: no such file or directory.",
       ],
-      ["a folder for locks", { LOCK_DIR: "/no/such" }, "FAIL LOCK_DIR=/no/such cannot be written: "],
+      ["a folder for locks", { LOCK_DIR: "/no/such" }, "FAIL LOCK_DIR: /no/such cannot be written: "],
       [
         "a folder for metrics",
         { METRICS_DIR: "/etc/passwd" },
-        "WARN METRICS_DIR=/etc/passwd cannot be written: ",
+        "WARN METRICS_DIR: /etc/passwd cannot be written: ",
       ],
-      ["a temporary folder", { TMPDIR: "/no/such" }, "WARN TMPDIR=/no/such cannot be written"],
+      ["a temporary folder", { TMPDIR: "/no/such" }, "WARN TMPDIR: /no/such cannot be written"],
       [
         "both of two",
         { WEBHOOK_URL: "https://h/", WEBHOOK_URL_FILE: "/no/such" },
-        "FAIL WEBHOOK_URL and WEBHOOK_URL_FILE are both set.",
+        "FAIL WEBHOOK_URL: WEBHOOK_URL and WEBHOOK_URL_FILE are both set.",
+      ],
+      [
+        "a file for a value",
+        { MAILX_RCPT_FILE: "/no/such" },
+        "FAIL MAILX_RCPT_FILE: MAILX_RCPT_FILE=/no/such cannot be read",
+      ],
+      [
+        "mail that cannot be sent",
+        { MAILX_RCPT: "me@example.org", PATH: "/usr/bin" },
+        "WARN MAILX_RCPT: no mail can be sent: sendmail was not found in PATH=/usr/bin.",
       ],
       ["a time zone", { TZ: "Europe/Amsterdm" }, "WARN Time "],
+      [
+        "rows to replicate that are not there",
+        { REPLICATE_CRON: "0 1 * * *" },
+        "FAIL REPLICATE_JOB_FILE: /config/replicate_jobs.txt cannot be read",
+      ],
+      [
+        "remotes that are not there",
+        { RESTIC_REPOSITORY: "rclone:r:x" },
+        "FAIL RCLONE_CONFIG: /config/rclone.conf cannot be read: no such file or directory; the repository needs it.",
+      ],
     ];
 
   test.each(faults)("%s", async (_, env, said) => {
@@ -655,7 +677,7 @@ describe("configuration checks", () => {
     const { code, of } = await json(world);
     expect(code).toBe(0);
     expect(of("Configuration checks")).toContain(
-      `WARN BACKUP_ROOT_DIR: ${world.source} is empty. Is its volume mounted?`,
+      `WARN BACKUP_PATHS: ${world.source} is empty. Is its volume mounted?`,
     );
   });
 
@@ -686,7 +708,7 @@ describe("configuration checks", () => {
       const { code, of } = await json(world, [], { env: { BACKUP_ROOT_DIR: `${mount}/gone` } });
       expect(code).toBe(1);
       expect(of("Configuration checks")).toContain(
-        `FAIL BACKUP_ROOT_DIR: ${mount}/gone cannot be read: it did not answer within 3 s (a dead network mount?). Mount it, or correct the path.`,
+        `FAIL BACKUP_PATHS: ${mount}/gone cannot be read: it did not answer within 3 s (a dead network mount?). Mount it, or correct BACKUP_ROOT_DIR.`,
       );
       const hooks = await json(world, ["--hooks"], { env: { HOOKS_DIR: `${mount}/hooks` } });
       expect(hooks.of("Hooks")).toEqual([
@@ -794,6 +816,59 @@ describe("the whole report", () => {
     child.kill("SIGTERM");
     expect(await child.exited).toBe(143);
     await waitFor(() => world.processes().length === 0, "the end of what it started");
+  });
+});
+
+describe("replicate", () => {
+  test("rows are counted as replicate reads them, malformed ones named, credentials masked", async () => {
+    using world = newWorld();
+    const rows =
+      "# comment\\r\\n/a;/b\\n\\n/c;r:d;copy;--sftp-pass geheimnis\\n:s3,secret_access_key=geheimnis:b\\n/e;/f;mirror\\n";
+    const path = world.file("jobs.txt", rows.replaceAll("\\r", "\r").replaceAll("\\n", "\n"));
+    const env = { REPLICATE_JOB_FILE: path, REPLICATE_JOB_ARGS: "--ftp-pass geheimnis" };
+    const { code, report, of } = await json(world, [], { env });
+    expect(report.replicate).toMatchObject({ jobs_count: 2, malformed_count: 2 });
+    expect(report.replicate.effective).toMatchObject({
+      REPLICATE_JOB_FILE: path,
+      REPLICATE_JOB_ARGS: "--ftp-pass ***",
+    });
+    expect(JSON.stringify(report)).not.toContain("geheimnis");
+    const [config, first, second, last] = of("Replicate");
+    expect(config).toBe("OK RCLONE_CONFIG: /config/rclone.conf is not there, and nothing needs it");
+    expect(first).toMatch(/^WARN REPLICATE_JOB_FILE: line 5 is malformed and counts as failed: /);
+    expect(second).toMatch(
+      /^WARN REPLICATE_JOB_FILE: line 6 is malformed and counts as failed: the mode "mirror"/,
+    );
+    expect(last).toBe(`OK REPLICATE_JOB_FILE: ${path}, 2 rows to work through.`);
+    expect(code).toBe(0);
+    const scheduled = await json(world, [], {
+      env: { ...env, REPLICATE_CRON: "@daily", RCLONE_CONFIG: path },
+    });
+    expect(scheduled.code).toBe(1);
+    expect(scheduled.of("Replicate").map((line) => line.slice(0, 4))).toEqual([
+      "OK R",
+      "FAIL",
+      "FAIL",
+      "OK R",
+    ]);
+  });
+
+  test("a job file that is empty, too large or no file", async () => {
+    using world = newWorld();
+    const said = async (path: string) =>
+      (await json(world, [], { env: { REPLICATE_JOB_FILE: path } })).of("Replicate")[1];
+    const empty = world.file("empty", "# nothing\n");
+    expect(await said(empty)).toBe(
+      `WARN REPLICATE_JOB_FILE: ${empty} has no row. Write SOURCE;DESTINATION, a pair a line.`,
+    );
+    expect(await said("/etc")).toStartWith(
+      "INFO REPLICATE_JOB_FILE: /etc cannot be read: it is not a regular file;",
+    );
+    await world.exec(["mkfifo", "pipe"]);
+    expect(await said(`${world.dir}/pipe`)).toContain("cannot be read: it is not a regular file;");
+    expect(await said("/no/such")).toBe(
+      "INFO REPLICATE_JOB_FILE: /no/such cannot be read: no such file or directory; REPLICATE_CRON is not set, so nothing needs it.",
+    );
   });
 });
 

@@ -4,7 +4,7 @@
  */
 
 import { constants, promises, type Stats } from "node:fs";
-import { reasonOf } from "../errors.ts";
+import { reasonOf } from "./errors.ts";
 
 /** A file system that is well answers within milliseconds. */
 const LOOK_MS = 3000;

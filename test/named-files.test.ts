@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { namedFiles } from "../../lib/restic/named-files.ts";
-import { splitWords } from "../../lib/words.ts";
+import { namedFiles } from "../lib/named-files.ts";
+import { splitWords } from "../lib/words.ts";
 
 test.each<[string, string[]]>([
   ["", []],
