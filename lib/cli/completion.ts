@@ -37,6 +37,7 @@ _restic_backup_helper() {
   fi
   [ -n "$words" ] || case $command in
 ${cases.join("\n")}
+    completion) words="${SHELLS.join(" ")}" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }

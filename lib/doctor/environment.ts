@@ -1,6 +1,7 @@
 /** Section Effective environment: every variable that counts here, with the value that counts, secrets masked. */
 
 import type { Settings } from "../config/settings.ts";
+import { VALUE_FILE_MOST } from "../config/value-file.ts";
 import { type Variable, type VariableName, variables } from "../config/variables.ts";
 import type { Environment } from "../environment.ts";
 import { readSmallFile } from "../files.ts";
@@ -15,8 +16,6 @@ const HANDED_ON = /^((AWS|AZURE|B2|GOOGLE|OS|RCLONE|RESTIC|ST)_.+|(https?|no)_pr
 /** Theirs that may hold a secret: shown as one, since the declaration says nothing of them. */
 const THEIR_SECRET = /PASS|SECRET|TOKEN|CREDENTIAL|HEADER|(KEY|AUTH|SAS)$/;
 const VEIL = "***";
-/** A file that holds the value of one variable is small. */
-const FILE_MOST = 16_384;
 
 export interface Entry {
   readonly name: string;
@@ -91,7 +90,7 @@ export function shown(name: string, value: string, isOurs: boolean): string {
 
 function contentOf(path: string): string {
   try {
-    return readSmallFile(path, FILE_MOST).trim();
+    return readSmallFile(path, VALUE_FILE_MOST).trim();
   } catch {
     // The configuration checks say that it cannot be read.
     return "";

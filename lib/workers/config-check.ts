@@ -2,6 +2,7 @@
 
 import { type Check, checkAll, sentence } from "../check/index.ts";
 import { Settings } from "../config/settings.ts";
+import { type VariableName, variables } from "../config/variables.ts";
 import { environment } from "../environment.ts";
 import { EXIT } from "../errors.ts";
 import { systemHostname } from "../host.ts";
@@ -20,7 +21,7 @@ const command: Command<typeof FLAGS> = {
     "Validates the environment: every schedule, number and quoted word, and every file that a worker will need. " +
     "Starts no program and asks no network, so that it can gate a deployment as an init container.",
   flags: FLAGS,
-  environment: [],
+  environment: Object.keys(variables) as VariableName[],
   exits: [
     ["0", "nothing is wrong; there may be warnings"],
     ["1", "something is wrong, and each line that says FAIL says what"],

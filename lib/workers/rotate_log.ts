@@ -39,6 +39,7 @@ const command: Command = {
   exits: [
     ["0", "done, or nothing to do"],
     ["1", "a number makes no sense, or the log cannot be rotated"],
+    ["2", "the command line is wrong; nothing was done"],
     ["75", "another rotation is active"],
   ],
   main: async ({ held }) => {
