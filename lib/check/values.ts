@@ -88,13 +88,11 @@ function checkPatterns(env: Settings["env"], workers: readonly string[]): Check[
   const phases = workers.flatMap((worker) => [`pre-${worker}`, `post-${worker}`]);
   const hooks = phases.map((phase) => `HOOK_TIMEOUT_${screaming(phase)}`);
   const works = workers.map((worker) => `${screaming(worker)}_TIMEOUT`);
-  const strays = misspelt(env, knownNames(phases, workers));
   const numbers = Object.entries(env).flatMap(([name, value]) => {
     if (!value) return [];
     if (hooks.includes(name)) return [number(name, value, value, wholeNumber, "a whole number of seconds")];
-    if (works.includes(name)) return [number(name, value, value, parseDuration, "a duration such as 6h")];
-    const isStray = strays.some((stray) => stray.name === name);
-    return name.startsWith("HOOK_TIMEOUT_") && !isStray ? [warn(name, "names no phase.")] : [];
+    return works.includes(name) ? [number(name, value, value, parseDuration, "a duration such as 6h")] : [];
   });
+  const strays = misspelt(env, knownNames(phases, workers));
   return [...numbers, ...strays.map((stray) => warn(stray.name, misspeltText(stray)))];
 }

@@ -7,7 +7,8 @@ import { type Variable, variables } from "./variables.ts";
 
 export interface Misspelt {
   readonly name: string;
-  readonly nearest: string;
+  /** What was meant; undefined for a HOOK_TIMEOUT_… of no phase that is near. */
+  readonly nearest: string | undefined;
 }
 
 /** What restic and rclone read themselves and we do not declare (their manuals, "Environment variables"). */
@@ -49,13 +50,15 @@ export function misspelt(env: Environment, known: ReadonlySet<string>): Misspelt
     .sort()
     .flatMap((name) => {
       const near = meant(name);
-      return near === undefined ? [] : [{ name, nearest: near }];
+      return near === undefined && !name.startsWith("HOOK_TIMEOUT_") ? [] : [{ name, nearest: near }];
     });
 }
 
 /** To follow the name of the variable. */
 export function misspeltText({ nearest }: Misspelt): string {
-  return `is not known and has no effect; is ${nearest} meant?`;
+  return nearest === undefined
+    ? "names no phase and has no effect."
+    : `is not known and has no effect; is ${nearest} meant?`;
 }
 
 /** `RESTIC_TAG` → `RESTIC`; a name of one word has none that would tell it from a stranger's. */

@@ -1,13 +1,11 @@
 /** Section Hooks: every phase of every run, in the words that the run itself logs. */
 
-import { readdirSync, type Stats, statSync } from "node:fs";
 import { type Misspelt, misspeltText } from "../config/misspelt.ts";
 import { Settings, screaming } from "../config/settings.ts";
 import type { Environment } from "../environment.ts";
-import { reasonOf } from "../errors.ts";
-import { cautionOf, discoverHooks, type Hook } from "../hooks/discover.ts";
+import { discoverHooks, type Hook } from "../hooks/discover.ts";
 import { Checks, type Findings } from "./check.ts";
-import { type Misnamed, misnamed } from "./misnamed.ts";
+import { HARDEN, judgeFolder, judgeNames, judgeParts } from "./hooks-folder.ts";
 import type { Patient } from "./patient.ts";
 
 export interface HookJson {
@@ -25,6 +23,8 @@ export interface HookJson {
 export interface HooksJson {
   /** Seconds; 0 for none. */
   readonly hook_timeout: number;
+  /** Those of single phases, where they differ by a variable of their own. */
+  readonly phase_timeouts: Readonly<Record<string, number>>;
   readonly directory: string;
   readonly directory_mounted: boolean;
   /** Every hook that is there, whether it can run or not, in the order in which they run. */
@@ -35,9 +35,6 @@ export interface HooksJson {
   readonly misnamed: readonly { readonly name: string; readonly nearest: string | null }[];
 }
 
-/** What runs as root should be root's. */
-const HARDEN = "Let it belong to root or to the running user, and nobody else write it.";
-
 export function hooks({ env, runs, phases, misspelt }: Patient): Findings<HooksJson> {
   const checks = new Checks("Hooks");
   const settings = new Settings(env, (message) => checks.warn(message));
@@ -46,12 +43,11 @@ export function hooks({ env, runs, phases, misspelt }: Patient): Findings<HooksJ
   const isThere = judgeFolder(checks, directory);
   const found = phases.map((phase) => ({ phase, hooks: discoverHooks(directory, phase, env.PATH) }));
   const present = found.flatMap((each) => each.hooks);
-  const strange = isThere ? misnamed(entriesOf(directory), runs) : [];
   if (isThere) {
     for (const hook of present) judgeHook(checks, hook);
     for (const { phase } of found) judgeParts(checks, directory, phase);
-    for (const each of strange) checks.warn(misnamedText(each));
   }
+  const strange = isThere ? judgeNames(checks, directory, runs) : [];
   judgeSettings(checks, settings, misspelt);
   if (checks.list.length === 0) {
     checks.ok(
@@ -63,6 +59,7 @@ export function hooks({ env, runs, phases, misspelt }: Patient): Findings<HooksJ
     checks: checks.list,
     json: {
       hook_timeout: timeouts.all,
+      phase_timeouts: Object.fromEntries(timeouts.own),
       directory,
       directory_mounted: isThere,
       present: present.map((hook) => jsonOf(hook, timeouts.of(hook.phase))),
@@ -98,60 +95,9 @@ function judgeSettings(checks: Checks, settings: Settings, misspelt: readonly Mi
   }
 }
 
-/** Is HOOKS_DIR a folder in which hooks can be found? */
-function judgeFolder(checks: Checks, directory: string): boolean {
-  let stat: Stats;
-  try {
-    stat = statSync(directory);
-    if (stat.isDirectory()) readdirSync(directory);
-  } catch (error) {
-    const isAbsent = reasonOf(error) === "no such file or directory";
-    if (isAbsent) checks.info(`HOOKS_DIR=${directory} does not exist: no hook runs. Mount it to use hooks.`);
-    else checks.fail(`HOOKS_DIR=${directory} cannot be read: ${reasonOf(error)}. No hook runs.`);
-    return false;
-  }
-  if (!stat.isDirectory()) {
-    checks.fail(`HOOKS_DIR=${directory} is not a directory. No hook runs.`);
-    return false;
-  }
-  judgeCaution(checks, `HOOKS_DIR=${directory}`, stat);
-  return true;
-}
-
-function judgeCaution(checks: Checks, what: string, stat: Stats): void {
-  const caution = cautionOf(stat);
-  if (caution !== undefined) checks.warn(`${what}: ${caution}. ${HARDEN}`);
-}
-
 function judgeHook(checks: Checks, { shown, state, command, remedy, caution }: Hook): void {
   if (command === undefined) checks.fail(`${shown}: ${state}. It does not run. ${remedy ?? ""}`.trimEnd());
   else if (caution !== undefined) checks.warn(`${shown}: ${caution}. It runs all the same. ${HARDEN}`);
-}
-
-/** The folder of a phase's further hooks, and what in it is none. One that cannot be read is a hook that cannot run. */
-function judgeParts(checks: Checks, directory: string, phase: string): void {
-  const path = `${directory}/${phase}.d`;
-  const shown = `hooks/${phase}.d`;
-  try {
-    const names = readdirSync(path);
-    judgeCaution(checks, shown, statSync(path));
-    const others = names.filter((name) => !name.startsWith(".") && !/\.sh$|^README/.test(name));
-    for (const name of others) checks.warn(`${shown}/${name} does not end in .sh: it never runs.`);
-  } catch {
-    // Most phases have none; of one that is there but cannot be read discoverHooks tells.
-  }
-}
-
-function entriesOf(directory: string) {
-  return readdirSync(directory).map((name) => ({
-    name,
-    isFolder: statSync(`${directory}/${name}`, { throwIfNoEntry: false })?.isDirectory() ?? false,
-  }));
-}
-
-function misnamedText({ name, nearest }: Misnamed): string {
-  const guess = nearest === undefined ? "Hooks are named pre-<worker>.sh or post-<worker>.sh." : "";
-  return `hooks/${name} is no hook and never runs${nearest === undefined ? ". " : `; is ${nearest} meant?`}${guess}`;
 }
 
 function phaseLines(phase: string, found: readonly Hook[]): string[] {

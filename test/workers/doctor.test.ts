@@ -86,6 +86,7 @@ describe("doctor --hooks", () => {
     const { report } = await json(world, ["--hooks"]);
     expect(report.hooks).toEqual({
       hook_timeout: 0,
+      phase_timeouts: {},
       directory: world.hooks,
       directory_mounted: true,
       present: [],
@@ -224,6 +225,10 @@ describe("doctor --hooks", () => {
     expect(closed.stdout).toContain("\nhooks/pre-backup.sh: cannot be looked at (permission denied)\n");
     expect(closed.stdout).toContain(`[FAIL] HOOKS_DIR=${world.hooks} cannot be read: permission denied.`);
     expect(closed.stdout.match(/FAIL/g)).toHaveLength(1);
+    chmodSync(world.hooks, 0o744);
+    const listed = await world.exec(nobody);
+    expect(listed.stdout).toContain(`[FAIL] HOOKS_DIR=${world.hooks} cannot be read: permission denied.`);
+    expect(listed.stdout.match(/FAIL/g)).toHaveLength(1);
   });
 
   test.skipIf(!isRoot)("writable by others, or a stranger's: a warning, and it runs", async () => {
@@ -319,6 +324,7 @@ describe("doctor --hooks", () => {
       HOOK_TIMEOUT_POST_BACKUP: "60",
       HOOK_TIMEOUT_PRE_BACKUP: "5m",
       HOOK_TIMEOUTS: "1",
+      HOOK_TIMEOUT_SOMETIMES: "1",
       HOOK_KILL_AFTER: "-1",
     };
     const { code, stdout } = await world.run("doctor", ["--hooks"], { env });
@@ -330,9 +336,11 @@ describe("doctor --hooks", () => {
       "[WARN] HOOK_TIMEOUT_PRE_BACKUP=5m is not a whole number of seconds; hooks run without a time-out.\n",
     );
     expect(stdout).toContain("[WARN] HOOK_TIMEOUTS is not known and has no effect; is HOOK_TIMEOUT meant?\n");
+    expect(stdout).toContain("[WARN] HOOK_TIMEOUT_SOMETIMES names no phase and has no effect.\n");
     expect(stdout).toContain("[WARN] HOOK_KILL_AFTER=-1 is not a whole number; 10 is used.\n");
     expect((await json(world, ["--hooks"], { env })).report.hooks).toMatchObject({
       hook_timeout: 300,
+      phase_timeouts: { "pre-backup": 0, "post-backup": 60 },
       present: [{ timeout: 60 }],
     });
     for (const odd of ["abc", "-5", "1.5", "1e3", " "]) {
