@@ -21,15 +21,18 @@ export function cronLog(logDir: string, nowMs: number): Findings {
   try {
     const { lines, size } = lastLines(path, LINES, BYTES_MOST);
     const age = formatDuration((nowMs - statSync(path).mtimeMs) / 1000);
-    checks.info(
-      `${path}: ${formatBytes(size)}, written ${age} ago; its last ${lines.length} lines are shown.`,
-    );
+    checks.info(`${path}: ${formatBytes(size)}, written ${age} ago; ${shownText(lines.length)}.`);
     return { lines: lines.map((line) => `  ${cut(visible(line))}`), checks: checks.list, json: undefined };
   } catch (error) {
     if (errnoOf(error) === "ENOENT") checks.info(`${path} does not exist yet: nothing was run by crond.`);
     else checks.warn(`${path} cannot be read: ${reasonOf(error)}.`);
     return { checks: checks.list, json: undefined };
   }
+}
+
+function shownText(count: number): string {
+  if (count === 0) return "no line of it is shown";
+  return count === 1 ? "its last line is shown" : `its last ${count} lines are shown`;
 }
 
 function cut(line: string): string {
