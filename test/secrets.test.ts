@@ -47,6 +47,7 @@ function forbidden(secrets: Record<string, string>): string[] {
   const urls = [
     "p@ss/w:rd%25more",
     "p@ss/w:rd%more",
+    "ss/w:rd%",
     "s3cr3t/with@sign",
     "/services/T0000/B0000/XXXXXXXX",
     "/0f1e2d3c-4b5a-6978",
@@ -64,7 +65,7 @@ function forbidden(secrets: Record<string, string>): string[] {
   );
 }
 
-/** Prints every secret of its environment in every manner; `wrap` is a line of restic's, or nothing. */
+/** Prints every secret of its environment in every manner that a program may have. */
 const PRINTER = `import json, os, sys, time, urllib.parse
 names = sys.argv[1].split()
 values = [os.environ[name] for name in names]
@@ -112,11 +113,13 @@ function leaks(world: World, secrets: Record<string, string>, streams: Record<st
     ...textsBelow(world.lock),
     ["webhook", received.join("\n")] as const,
   ];
-  return places.flatMap(([place, text]) =>
-    forbidden(secrets)
-      .filter((value) => text.includes(value))
-      .map((value) => `${place}: ${value}`),
-  );
+  return places.flatMap(([place, text]) => {
+    // What a child printed in one piece may stand on two lines of the log: it must not be told from both either.
+    const joined = text.replace(/\n[-0-9]{10} [0-9:]{8} INFO {2}backup {2}[a-z-]+ \| /g, "");
+    return forbidden(secrets)
+      .filter((value) => text.includes(value) || joined.includes(value.replaceAll("\n", "")))
+      .map((value) => `${place}: ${value}`);
+  });
 }
 
 describe("every secret, in one write and in many, across all boundaries", () => {
