@@ -92,6 +92,18 @@ export function descendantsOf(ancestors: readonly number[]): number[] {
   return [...found].filter((pid) => !ancestors.includes(pid));
 }
 
+/** Shells, by the names of their programs. */
+const SHELL = /\/(sh|dash|ash|bash|busybox|ksh|zsh)$/;
+
+/** The process itself; where it is a shell, which hands no signal on to what it waits for, its children as well. */
+export function programOf(leader: number): number[] {
+  if (!SHELL.test(linkOf(leader, "exe") ?? "")) return [leader];
+  const children = pids()
+    .map(statOf)
+    .filter((stat) => stat?.parent === leader);
+  return [leader, ...children.flatMap((stat) => (stat === undefined ? [] : programOf(stat.pid)))];
+}
+
 /** Is `ancestor` the parent, or a parent's parent, of this process? */
 export function isAncestor(ancestor: number): boolean {
   let stat = statOf("self");
@@ -136,9 +148,11 @@ function printsInto(pid: number, output: string | undefined): boolean {
 }
 
 /** What /proc shows as the target of a descriptor; undefined when it is closed, or not ours to see. */
-export function targetOf(pid: number | "self", fd: number): string | undefined {
+export const targetOf = (pid: number | "self", fd: number): string | undefined => linkOf(pid, `fd/${fd}`);
+
+function linkOf(pid: number | "self", name: string): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    return readlinkSync(`/proc/${pid}/${name}`);
   } catch {
     // Closed, another user's, ended, or no /proc: all of them mean "not known".
     return undefined;

@@ -1,6 +1,6 @@
 /** Ends a process and everything that it started: a polite signal, a time of grace, SIGKILL. */
 
-import { type Family, familyMembers, procIsReadable } from "./family.ts";
+import { type Family, familyMembers, procIsReadable, programOf } from "./family.ts";
 import { type Signal, signal } from "./spawn.ts";
 import { sleep } from "./timer.ts";
 
@@ -45,12 +45,15 @@ export function killNow(family: Family): void {
 }
 
 /**
- * SIGINT goes to the group only, as from a terminal: restic keeps what it works through (rclone, ssh) in groups of
- * their own, because it still needs them to remove its lock. Any other signal goes to all of the family.
+ * SIGINT is for the program alone: restic works through others (rclone, ssh), often in its own group, and still
+ * needs them to remove its lock. Any other signal is for all of the family.
  */
 function ask(family: Family, name: Signal): void {
-  const strays =
-    name === "SIGINT" ? [] : familyMembers(family).filter(({ group }) => group !== family.leader);
+  if (name === "SIGINT") {
+    for (const pid of programOf(family.leader)) signal(pid, name);
+    return;
+  }
+  const strays = familyMembers(family).filter(({ group }) => group !== family.leader);
   signal(-family.leader, name);
   for (const { pid } of strays) signal(pid, name);
 }
