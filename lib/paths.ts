@@ -1,6 +1,6 @@
 /** Where a path really leads, and how two paths lie to each other. */
 
-import { readdirSync, realpathSync } from "node:fs";
+import { readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { errnoOf } from "./errors.ts";
 
 /** The path without `.`, `..`, doubled and trailing slashes, seen from `folder` when it is relative. */
@@ -13,6 +13,9 @@ export function absolute(path: string, folder = process.cwd()): string {
   return `/${parts.join("/")}`;
 }
 
+/** ENOTCONN: a FUSE mount whose server has died still has its place. */
+const ABSENT = ["ENOENT", "ENOTCONN"];
+
 /**
  * Where a path leads once every symbolic link in it is followed. What does not exist yet is taken as it stands,
  * below the part that does. Throws what realpath(3) says of a loop of links or a folder that it may not search.
@@ -23,13 +26,30 @@ export function realPath(path: string): string {
   let there = path.startsWith("/") ? path : `${process.cwd()}/${path}`;
   for (;;) {
     try {
-      return absolute(missing.join("/"), realpathSync(there || "/"));
+      // The native one goes by the links too where `..` follows them.
+      return absolute(missing.join("/"), realpathSync.native(there || "/"));
     } catch (error) {
-      if (errnoOf(error) !== "ENOENT") throw error;
-      const cut = there.replace(/\/+$/, "").lastIndexOf("/");
-      missing.unshift(there.slice(cut + 1));
-      there = there.slice(0, cut);
+      if (!ABSENT.includes(errnoOf(error) ?? "")) throw error;
+      const name = there.replace(/\/+$/, "");
+      const folder = name.slice(0, name.lastIndexOf("/"));
+      const link = linkAt(name);
+      if (link === undefined) {
+        missing.unshift(name.slice(folder.length + 1));
+        there = folder;
+      } else {
+        // It leads to what is not there yet: who makes that, makes it there.
+        there = link.startsWith("/") ? link : `${folder}/${link}`;
+      }
     }
+  }
+}
+
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // EINVAL: it is no link. Anything else: there is nothing that could be one.
+    return undefined;
   }
 }
 

@@ -1,94 +1,67 @@
-import { expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Settings } from "../lib/config/settings.ts";
-import { lookAtTarget, realPath, refusalOf, sourcePlaces, type Target } from "../lib/targets.ts";
+import { realPath } from "../lib/paths.ts";
+import { refusalOf, sourcePlaces } from "../lib/targets.ts";
 
-const forbidden = [
-  { path: "/", what: "the root", inside: false },
-  { path: "/data", what: "the data", inside: true },
-  { path: "/data/music", what: "the music", inside: true },
-  { path: "/var", what: "a shared place", inside: false },
+const places = [
+  { path: "/", name: "the root", inside: false },
+  { path: "/data", name: "the data", inside: true },
+  { path: "/data/music", name: "the music", inside: true },
+  { path: "/var", name: "a shared place", inside: false },
+  { path: "/var/log/backup", name: "the log", inside: false },
 ];
-const directory = (real: string, more: Partial<Target> = {}): Target => ({
-  given: real,
-  real,
-  kind: "directory",
-  empty: true,
-  ...more,
-});
+const unasked = () => {
+  throw new Error("A place speaks against it: nobody need look.");
+};
 
-test.each([
-  ["/", "forbidden", "it is the root"],
-  ["/data", "forbidden", "it is the data"],
-  ["/data/music", "forbidden", "it is the music"],
-  ["/data/music/a", "forbidden", "it lies inside /data/music, the music"],
-  ["/data/new", "forbidden", "it lies inside /data, the data"],
-  ["/var", "forbidden", "it is a shared place"],
-] as const)("%s is refused", (path, rule, reason) => {
-  expect(refusalOf({ target: directory(path), forbidden })).toEqual({ rule, reason });
-});
+describe("refusalOf", () => {
+  test.each([
+    ["/", "it is the root"],
+    ["/data", "it is the data"],
+    ["/data/music", "it is the music"],
+    ["/data/music/a", "it is inside the music"],
+    ["/data/new", "it is inside the data"],
+    ["/var", "it is a shared place"],
+    ["/var/log", "it is above the log"],
+  ])("%s is refused, gravely", (path, why) => {
+    expect(refusalOf(path, places, unasked)).toEqual({ why, grave: true });
+  });
 
-test.each(["/database", "/restore", "/var/mount", "/dat", "/music/data"])("%s is not refused", (path) => {
-  expect(refusalOf({ target: directory(path), forbidden })).toBeUndefined();
-});
+  test.each(["/database", "/restore", "/var/mount", "/dat", "/music/data"])("%s is not", (path) => {
+    expect(refusalOf(path, places, () => true)).toBeUndefined();
+    expect(refusalOf(path, places, () => false)).toEqual({ why: "it is not empty", grave: false });
+  });
 
-test("what lies above a forbidden place is refused, whether the place lets others inside or not", () => {
-  const deep = [{ path: "/a/b/c", what: "the log", inside: false }];
-  expect(refusalOf({ target: directory("/a"), forbidden: deep })).toEqual({
-    rule: "forbidden",
-    reason: "it lies above /a/b/c, the log",
+  test("who backs up / may still use what is inside of it", () => {
+    const sources = sourcePlaces(["/", "/srv/a"]);
+    expect(sources.map(({ path, inside }) => [path, inside])).toEqual([
+      ["/", false],
+      ["/data", true],
+      ["/srv/a", true],
+    ]);
+    expect(refusalOf("/restore", sources, () => true)).toBeUndefined();
+    expect(refusalOf("/srv/a/b", sources, unasked)?.why).toBe("it is inside BACKUP_ROOT_DIR /srv/a");
+    expect(refusalOf("/", sources, unasked)?.why).toBe("it is the root of the file system");
   });
 });
 
-test("a link is named with where it leads", () => {
-  expect(refusalOf({ target: directory("/data", { given: "/tmp/x" }), forbidden })).toEqual({
-    rule: "forbidden",
-    reason: "/tmp/x leads to /data, and it is the data",
-  });
-});
-
-test("a file and a full directory are refused by rules of their own, after the places", () => {
-  expect(refusalOf({ target: directory("/x", { kind: "other", empty: false }), forbidden })?.rule).toBe(
-    "not a directory",
-  );
-  expect(refusalOf({ target: directory("/x", { empty: false }), forbidden })?.rule).toBe("not empty");
-  expect(refusalOf({ target: directory("/x", { kind: "missing" }), forbidden })).toBeUndefined();
-  expect(refusalOf({ target: directory("/data", { empty: false }), forbidden })?.rule).toBe("forbidden");
-});
-
-test("real paths go through links, and on from where nothing is yet", () => {
+test("real paths go through links, those too that lead to what is not there yet", () => {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), "rbh-targets-")));
   try {
-    mkdirSync(join(dir, "full"));
-    writeFileSync(join(dir, "full/file"), "");
-    mkdirSync(join(dir, "empty"));
-    symlinkSync("full", join(dir, "link"));
+    mkdirSync(join(dir, "full/sub"), { recursive: true });
+    symlinkSync("full/sub", join(dir, "link"));
     symlinkSync("loop", join(dir, "loop"));
-    symlinkSync(join(dir, "nowhere"), join(dir, "dangling"));
-    expect(realPath(join(dir, "link/../link/new/deep"))).toBe(join(dir, "full/new/deep"));
-    expect(realPath(join(dir, "loop"))).toBe(join(dir, "loop"));
+    symlinkSync("full/later", join(dir, "relative"));
+    symlinkSync(join(dir, "link/later"), join(dir, "absolute"));
+    expect(realPath(`${dir}/link/../new/deep`)).toBe(join(dir, "full/new/deep"));
+    expect(realPath(join(dir, "relative"))).toBe(join(dir, "full/later"));
+    expect(realPath(join(dir, "relative/deep"))).toBe(join(dir, "full/later/deep"));
+    expect(realPath(join(dir, "absolute/deep/"))).toBe(join(dir, "full/sub/later/deep"));
+    expect(() => realPath(join(dir, "loop"))).toThrow("ELOOP");
     expect(realPath("/")).toBe("/");
-    expect(lookAtTarget(join(dir, "link"))).toMatchObject({ real: join(dir, "full"), empty: false });
-    expect(lookAtTarget(join(dir, "empty"))).toMatchObject({ kind: "directory", empty: true });
-    expect(lookAtTarget(join(dir, "link/file"))).toMatchObject({ kind: "other" });
-    expect(lookAtTarget(join(dir, "dangling"))).toMatchObject({
-      real: join(dir, "nowhere"),
-      kind: "missing",
-    });
   } finally {
     rmSync(dir, { recursive: true });
   }
-});
-
-test("the sources are the root itself, /data and every BACKUP_ROOT_DIR", () => {
-  const settings = new Settings({ BACKUP_ROOT_DIR: "/srv/a\n/\n" }, () => {});
-  const places = sourcePlaces(settings).map(({ path, inside }) => [path, inside]);
-  expect(places).toEqual([
-    ["/", false],
-    ["/data", true],
-    ["/srv/a", true],
-    ["/", false],
-  ]);
 });

@@ -1,9 +1,10 @@
 /** What is settled before restic mounts anything: the place, the prerequisites, the folder. */
 
 import { mkdirSync, rmdirSync, statSync } from "node:fs";
-import { ConfigError, reasonOf, UsageError } from "../errors.ts";
+import { ConfigError, reasonOf } from "../errors.ts";
+import { isVacant, realPath } from "../paths.ts";
 import type { Run } from "../run/run.ts";
-import { lookAtTarget, realPath, refusalOf } from "../targets.ts";
+import { refusalOf } from "../targets.ts";
 import { isResticMounted } from "./mountinfo.ts";
 import { placesToKeepFree } from "./places.ts";
 import { linesOf, missingOf, unknownProfile } from "./prerequisites.ts";
@@ -12,17 +13,26 @@ import { unmount } from "./unmount.ts";
 
 /** The real path to mount at. --force lets a directory pass that is not empty, and nothing else. */
 export async function placeFor(run: Run, asked: string, force: boolean): Promise<string> {
-  if (asked === "") throw new UsageError("--target is empty; name a directory.");
-  await clearDeadMount(run, realPath(asked));
-  const target = lookAtTarget(asked);
-  const refusal = refusalOf({ target, forbidden: placesToKeepFree(run.settings) });
-  if (refusal === undefined || (refusal.rule === "not empty" && force)) return target.real;
-  const remedy =
-    refusal.rule === "not empty"
-      ? "Choose an empty directory with --target, or give --force to cover what is in it."
-      : "Choose another directory with --target.";
-  throw new ConfigError(`The target ${asked} is refused: ${refusal.reason}. ${remedy}`);
+  const path = lookAt(asked, realPath);
+  await clearDeadMount(run, path);
+  const refusal = lookAt(asked, () => refusalOf(path, placesToKeepFree(run.settings), () => isVacant(path)));
+  if (refusal === undefined || (!refusal.grave && force)) return path;
+  const remedy = refusal.grave
+    ? "Choose another directory with --target."
+    : "Choose an empty directory with --target, or give --force to cover what is in it.";
+  throw refused(asked, refusal.why, remedy);
 }
+
+function lookAt<T>(asked: string, look: (path: string) => T): T {
+  try {
+    return look(asked);
+  } catch (error) {
+    throw refused(asked, `it cannot be looked at: ${reasonOf(error)}`, "Choose another one with --target.");
+  }
+}
+
+const refused = (asked: string, why: string, remedy: string) =>
+  new ConfigError(`The target ${asked} is refused: ${why}. ${remedy}`);
 
 /** A restic that was killed together with its worker leaves a mount behind that answers nobody. */
 async function clearDeadMount(run: Run, place: string): Promise<void> {

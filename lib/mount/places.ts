@@ -2,28 +2,23 @@
 
 import { repositoryOf } from "../config/repository.ts";
 import type { Settings } from "../config/settings.ts";
-import { type Forbidden, realPath, sourcePlaces } from "../targets.ts";
+import { type Place, place, sourcePlaces } from "../targets.ts";
 
 const SYSTEM = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"];
 /** Others put folders into these, so that a mount may lie inside; on top of one it would cover them all. */
 const SHARED = ["/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var"];
 const OWN = ["HOOKS_DIR", "LOG_DIR", "LOCK_DIR", "METRICS_DIR", "RESTIC_CACHE_DIR", "TMPDIR"] as const;
 
-export function placesToKeepFree(settings: Settings): Forbidden[] {
-  const place = (path: string, what: string, inside: boolean): Forbidden => ({
-    path: realPath(path),
-    what,
-    inside,
-  });
+export function placesToKeepFree(settings: Settings): Place[] {
   const own = OWN.filter((name) => settings.text(name) !== "");
   const repository = localRepository(repositoryOf(settings));
   return [
-    ...sourcePlaces(settings),
-    ...SYSTEM.map((path) => place(path, "a directory of the system", true)),
-    ...SHARED.map((path) => place(path, "a directory that others share", false)),
-    ...own.map((name) => place(settings.text(name), name, false)),
+    ...sourcePlaces(settings.lines("BACKUP_ROOT_DIR")),
+    ...SYSTEM.map((path) => place(path, `${path}, a directory of the system`, true)),
+    ...SHARED.map((path) => place(path, `${path}, which others share`, false)),
+    ...own.map((name) => place(settings.text(name), `${name} ${settings.text(name)}`, false)),
     // restic would wait for itself.
-    ...(repository === undefined ? [] : [place(repository, "the repository itself", true)]),
+    ...(repository === undefined ? [] : [place(repository, `the repository ${repository}`, true)]),
   ];
 }
 

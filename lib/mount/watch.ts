@@ -2,7 +2,6 @@
 
 import { promises } from "node:fs";
 import { sleep, within } from "../process/timer.ts";
-import { filterText, type SnapshotFilter } from "../restic/filter.ts";
 import type { Run } from "../run/run.ts";
 import { isResticMounted } from "./mountinfo.ts";
 import { type Unmounted, unmount } from "./unmount.ts";
@@ -19,11 +18,11 @@ export async function appears(place: string, ended: () => boolean): Promise<bool
 /** The list of snapshots comes from restic, which asks the repository: so long it is waited for. */
 const LIST_MS = 30_000;
 
-/** `over` settles when restic ends: a list that is still asked for then is let go. */
+/** `which` names the snapshots that were asked for. `over` settles when restic ends: a list that is still asked for then is let go. */
 export async function tellWhereToLook(
   run: Run,
   place: string,
-  filter: SnapshotFilter,
+  which: string,
   over: Promise<unknown>,
 ): Promise<void> {
   const { log } = run;
@@ -36,7 +35,7 @@ export async function tellWhereToLook(
   if (count !== undefined) run.facts.snapshots = count;
   log.info(`Mounted at ${place}, read-only${count === undefined ? "" : `; snapshots: ${count}`}.`);
   if (count === 0) {
-    log.warn(`There are none among ${filterText(filter)}; --repo-wide shows those of any host and tag.`);
+    log.warn(`There are no ${which}; --repo-wide shows those of any host and tag.`);
   } else {
     log.info(`Look into ${place}/snapshots/latest; by date in snapshots, also in hosts, tags and ids.`);
   }

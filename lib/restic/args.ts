@@ -1,7 +1,5 @@
 /** The words of restic's command lines. Pure. */
 
-import { filterArgs, type SnapshotFilter } from "./filter.ts";
-
 export interface BackupWords {
   readonly tag: string;
   /** The host of the snapshot; undefined leaves it to restic. */
@@ -30,14 +28,4 @@ export function backupArgs({ tag, host, jobArgs, roots }: BackupWords): string[]
 /** Options that go before the words of every call: `--cacert FILE`. */
 export function globalArgs(cacert: string | undefined): string[] {
   return cacert === undefined ? [] : ["--cacert", cacert];
-}
-
-export interface MountWords {
-  readonly target: string;
-  readonly filter: SnapshotFilter;
-  readonly allowOther: boolean;
-}
-
-export function mountArgs({ target, filter, allowOther }: MountWords): string[] {
-  return ["mount", ...(allowOther ? ["--allow-other"] : []), ...filterArgs(filter), "--", target];
 }

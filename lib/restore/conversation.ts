@@ -3,8 +3,8 @@
 import { absolute } from "../paths.ts";
 import { describeSnapshot, type Snapshot, shortId, snapshotTable } from "../restic/snapshots.ts";
 import { type Prompt, Unusable } from "../run/prompt.ts";
+import type { Refusal } from "../targets.ts";
 import type { Zone } from "../time/zone.ts";
-import type { Refusal } from "./target.ts";
 
 /** Snapshots that are offered, and that --list shows, without --all. */
 export const OFFERED = 10;

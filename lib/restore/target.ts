@@ -1,20 +1,10 @@
 /** Where a restore must not write unless it is forced: over the sources, or over what is there already. */
 
 import { ConfigError, reasonOf } from "../errors.ts";
-import { isVacant, realPath, relation } from "../paths.ts";
+import { isVacant, realPath } from "../paths.ts";
 import type { Run } from "../run/run.ts";
+import { type Refusal, refusalOf, sourcePlaces } from "../targets.ts";
 import type { RestorePlan } from "./plan.ts";
-
-/** Why a target is refused. */
-export interface Refusal {
-  /** For use in a sentence: `it is not empty`. */
-  readonly why: string;
-  /** Would it overwrite the system or the sources, rather than only files that lie in the target? */
-  readonly grave: boolean;
-}
-
-/** The data volume of the image. */
-const DATA = "/data";
 
 /**
  * Why nothing may be restored to `target`; undefined when it may be. `roots` are BACKUP_ROOT_DIR's paths. Compares
@@ -23,19 +13,7 @@ const DATA = "/data";
 export function refusal(target: string, roots: readonly string[], mayHold: boolean): Refusal | undefined {
   try {
     const path = realPath(target);
-    if (path === "/") return { why: "it is the root of the file system", grave: true };
-    const sources = [
-      { root: DATA, name: DATA },
-      ...roots.map((root) => ({ root, name: `BACKUP_ROOT_DIR ${root}` })),
-    ];
-    for (const { root, name } of sources) {
-      const source = realPath(root);
-      // All targets are inside of /: who backs up all of a system must restore somewhere.
-      const found = source === "/" ? undefined : relation(path, source);
-      if (found === "same") return { why: `it is ${name}`, grave: true };
-      if (found !== undefined) return { why: `it is ${found} ${name}`, grave: true };
-    }
-    return mayHold || isVacant(path) ? undefined : { why: "it is not empty", grave: false };
+    return refusalOf(path, sourcePlaces(roots), () => mayHold || isVacant(path));
   } catch (error) {
     return { why: `it cannot be looked at: ${reasonOf(error)}`, grave: true };
   }

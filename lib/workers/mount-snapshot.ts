@@ -6,13 +6,14 @@
  * interrupts it like any other run.
  */
 
-import { EXIT } from "../errors.ts";
+import { EXIT, UsageError } from "../errors.ts";
+import { mountArgs } from "../mount/args.ts";
 import { demandPrerequisites, makeFolder, placeFor } from "../mount/ground.ts";
 import type { Unmounted } from "../mount/unmount.ts";
 import { appears, release, tellWhereToLook } from "../mount/watch.ts";
-import { mountArgs } from "../restic/args.ts";
 import { Restic } from "../restic/exec.ts";
-import { filterOf, filterText } from "../restic/filter.ts";
+import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
+import { filterOf, filterText, snapshotFlags } from "../restic/snapshots.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
@@ -21,8 +22,8 @@ const DEFAULT_TARGET = "/fusemount";
 
 const flags = {
   target: { type: "string", valueHint: "DIR", description: `where to mount (default ${DEFAULT_TARGET})` },
-  tag: { type: "string", description: 'only snapshots with this tag (default RESTIC_TAG; "" for any)' },
-  host: { type: "string", description: 'only snapshots of this host (default HOSTNAME; "" for any)' },
+  tag: snapshotFlags.tag,
+  host: snapshotFlags.host,
   path: {
     type: "string",
     multiple: true,
@@ -43,47 +44,55 @@ export default defineWorker({
   exits: [
     ["0", "it was mounted until a signal or an unmount from outside ended it"],
     ["1", "restic failed, or the mount could not be taken away again"],
-    ["10", "there is no repository"],
-    ["11", "the repository is locked"],
-    ["12", "the password is wrong"],
+    ...REPOSITORY_EXITS,
     ["137", "restic was killed; its mount was taken away"],
   ],
+  check: (invocation) => checkFlags(invocation.flags),
   work: (run, invocation) => work(run, invocation.flags),
 });
 
-async function work(run: Run, given: FlagValues<typeof flags>): Promise<Outcome> {
-  const filter = filterOf(run.settings, {
-    host: given.host,
-    tag: given.tag,
-    paths: given.path,
-    repoWide: given["repo-wide"],
-  });
+type MountFlags = FlagValues<typeof flags>;
+
+function checkFlags(given: MountFlags): void {
+  if (given.target === "") throw new UsageError("--target is empty; name a directory.");
+  const relative = given.path.find((path) => !path.startsWith("/"));
+  if (relative !== undefined) throw new UsageError(`--path ${relative} is not absolute; begin it with /.`);
+  if (given["repo-wide"] && (given.host || given.tag)) {
+    throw new UsageError("--repo-wide takes snapshots of any host and tag; leave out --host and --tag.");
+  }
+}
+
+async function work(run: Run, given: MountFlags): Promise<Outcome> {
+  const filter = given["repo-wide"] ? { host: "", tag: "" } : filterOf(given, run);
+  const paths = given.path;
+  const which = ["snapshots", filterText(filter), ...paths.map((path) => `holding ${path}`)]
+    .filter(Boolean)
+    .join(" ");
   const restic = new Restic(run);
   const place = await placeFor(run, given.target ?? DEFAULT_TARGET, given.force);
   const allowOther = given["allow-other"];
   demandPrerequisites(run, allowOther);
   Object.assign(run.facts, {
     target: place,
-    host: filter.host ?? "",
-    tag: filter.tag ?? "",
-    paths: filter.paths,
+    ...filter,
+    paths,
     mounted: "OFF",
   });
-  run.log.info(`Mounting ${filterText(filter)} from ${restic.shown} at ${place}.`);
+  run.log.info(`Mounting the ${which} from ${restic.shown} at ${place}.`);
 
   const removeFolder = makeFolder(run, place);
   let ended = false;
   const watch = async (serving: Promise<unknown>) => {
     if (!(await appears(place, () => ended))) return;
     run.facts.mounted = "ON";
-    await tellWhereToLook(run, place, filter, serving);
+    await tellWhereToLook(run, place, which, serving);
   };
   let exitCode: number = EXIT.failed;
   let left: Unmounted;
   try {
     const serving = restic
       // The filter is said in full: restic must not add a host of its own.
-      .call(mountArgs({ target: place, filter, allowOther }), { env: { RESTIC_HOST: undefined } })
+      .call(mountArgs({ target: place, filter, paths, allowOther }), { env: { RESTIC_HOST: undefined } })
       .finally(() => {
         ended = true;
       });
@@ -95,12 +104,9 @@ async function work(run: Run, given: FlagValues<typeof flags>): Promise<Outcome>
   return conclude(run, restic, exitCode, left);
 }
 
-/** 128 plus SIGKILL: of our own after its share of a stop, or of somebody else. */
-const KILLED = 137;
-
 async function conclude(run: Run, restic: Restic, exitCode: number, left: Unmounted): Promise<Outcome> {
   const { log, stop, facts } = run;
-  const isKilled = exitCode === KILLED;
+  const isKilled = exitCode === RESTIC.killed;
   const status = left.how === "lazy" || isKilled ? "warning" : "ok";
   if (facts.mounted === "ON" && stop.signal !== undefined) {
     facts.ended_by = stop.signal;

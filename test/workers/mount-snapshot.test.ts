@@ -232,9 +232,7 @@ describe.skipIf(!canMount)("mount-snapshot", () => {
     expect(stdout).toContain(`read-only; snapshots: ${count}.`);
     expect(world.record("mount-snapshot").snapshots).toBe(count);
     if (count === 0) {
-      expect(stdout).toContain(
-        "There are none among the snapshots of host testhost with tag nightly; --repo-wide",
-      );
+      expect(stdout).toContain("There are no snapshots with tag nightly of host testhost; --repo-wide");
     }
   });
 
