@@ -13,7 +13,7 @@ const LAYERS = [
   ["main.ts"],
   ["lib/cli"],
   ["lib/workers"],
-  ["lib/doctor", "lib/entry", "lib/mount"],
+  ["lib/doctor", "lib/entry", "lib/mount", "lib/status"],
   ["lib/restic", "lib/rclone"],
   ["lib/run"],
   ["lib/hooks", "lib/notify"],
