@@ -55,6 +55,9 @@ export interface RunRecord {
 }
 
 /** Did the work do what it was there for? A signal that came after it had ended changes nothing of that. */
-export function hasSucceeded({ exit_code, work_exit_code }: Partial<RunRecord>): boolean {
+export function hasSucceeded({
+  exit_code,
+  work_exit_code,
+}: Partial<Pick<RunRecord, "exit_code" | "work_exit_code">>): boolean {
   return (work_exit_code ?? exit_code) === 0;
 }

@@ -33,7 +33,7 @@ function bash(entries: readonly Entry[]): string {
 _restic_backup_helper() {
   local current=\${COMP_WORDS[COMP_CWORD]} command=\${COMP_WORDS[0]##*/} words=
   if [ "$command" = ${PROGRAM} ]; then
-    [ "$COMP_CWORD" -gt 1 ] && command=\${COMP_WORDS[1]} || words="${names(entries)} completion --list --install --version --help"
+    [ "$COMP_CWORD" -gt 1 ] && command=\${COMP_WORDS[1]} || words="${names(entries)} completion schema --list --install --version --help"
   fi
   [ -n "$words" ] || case $command in
 ${cases.join("\n")}

@@ -4,6 +4,7 @@ import { defineCommand, renderUsage } from "citty";
 import { type VariableName, variable } from "../config/variables.ts";
 import { release, version } from "../release.ts";
 import type { Command, ExitStatus, Row } from "../run/command.ts";
+import { SCHEMAS } from "../schema/index.ts";
 
 export const PROGRAM = "restic-backup-helper";
 
@@ -43,6 +44,7 @@ export function programHelp(table: readonly Row[]): string {
       [`${PROGRAM} --list`, "print the names of the commands"],
       [`${PROGRAM} --install [-s] [--force] DIR`, "make a link for every command in DIR (-s: symbolic)"],
       [`${PROGRAM} completion bash|zsh|fish`, "print a completion script"],
+      [`${PROGRAM} schema ${SCHEMAS.join("|")}`, "print the JSON Schema of what these write"],
       [`${PROGRAM} --version`, "print the version and the release"],
     ]),
     section("RUNS (lock, hooks, record)", of("run")),

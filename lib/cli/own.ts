@@ -1,9 +1,10 @@
-/** What the program does under its own name: --list, --install, --version, --help, completion. */
+/** What the program does under its own name: --list, --install, --version, --help, completion, schema. */
 
 import { EXIT, UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { release, version } from "../release.ts";
 import type { Row } from "../run/command.ts";
+import { SCHEMAS, schemaText } from "../schema/index.ts";
 import { completion, SHELLS, type Shell } from "./completion.ts";
 import { PROGRAM, programHelp } from "./help.ts";
 import { install } from "./install.ts";
@@ -27,6 +28,9 @@ export async function ownCommand(table: readonly Row[], args: readonly string[])
       return EXIT.ok;
     case "completion":
       print(await completion(shellOf(rest), table));
+      return EXIT.ok;
+    case "schema":
+      print(schemaOf(rest));
       return EXIT.ok;
     case undefined:
       throw new UsageError(`A command is missing. ${listed(table)}`);
@@ -55,13 +59,28 @@ function shellOf([shell, ...more]: readonly string[]): Shell {
   return known;
 }
 
+function schemaOf([name, ...more]: readonly string[]): string {
+  const known = SCHEMAS.find((each) => each === name);
+  if (known === undefined || more.length > 0)
+    throw new UsageError(`schema takes one of ${SCHEMAS.join(", ")}.`);
+  return schemaText(known);
+}
+
 function alone<T>(flag: string, rest: readonly string[], value: T): T {
   if (rest.length > 0) throw new UsageError(`"${rest[0]}" is not expected after ${flag}.`);
   return value;
 }
 
 function unknown(table: readonly Row[], word: string): UsageError {
-  const near = nearest(word, [...namesOf(table), "--list", "--install", "--version", "--help", "completion"]);
+  const near = nearest(word, [
+    ...namesOf(table),
+    "--list",
+    "--install",
+    "--version",
+    "--help",
+    "completion",
+    "schema",
+  ]);
   const guess = near === undefined ? "" : `; is ${near} meant?`;
   return new UsageError(`There is no command ${word}${guess || "."} ${listed(table)}`);
 }

@@ -81,6 +81,13 @@ export const table: readonly Row[] = [
     load: from(() => require("./entry.ts")),
   },
   {
+    name: "status",
+    aliases: ["health-summary"],
+    kind: "tool",
+    summary: "OK, WARN or FAIL from local files, fast; --history shows the last runs",
+    load: from(() => require("./status.ts")),
+  },
+  {
     name: "cron-list",
     kind: "tool",
     summary: "show the schedule with the next times of each job",

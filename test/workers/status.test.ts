@@ -1,0 +1,446 @@
+// What status makes of records that real runs have left.
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { restic } from "../support/restics.ts";
+import { type RunOptions, World, waitFor } from "../support/world.ts";
+
+class Scheduled extends World {
+  constructor() {
+    super();
+    // None there: what the environment says counts.
+    this.env.CRONTAB_DIR = this.folder("crontabs");
+  }
+
+  async status(env: RunOptions["env"] = {}) {
+    const { code, stdout, stderr } = await this.run("status", [], { env });
+    return { code, stderr, first: stdout.split("\n")[0] ?? "", findings: findingsIn(stdout), stdout };
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: a test says itself what it expects of the report
+  async json(env: RunOptions["env"] = {}): Promise<any> {
+    const { code, stdout } = await this.run("status", ["--json"], { env });
+    const report = JSON.parse(stdout);
+    expect(report.exit_code).toBe(code);
+    return report;
+  }
+
+  /** Moves what a real run has left into the past, or into the future. */
+  shift(seconds: number, worker = "backup"): void {
+    const path = join(this.log, `last-${worker}.json`);
+    const record = JSON.parse(readFileSync(path, "utf8"));
+    for (const field of ["started_epoch", "finished_epoch"]) record[field] += seconds;
+    writeFileSync(path, JSON.stringify(record));
+  }
+}
+
+/** The lines below the table. */
+const findingsIn = (stdout: string) =>
+  stdout
+    .split("\n")
+    .filter((line) => /^(WARN|FAIL|NOW) /.test(line))
+    .slice(/^OK/.test(stdout) ? 0 : 1);
+
+describe("OK", () => {
+  test("after a real backup, with its numbers; and nothing is changed by looking", async () => {
+    using world = new Scheduled();
+    world.useRestic(restic.path);
+    await world.exec(["restic", "init"]);
+    expect((await world.run("backup")).code).toBe(0);
+    world.link("status");
+    const before = filesOf(world);
+    const { code, stderr, stdout, first } = await world.status();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(first).toMatch(/^OK {4}testhost, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+    expect(stdout).toMatch(/^JOB +LAST RUN +RESULT +TOOK +ENDED +NEXT$/m);
+    expect(stdout).toMatch(/^backup +\d{4}-\S+ \S+ +ok +\d+s +\d+s ago +\d{4}-\d\d-\d\d \d\d:00:00$/m);
+    expect(filesOf(world)).toEqual(before);
+
+    const report = await world.json();
+    const record = world.record();
+    expect(report).toMatchObject({
+      schema: "restic-backup-helper.status/1",
+      hostname: "testhost",
+      verdict: "OK",
+      warnings: 0,
+      failures: 0,
+      exit_code: 0,
+      crontab: { source: "environment", path: join(world.dir, "crontabs/root"), line_count: 2 },
+      findings: [],
+    });
+    expect(report.schedules.map(({ job }: { job: string }) => job)).toEqual(["backup", "rotate_log"]);
+    expect(report.jobs.find(({ job }: { job: string }) => job === "backup")).toMatchObject({
+      enabled: true,
+      status: "ok",
+      present: true,
+      exit_code: 0,
+      started_at: record.started_at,
+      finished_at: record.finished_at,
+      duration_seconds: record.duration_seconds,
+      overdue: false,
+      skips_in_a_row: 0,
+      running: null,
+    });
+    const size_bytes = statSync(join(world.log, "last-backup.json")).size;
+    expect(report.recent_json).toContainEqual({
+      path: join(world.log, "last-backup.json"),
+      present: true,
+      size_bytes,
+    });
+  });
+
+  test("a signal in the post-hooks, after work that succeeded", async () => {
+    using world = new Scheduled();
+    world.restic();
+    world.hook("post-backup", 'touch "$HOME/there"; sleep 30');
+    const child = world.start("backup", [], { env: { STOP_TIMEOUT: "1" } });
+    await waitFor(() => world.has("there"), "the post-hook");
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(143);
+    const { code, first, stdout } = await world.status();
+    expect(code).toBe(0);
+    expect(first).toStartWith("OK ");
+    expect(stdout).toMatch(/^backup .* interrupted 143 /m);
+  });
+
+  test("by its other name, and by its help", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    expect((await world.run("health-summary")).stdout).toStartWith("OK ");
+    expect((await world.run("status", ["--help"])).stdout).toContain("Also called health-summary.");
+  });
+});
+
+describe("WARN", () => {
+  test("a job that is on has left no record", async () => {
+    using world = new Scheduled();
+    const { code, first, findings } = await world.status({ CHECK_CRON: "0 3 * * 0" });
+    expect(code).toBe(0);
+    expect(first).toMatch(/^WARN {2}testhost, .*, \d findings?$/);
+    expect(findings).toContain("WARN  backup: it is scheduled, but has left no record yet.");
+  });
+
+  test("a job is overdue, and not a moment too early", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    world.shift(-20 * 60);
+    const env = { BACKUP_CRON: "*/10 * * * *" };
+    const [late] = (await world.status(env)).findings;
+    expect(late).toMatch(
+      /^WARN {2}backup: its next run was expected at \S+ \d\d:\d\d:00, \S+ ago\. Does crond run\?$/,
+    );
+    expect((await world.status({ BACKUP_CRON: "0 0 1 1 *" })).first).toStartWith("OK ");
+    expect((await world.json(env)).jobs[0]).toMatchObject({ job: "backup", overdue: true });
+  });
+
+  test("a job that runs is not overdue", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    world.shift(-86_400 * 3);
+    world.restic('touch "$HOME/there"; sleep 30');
+    world.start("backup");
+    await waitFor(() => world.has("there"), "restic");
+    const { first, findings } = await world.status();
+    expect(first).toStartWith("OK ");
+    expect(findings[0]).toMatch(/^NOW {3}backup: running, since \S+, phase work, pid \d+$/);
+  });
+
+  test("skipped three times running, not twice", async () => {
+    using world = new Scheduled();
+    world.restic('touch "$HOME/there"; sleep 30');
+    world.start("backup");
+    await waitFor(() => world.has("there"), "restic");
+    for (let n = 0; n < 2; n++) expect((await world.run("backup")).code).toBe(75);
+    expect((await world.status()).first).toStartWith("OK ");
+    await world.run("locked_run", ["backup", world.link("backup")]);
+    const { code, findings } = await world.status();
+    expect(code).toBe(0);
+    expect(findings).toContain(
+      "WARN  backup: it was skipped 3 times in a row, because a run before still goes on.",
+    );
+  });
+
+  test("a run that died", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    world.restic('touch "$HOME/there"; sleep 30');
+    const child = world.start("backup");
+    await waitFor(() => world.has("there"), "restic");
+    child.kill("SIGKILL");
+    await child.exited;
+    const { code, findings } = await world.status();
+    expect(code).toBe(0);
+    expect(findings).toEqual([
+      expect.stringMatching(
+        /^WARN {2}backup: run backup-\S+ died without a record: pid \d+, started \S+ \S+, last seen in phase work\. restic may/,
+      ),
+    ]);
+  });
+
+  test("a warning: some files could not be read", async () => {
+    using world = new Scheduled();
+    world.restic("exit 3");
+    await world.run("backup");
+    const { code, findings } = await world.status();
+    expect({ code, findings: findings.map((line) => line.replace(/\d+s ago/, "0s ago")) }).toEqual({
+      code: 0,
+      findings: ["WARN  backup: its last run, 0s ago, ended with a warning (exit 3)."],
+    });
+  });
+
+  test("an interrupted run", async () => {
+    using world = new Scheduled();
+    world.restic('touch "$HOME/there"; sleep 30');
+    const child = world.start("backup");
+    await waitFor(() => world.has("there"), "restic");
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(143);
+    const { code, findings } = await world.status();
+    expect(code).toBe(0);
+    expect(findings[0]).toMatch(/^WARN {2}backup: its last run was interrupted \d+s ago \(exit 143\)\.$/);
+  });
+
+  test("a tool's last run failed", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    await world.run("notify-test");
+    const { code, findings, stdout } = await world.status();
+    expect(code).toBe(0);
+    expect(findings[0]).toMatch(
+      /^WARN {2}notify-test: its last run failed \d+s ago \(exit 2\)\. There is nobody to tell\. Set MAILX_RCPT/,
+    );
+    expect(stdout).toMatch(/^notify-test .* failed 2 .* not scheduled$/m);
+  });
+
+  test.each([
+    ["", "it is no record of a run"],
+    ['{"schema":"restic-backup-helper.run/1","exit', "it is no record of a run"],
+    ["null", "it is no record of a run"],
+  ])("a record that is no record: %j", async (text, reason) => {
+    using world = new Scheduled();
+    world.file("log/last-backup.json", text);
+    const { code, findings } = await world.status();
+    expect({ code, findings }).toEqual({
+      code: 0,
+      findings: [`WARN  backup: its record ${world.log}/last-backup.json cannot be read: ${reason}.`],
+    });
+  });
+
+  test("a named pipe in the place of a record does not make it wait", async () => {
+    using world = new Scheduled();
+    await world.exec(["mkfifo", join(world.log, "last-backup.json")]);
+    const { code, findings } = await world.status();
+    expect(code).toBe(0);
+    expect(findings[0]).toContain("cannot be read: it is not a regular file.");
+  });
+
+  test("a record of the future", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    world.shift(86_400);
+    expect((await world.status()).findings[0]).toMatch(/which is still to come\. Was the clock set back\?$/);
+  });
+
+  test("a source of which more than half is gone, made by real runs", async () => {
+    using world = new Scheduled();
+    world.useRestic(restic.path);
+    await world.exec(["restic", "init"]);
+    for (let n = 0; n < 9; n++) world.file(`source/more-${n}`, `${n}`);
+    await world.run("backup");
+    expect((await world.status()).first).toStartWith("OK ");
+    await world.exec(["sh", "-c", `rm ${world.source}/more-*`]);
+    expect((await world.run("backup")).code).toBe(0);
+    expect((await world.status()).findings).toEqual([
+      "WARN  backup: it processed 1 files; the run before processed 10 (median). Is a part of the source not mounted?",
+    ]);
+  });
+
+  test("an expression that crond cannot read", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    expect((await world.status({ BACKUP_CRON: "0 25 * * *" })).findings).toEqual([
+      'WARN  backup: BACKUP_CRON: hour "25" is outside of 0 to 23.',
+    ]);
+  });
+});
+
+describe("FAIL", () => {
+  test.each([
+    ["exit 1", "failed", 1],
+    ['echo "Fatal: wrong password or no key found" >&2; exit 1', "failed", 12],
+    ["kill -SEGV $$", "failed", 139],
+  ])("the last run of a job that is on: restic does %p", async (body, what, exitCode) => {
+    using world = new Scheduled();
+    world.restic(body);
+    await world.run("backup");
+    const { code, first, findings } = await world.status();
+    expect(code).toBe(1);
+    expect(first).toMatch(/^FAIL {2}testhost/);
+    expect(findings.map((line) => line.replace(/\d+s ago/, "0s ago"))).toEqual([
+      `FAIL  backup: its last run ${what} 0s ago (exit ${exitCode}).`,
+    ]);
+    expect(await world.json()).toMatchObject({ verdict: "FAIL", failures: 1, warnings: 0, exit_code: 1 });
+  });
+
+  test("a time-out, and a configuration error with its words", async () => {
+    using world = new Scheduled();
+    world.restic("sleep 30");
+    await world.run("backup", [], { env: { BACKUP_TIMEOUT: "1s" } });
+    expect((await world.status()).findings[0]).toMatch(
+      /^FAIL {2}backup: its last run timed out \d+s ago \(exit 124\)\.$/,
+    );
+    await world.run("backup", [], { env: { RESTIC_TAG: "" } });
+    expect((await world.status()).findings[0]).toMatch(
+      /^FAIL {2}backup: its last run failed \d+s ago \(exit 2\)\. RESTIC_TAG is empty\./,
+    );
+  });
+
+  test("it is worse than any number of warnings, and a success ends it", async () => {
+    using world = new Scheduled();
+    world.restic("exit 1");
+    await world.run("backup");
+    expect((await world.status({ CHECK_CRON: "@daily" })).first).toStartWith("FAIL ");
+    world.restic();
+    await world.run("backup");
+    expect((await world.status()).first).toStartWith("OK ");
+  });
+});
+
+test("a run in progress: its percentage and what is left", async () => {
+  using world = new Scheduled();
+  const line = JSON.stringify({
+    message_type: "status",
+    percent_done: 0.456,
+    seconds_remaining: 185,
+    total_files: 9,
+  });
+  world.restic(`echo '${line}'; touch "$HOME/there"; sleep 30`);
+  const child = world.start("backup");
+  await waitFor(async () => (await world.status()).stdout.includes("45% done"), "the percentage");
+  const { code, first, findings } = await world.status();
+  expect(code).toBe(0);
+  // It has left no record yet because it is still at its first run: that is no finding.
+  expect(first).toStartWith("OK ");
+  expect(findings).toEqual([
+    expect.stringMatching(/^NOW {3}backup: running, 45% done, 3m5s left, since \S+, phase work, pid \d+$/),
+  ]);
+  const { jobs } = await world.json();
+  expect(jobs.find(({ job }: { job: string }) => job === "backup")).toMatchObject({
+    status: "none",
+    present: false,
+    running: { pid: child.pid, phase: "work", percent: 45, eta_seconds: 185 },
+  });
+});
+
+describe("the crontab that entry has written", () => {
+  test("says which jobs are on; the environment does not", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    world.shift(-86_400 * 2);
+    world.file(
+      "crontabs/root",
+      `0 0 1 1 * /bin/locked_run backup ${world.lock}/backup.lock /bin/backup >> ${world.log}/cron.log 2>&1\n`,
+    );
+    const report = await world.json({ CHECK_CRON: "* * * * *" });
+    expect(report).toMatchObject({
+      verdict: "OK",
+      crontab: { source: "file", path: join(world.dir, "crontabs/root"), line_count: 1 },
+      schedules: [{ job: "backup", expression: "0 0 1 1 *" }],
+    });
+  });
+
+  test("one that holds none of our jobs is somebody else's", async () => {
+    using world = new Scheduled();
+    world.file("crontabs/root", "0 0 * * * run-parts /etc/periodic/daily\n");
+    expect(await world.json()).toMatchObject({ crontab: { source: "environment", line_count: 2 } });
+  });
+});
+
+describe("--history", () => {
+  test("the last runs of one worker and of all", async () => {
+    using world = new Scheduled();
+    world.restic();
+    world.hook("pre-backup", "exit 0");
+    for (const body of ["exit 0", "exit 12", "exit 0"]) {
+      world.restic(body);
+      await world.run("backup");
+    }
+    await world.run("notify-test");
+    const { code, stdout, stderr } = await world.run("status", ["--history"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const rows = stdout.split("\n");
+    expect(rows[0]).toMatch(/^START +JOB +DURATION +RESULT +DATA ADDED +HOOKS$/);
+    expect(rows.slice(1, 5).map((line) => line.split(/ {2,}/).slice(1))).toEqual([
+      ["backup", expect.stringMatching(/^\d+s$/), "ok", "-", "1 ok"],
+      ["backup", expect.stringMatching(/^\d+s$/), "failed 12", "-", "1 ok"],
+      ["backup", expect.stringMatching(/^\d+s$/), "ok", "-", "1 ok"],
+      ["notify-test", expect.stringMatching(/^\d+s$/), "failed 2", "-", "-"],
+    ]);
+    expect(rows[6]).toMatch(/^backup {2}duration {2}[▁▂▃▄▅▆▇█]{3} {2}\d+s to \d+s$/);
+    const one = await world.run("status", ["--history", "notify-test"]);
+    expect(one.stdout.split("\n").filter((line) => line.includes("notify-test"))).toHaveLength(1);
+    expect(one.stdout).not.toContain("backup");
+  });
+
+  test.each([
+    [["--history"], 0, "There is no run in LOG/history.jsonl yet.\n", ""],
+    [["--history", "backup"], 0, "There is no run of backup in LOG/history.jsonl yet.\n", ""],
+    [
+      ["--history", "backupp"],
+      2,
+      "",
+      "status: There is no worker backupp; is backup meant?\nTry: status --help\n",
+    ],
+    [["backup"], 2, "", 'status: "backup" is expected only after --history.\nTry: status --help\n'],
+    [
+      ["--history", "--json"],
+      2,
+      "",
+      "status: --history has no --json: LOG_DIR/history.jsonl is JSON, a run a line.\nTry: status --help\n",
+    ],
+    [
+      ["--histroy"],
+      2,
+      "",
+      "status: The flag --histroy is unknown; is --history meant?\nTry: status --help\n",
+    ],
+  ])("%j", async (args, code, stdout, stderr) => {
+    using world = new Scheduled();
+    expect(await world.run("status", args)).toEqual({
+      code,
+      stdout: stdout.replace("LOG", world.log),
+      stderr,
+    });
+  });
+});
+
+test("what a record holds is made visible, and LOG_DIR may be missing", async () => {
+  using world = new Scheduled();
+  world.restic();
+  await world.run("backup");
+  const path = join(world.log, "last-backup.json");
+  const record = { ...world.record(), status: "failed", exit_code: 1, error: "line\n\u001b[31mred\u202e" };
+  writeFileSync(path, JSON.stringify(record));
+  const { stdout } = await world.status();
+  expect(stdout).toMatch(/^FAIL {2}backup: .* line \\x1b\[31mred\\u202e$/m);
+  expect(stdout).not.toContain("\u001b");
+  const missing = await world.status({ LOG_DIR: "/nowhere", LOCK_DIR: "/nowhere" });
+  expect({ code: missing.code, stderr: missing.stderr }).toEqual({ code: 0, stderr: "" });
+  expect(missing.findings).toEqual(["WARN  backup: it is scheduled, but has left no record yet."]);
+});
+
+/** Every file of the world with its size and times. */
+function filesOf(world: World): string[] {
+  return (readdirSync(world.dir, { recursive: true }) as string[]).sort().map((name) => {
+    const { size, mtimeMs, ino } = statSync(join(world.dir, name));
+    return `${name} ${size} ${mtimeMs} ${ino}`;
+  });
+}
