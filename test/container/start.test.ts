@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { Container, canEnter, PASSWORD, tree } from "../support/container.ts";
 import { restics } from "../support/restics.ts";
-import { alive, waitFor } from "../support/world.ts";
+import { alive } from "../support/world.ts";
 
 const container = describe.skipIf(!canEnter);
 
@@ -237,24 +237,17 @@ container(`a stop in ${tree}`, () => {
     container.file("data/large", Buffer.concat(large).toString("base64"));
     container.start({ env: { STOP_TIMEOUT: "3" } });
     await container.says("crond started");
-    const backup = container.exec("env", "RESTIC_JOB_ARGS=--limit-upload 1", "/bin/backup");
+    // In the background: nsenter would stop with its child, and then not reap it.
+    await container.exec("sh", "-c", "RESTIC_JOB_ARGS='--limit-upload 1' /bin/backup >/dev/null 2>&1 &");
     const restic = await container.one(/restic .*backup --json/);
     const worker = await container.one(/^\/bin\/backup/);
     process.kill(worker, "SIGSTOP");
-    // nsenter stops with its child, and would then not reap it.
-    const parent = await container.one(/^nsenter .*backup/);
-    await waitFor(
-      () => container.processes().some(({ pid, state }) => pid === parent && state === "T"),
-      "both",
-    );
-    process.kill(parent, "SIGCONT");
     container.kill("SIGTERM");
     const { code, ms } = await container.ended();
     expect(code).toBe(0);
     expect(ms).toBeGreaterThan(2500);
     expect(ms).toBeLessThan(6000);
     expect(container.output).toMatch(/ERROR entry {2}backup \(pid \d+\) did not end in time and is killed\./);
-    expect((await backup).code).toBe(137);
     expect([alive(worker), alive(restic)]).toEqual([false, false]);
   });
 
