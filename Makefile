@@ -27,7 +27,7 @@ BUILD   = $(BIN)/bun build main.ts --compile --minify --bytecode --format=esm \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=1000 \
 	--define BUILD_VERSION='"$(VERSION)"' --define BUILD_RELEASE='"$(VERSION)-$(RESTIC)"'
 
-.PHONY: all dist install demo test check format bench clean help
+.PHONY: all dist install demo test check format rootfs bench clean help
 .DELETE_ON_ERROR:
 
 all: $(BINARY) ## build the binary for this machine (the default)
@@ -64,6 +64,10 @@ check: $(PACKAGES) ## check types, lint and format
 format: $(PACKAGES) ## put the sources into their format, mend what lint can mend, write the README's tables
 	$(BIN)/biome check --write
 	$(BIN)/bun test/tools/readme.ts
+
+rootfs: $(BINARY) ## lay out dist/rootfs as the image is laid out, from Debian's programs (root only)
+	@test/tools/setup
+	test/tools/rootfs $(BINARY) dist/rootfs
 
 bench: $(BINARY) ## measure what a tick of the scheduler costs
 	@test/tools/setup

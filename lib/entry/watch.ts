@@ -43,8 +43,9 @@ async function endBySignal(start: Start, scheduler: Scheduler, signal: Signal, l
   log.info(
     `${signal}: no job is started any more; running ones have ${settings.seconds("STOP_TIMEOUT")} s to end.`,
   );
+  const end = performance.now() + settings.seconds("STOP_TIMEOUT") * 1000;
   const jobs = await scheduler.stop();
-  await endWorkers(lockDir, jobs, stop, () => stop.msUntil(1), log);
+  await endWorkers(lockDir, jobs, stop, () => end - performance.now(), log);
   return EXIT.ok;
 }
 
@@ -53,7 +54,7 @@ async function endByDeath({ log, stop }: Start, died: string, lockDir: string) {
   log.error(message);
   leaveLastWords(`entry: ${message}`);
   const end = performance.now() + DEAD_MS;
-  await endWorkers(lockDir, [], stop, () => Math.min(stop.msUntil(1), end - performance.now()), log);
+  await endWorkers(lockDir, [], stop, () => end - performance.now(), log);
   return EXIT.failed;
 }
 

@@ -10,6 +10,8 @@ import { isRunning, markerPath, readMark } from "../run/marker.ts";
 
 /** How often it is looked who still runs, in milliseconds. */
 const LOOK_MS = 50;
+/** After a second signal a worker kills what it has started, and writes its record. */
+const FORCED_MS = 1000;
 /** What was killed gets so long to be gone: a process in uninterruptible sleep never is. */
 const GONE_MS = 300;
 
@@ -54,19 +56,20 @@ export async function endWorkers(
     log.info(`SIGTERM to ${name} (pid ${pid}).`);
     signal(pid, "SIGTERM");
   };
-  let passed = false;
+  let patience = Number.POSITIVE_INFINITY;
+  const leftNow = () => Math.min(msLeft(), patience - performance.now());
   for (;;) {
     // Again and again: one that had just begun may not have told of itself yet.
     for (const running of runningWorkers(lockDir)) ask(running);
     for (const pid of jobs.filter(isOurs)) ask({ pid, name: "a job" });
     const left = [...asked.keys(), ...jobs].filter(isAlive);
     if (left.length === 0) return;
-    if (msLeft() <= 0) return kill(left, asked, log);
-    if (stop.forced && !passed) {
-      passed = true;
+    if (leftNow() <= 0) return kill(left, asked, log);
+    if (stop.forced && patience === Number.POSITIVE_INFINITY) {
+      patience = performance.now() + FORCED_MS;
       for (const pid of asked.keys()) signal(pid, "SIGTERM");
     }
-    await sleep(Math.min(LOOK_MS, msLeft()));
+    await sleep(Math.min(LOOK_MS, leftNow()));
   }
 }
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { Container, canEnter, PASSWORD, tree } from "../support/container.ts";
 import { restics } from "../support/restics.ts";
-import { waitFor } from "../support/world.ts";
+import { alive } from "../support/world.ts";
 
 const container = describe.skipIf(!canEnter);
 
@@ -139,7 +139,7 @@ container(`a repository that cannot be used ends the start, and none is created,
     using container = new Container();
     container.file("usr/local/bin/restic", "#!/bin/sh\nsleep 60\n", 0o755);
     container.start();
-    await waitFor(() => container.processes().some(({ words }) => words.includes("restic")), "the probe");
+    await container.one(/^\/bin\/sh .*restic .*cat config/);
     container.kill("SIGTERM");
     expect(await container.ended()).toMatchObject({ code: 0 });
     expect(container.output).toContain("SIGTERM came before the first job could be started.");
@@ -227,6 +227,43 @@ container(`crond in ${tree}`, () => {
     expect(await container.ended()).toMatchObject({ code: 1 });
     expect(container.output).toContain("entry  crond | crond: out of order\n");
     expect(container.output).toContain("crond ended (exit 3)");
+  });
+});
+
+container(`a stop in ${tree}`, () => {
+  test("a worker that does not end, and that somebody else started: killed, said, exit 0 within the bound", async () => {
+    using container = new Container();
+    const large = Array.from({ length: 8 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
+    container.file("data/large", Buffer.concat(large).toString("base64"));
+    container.start({ env: { STOP_TIMEOUT: "3" } });
+    await container.says("crond started");
+    // In the background: nsenter would stop with its child, and then not reap it.
+    await container.exec("sh", "-c", "RESTIC_JOB_ARGS='--limit-upload 1' /bin/backup >/dev/null 2>&1 &");
+    const restic = await container.one(/restic .*backup --json/);
+    const worker = await container.one(/^\/bin\/backup/);
+    process.kill(worker, "SIGSTOP");
+    container.kill("SIGTERM");
+    const { code, ms } = await container.ended();
+    expect(code).toBe(0);
+    expect(ms).toBeGreaterThan(2500);
+    expect(ms).toBeLessThan(6000);
+    expect(container.output).toMatch(/ERROR entry {2}backup \(pid \d+\) did not end in time and is killed\./);
+    expect([alive(worker), alive(restic)]).toEqual([false, false]);
+  });
+
+  test("a second signal ends it at once", async () => {
+    using container = new Container();
+    container.hook("pre-backup", "trap '' TERM; echo stubborn; while :; do sleep 1; done");
+    container.start({ env: { STOP_TIMEOUT: "60" } });
+    await container.says("crond started");
+    const backup = container.exec("env", "STOP_TIMEOUT=60", "/bin/backup");
+    await container.one(/pre-backup/);
+    container.kill("SIGTERM");
+    await container.says("SIGTERM to backup");
+    container.kill("SIGTERM");
+    const { code, ms } = await container.ended();
+    expect([code, (await backup).code]).toEqual([0, 143]);
+    expect(ms).toBeLessThan(10_000);
   });
 });
 

@@ -211,7 +211,8 @@ export class Container {
 
   /** A command in the running container, as `docker exec` has it. */
   async exec(...command: string[]): Promise<Result> {
-    const words = ["nsenter", "-t", String(this.init), "--mount", "--pid", "--root", "--wd=/", ...command];
+    const inside = ["/bin/sh", "-c", 'cd / && exec "$@"', "sh", ...command];
+    const words = ["nsenter", "-t", String(this.init), "--mount", "--pid", "--root", ...inside];
     return finish(
       Bun.spawn(words, {
         env: this.environment(),
