@@ -3,7 +3,7 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { crc32 } from "node:zlib";
-import { EXIT, Failure, reasonOf } from "../errors.ts";
+import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import type { Codec } from "./codec.ts";
 
 /** Bytes of a block: large enough to compress as well as one long stream (measured: 0.7 % better than gzip's). */
@@ -25,6 +25,7 @@ export class Archive {
   private error: unknown;
 
   private constructor(
+    private readonly path: string,
     readonly temporary: string,
     private readonly file: FileHandle,
     private readonly codec: Codec,
@@ -34,13 +35,14 @@ export class Archive {
     this.enqueue(codec.head);
   }
 
-  /** Throws a Failure when no new file can be made at `temporary`. */
-  static async create(temporary: string, codec: Codec): Promise<Archive> {
+  /** What will be the archive at `path`, begun as `temporary` in the same folder. Throws a Failure. */
+  static async create(path: string, temporary: string, codec: Codec): Promise<Archive> {
     try {
-      // One for each processor, one that is being written.
-      return new Archive(temporary, await open(temporary, "wx", MODE), codec, availableParallelism() + 1);
+      const file = await open(temporary, "wx", MODE);
+      // One block for each processor, one that is being written.
+      return new Archive(path, temporary, file, codec, availableParallelism() + 1);
     } catch (error) {
-      throw cannotWrite(temporary, error);
+      throw cannotWrite(path, error);
     }
   }
 
@@ -66,12 +68,13 @@ export class Archive {
       await this.file.sync();
       await this.file.close();
     } catch (error) {
-      throw cannotWrite(this.temporary, error);
+      throw cannotWrite(this.path, error);
     }
   }
 
-  /** Takes the place of whatever is at `path`, which is in the same folder. Throws a Failure. */
-  async publish(path: string): Promise<void> {
+  /** Takes the place of whatever is at its path. Throws a Failure. */
+  async publish(): Promise<void> {
+    const { path } = this;
     try {
       await rename(this.temporary, path);
       const folder = await open(path.slice(0, path.lastIndexOf("/")) || "/", "r");
@@ -124,10 +127,11 @@ export class Archive {
   /** Waits until at most `most` blocks are under way. Throws what went wrong with one. */
   private async settle(most: number): Promise<void> {
     while (this.queue.length > most) await this.queue.shift();
-    if (this.error !== undefined) throw cannotWrite(this.temporary, this.error);
+    if (this.error !== undefined) throw cannotWrite(this.path, this.error);
   }
 }
 
 function cannotWrite(path: string, error: unknown): Failure {
-  return new Failure(`The archive ${path} cannot be written: ${reasonOf(error)}.`, EXIT.failed);
+  const remedy = errnoOf(error) === "ENOSPC" ? " Make room, or choose an --output on another disk." : "";
+  return new Failure(`The archive ${path} cannot be written: ${reasonOf(error)}.${remedy}`, EXIT.failed);
 }
