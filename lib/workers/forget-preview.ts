@@ -87,16 +87,18 @@ async function work(run: Run, { flags }: { readonly flags: PreviewFlags }): Prom
   const policy = policyOf(run, flags);
   const filter = flags["repo-wide"] ? { host: undefined, tag: undefined } : narrowing(run, flags, policy);
   const restic = new Restic(run);
-  const scope =
-    filterText({ host: filter.host ?? "", tag: filter.tag ?? "" }) || "as the policy chooses them";
+  const scope = filterText({ host: filter.host ?? "", tag: filter.tag ?? "" });
   const shown = policy.map(quoteWord).join(" ");
-  run.log.info(`What would become of the snapshots ${scope} by ${shown}. Nothing is deleted.`);
+  run.facts.policy = shown;
+  run.log.info(
+    `What ${shown} would make of ${scope ? `snapshots ${scope}` : "all snapshots"}. Nothing is deleted.`,
+  );
 
   const answer = await restic.ask(previewArgs(policy, filter), "what it would forget");
   const verdicts = verdictsOf((answer ?? []) as ForgetGroup[]);
   const removed = verdicts.filter(({ reasons }) => reasons === undefined).length;
   const kept = verdicts.length - removed;
-  Object.assign(run.facts, { policy: shown, snapshots_kept: kept, snapshots_to_remove: removed });
+  Object.assign(run.facts, { snapshots_kept: kept, snapshots_to_remove: removed });
   if (verdicts.length === 0) {
     run.log.warn("restic names no snapshot: none matches, or the policy names single ones.");
     return { exitCode: EXIT.ok };

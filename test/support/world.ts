@@ -95,6 +95,8 @@ export class World {
 
   /** A program in this world's bin, made to produce a fault or to tell what it was called with. */
   program(name: string, body: string): string {
+    // A link that stands there must not lead us to what it leads to: useRestic's is every test's.
+    rmSync(join(this.bin, name), { force: true });
     return this.file(`bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
   }
 
