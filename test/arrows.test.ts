@@ -13,7 +13,7 @@ const LAYERS = [
   ["main.ts"],
   ["lib/cli"],
   ["lib/workers"],
-  ["lib/doctor", "lib/entry", "lib/mount", "lib/status"],
+  ["lib/doctor", "lib/entry", "lib/export", "lib/mount", "lib/restore", "lib/status"],
   ["lib/restic", "lib/rclone"],
   ["lib/run"],
   ["lib/hooks", "lib/notify"],
@@ -84,7 +84,7 @@ describe("arrows", () => {
     expect(strange).toEqual([]);
   });
 
-  test("none turns round: main → cli → workers → doctor, entry, mount → restic, rclone → run → hooks, notify → process → leaves", () => {
+  test("none turns round: main → cli → workers → their folders → restic, rclone → run → hooks, notify → process → leaves", () => {
     const wrong = between.filter(({ from, to }) => !isLeaf(from) && depthOf(to) <= depthOf(from));
     expect(wrong.map(shown)).toEqual([]);
   });

@@ -32,7 +32,8 @@ export async function parseWords(command: Command, args: readonly string[]): Pro
     if (token.kind !== "option") continue;
     const flag = flags[token.name];
     if (flag === undefined) throw unknownFlag(token.rawName, flags);
-    values[token.name] = flagValue(flag, token.rawName, token.value, token.inlineValue, values[token.name]);
+    const isFlag = !token.inlineValue && looksLikeFlag(token.value, flag, flags);
+    values[token.name] = flagValue(flag, token.rawName, token.value, isFlag, values[token.name]);
   }
   return { flags: withDefaults(flags, values), operands: within(operands, words), rest };
 }
@@ -56,7 +57,7 @@ function flagValue(
   flag: Flag,
   shown: string,
   value: string | undefined,
-  inline: boolean | undefined,
+  isFlag: boolean,
   before: boolean | string | readonly string[] | undefined,
 ): boolean | string | readonly string[] {
   if (flag.type === "boolean") {
@@ -64,8 +65,7 @@ function flagValue(
       throw new UsageError(`${shown} is a switch and takes no value, but got "${value}".`);
     return true;
   }
-  // `--tag --dry-run`: the next flag is not meant as a value; `--tag=--dry-run` says so when it is.
-  if (value === undefined || (!inline && value.startsWith("-") && value !== "-")) {
+  if (value === undefined || isFlag) {
     throw new UsageError(
       `${shown} needs a value${value === undefined ? "" : `; write ${shown}=${value} if that is it`}.`,
     );
@@ -76,6 +76,12 @@ function flagValue(
   if (flag.multiple) return [...(Array.isArray(before) ? before : []), value];
   if (before !== undefined) throw new UsageError(`${shown} was given twice: "${before}" and "${value}".`);
   return value;
+}
+
+/** `--tag --dry-run`: the next flag is not meant as a value; `--tag=--dry-run` says so when it is. */
+function looksLikeFlag(value: string | undefined, flag: Flag, flags: Flags): boolean {
+  if (!value?.startsWith("-") || value === "-") return false;
+  return !flag.words || Object.hasOwn(flags, value.replace(/^--|=.*$/gs, ""));
 }
 
 function withDefaults(flags: Flags, given: Words["flags"]): Words["flags"] {

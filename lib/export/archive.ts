@@ -1,10 +1,10 @@
 /** An archive in the making: under another name until it is whole, compressed on all processors. */
 
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { availableParallelism } from "node:os";
-import { crc32 } from "node:zlib";
-import { EXIT, Failure, reasonOf } from "../errors.ts";
-import type { Codec } from "./codec.ts";
+import { promises as disk } from "node:fs";
+import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
+import { type Codec, crc32 } from "./codec.ts";
+
+type FileHandle = Awaited<ReturnType<typeof disk.open>>;
 
 /** Bytes of a block: large enough to compress as well as one long stream (measured: 0.7 % better than gzip's). */
 const BLOCK = 1024 * 1024;
@@ -25,6 +25,7 @@ export class Archive {
   private error: unknown;
 
   private constructor(
+    private readonly path: string,
     readonly temporary: string,
     private readonly file: FileHandle,
     private readonly codec: Codec,
@@ -34,13 +35,14 @@ export class Archive {
     this.enqueue(codec.head);
   }
 
-  /** Throws a Failure when no new file can be made at `temporary`. */
-  static async create(temporary: string, codec: Codec): Promise<Archive> {
+  /** What will be the archive at `path`, begun as `temporary` in the same folder. Throws a Failure. */
+  static async create(path: string, temporary: string, codec: Codec): Promise<Archive> {
     try {
-      // One for each processor, one that is being written.
-      return new Archive(temporary, await open(temporary, "wx", MODE), codec, availableParallelism() + 1);
+      const file = await disk.open(temporary, "wx", MODE);
+      // One block for each processor, one that is being written.
+      return new Archive(path, temporary, file, codec, navigator.hardwareConcurrency + 1);
     } catch (error) {
-      throw cannotWrite(temporary, error);
+      throw cannotWrite(path, error);
     }
   }
 
@@ -66,15 +68,16 @@ export class Archive {
       await this.file.sync();
       await this.file.close();
     } catch (error) {
-      throw cannotWrite(this.temporary, error);
+      throw cannotWrite(this.path, error);
     }
   }
 
-  /** Takes the place of whatever is at `path`, which is in the same folder. Throws a Failure. */
-  async publish(path: string): Promise<void> {
+  /** Takes the place of whatever is at its path. Throws a Failure. */
+  async publish(): Promise<void> {
+    const { path } = this;
     try {
-      await rename(this.temporary, path);
-      const folder = await open(path.slice(0, path.lastIndexOf("/")) || "/", "r");
+      await disk.rename(this.temporary, path);
+      const folder = await disk.open(path.slice(0, path.lastIndexOf("/")) || "/", "r");
       await folder.sync().finally(() => folder.close());
     } catch (error) {
       throw cannotWrite(path, error);
@@ -84,7 +87,7 @@ export class Archive {
   /** Leaves nothing behind. */
   async discard(): Promise<void> {
     this.error ??= new Error("It was discarded.");
-    await rm(this.temporary, { force: true });
+    await disk.rm(this.temporary, { force: true });
     await Promise.all(this.queue);
     // Closed already by finish(), or closing fails: of a file that is gone, nothing can be lost any more.
     await this.file.close().catch(() => {});
@@ -124,10 +127,11 @@ export class Archive {
   /** Waits until at most `most` blocks are under way. Throws what went wrong with one. */
   private async settle(most: number): Promise<void> {
     while (this.queue.length > most) await this.queue.shift();
-    if (this.error !== undefined) throw cannotWrite(this.temporary, this.error);
+    if (this.error !== undefined) throw cannotWrite(this.path, this.error);
   }
 }
 
 function cannotWrite(path: string, error: unknown): Failure {
-  return new Failure(`The archive ${path} cannot be written: ${reasonOf(error)}.`, EXIT.failed);
+  const remedy = errnoOf(error) === "ENOSPC" ? " Make room, or choose an --output on another disk." : "";
+  return new Failure(`The archive ${path} cannot be written: ${reasonOf(error)}.${remedy}`, EXIT.failed);
 }

@@ -29,7 +29,7 @@ export async function makeArchive(
   fill: (feed: Feed) => Promise<number>,
 ): Promise<number> {
   const format = formatOf(output);
-  const archive = await Archive.create(`${output}.${ownMark("part")}`, codecs[format]);
+  const archive = await Archive.create(output, `${output}.${ownMark("part")}`, codecs[format]);
   let published = false;
   try {
     const feed = new Feed(run, archive, expected, verbose);
@@ -39,7 +39,7 @@ export async function makeArchive(
     await archive.finish();
     if (verify) await verifyArchive(archive, format, () => run.ending);
     if (run.ending) return exitCode;
-    await archive.publish(output);
+    await archive.publish();
     published = true;
     tell(run, output, feed, archive, verify);
     return exitCode;

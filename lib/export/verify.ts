@@ -1,10 +1,9 @@
 /** Reads an archive back and holds it against what was written. */
 
 import { createReadStream } from "node:fs";
-import { crc32, createGunzip, createZstdDecompress } from "node:zlib";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
 import type { Archive } from "./archive.ts";
-import type { Format } from "./codec.ts";
+import { crc32, type Format, unpacked } from "./codec.ts";
 
 const CHUNK = 1024 * 1024;
 
@@ -13,7 +12,9 @@ export async function verifyArchive(archive: Archive, format: Format, enough: ()
   let crc = 0;
   let size = 0;
   try {
-    for await (const bytes of contentOf(archive.temporary, format)) {
+    const file = createReadStream(archive.temporary, { highWaterMark: CHUNK });
+    for await (const chunk of unpacked(format, file)) {
+      const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
       crc = crc32(bytes, crc);
       size += bytes.length;
       if (enough()) return;
@@ -24,14 +25,6 @@ export async function verifyArchive(archive: Archive, format: Format, enough: ()
   if (size !== archive.size || crc !== archive.crc) {
     throw differs(`${size} bytes came back of ${archive.size}, or other ones`);
   }
-}
-
-function contentOf(path: string, format: Format): AsyncIterable<Buffer> {
-  const file = createReadStream(path, { highWaterMark: CHUNK });
-  if (format === "tar") return file;
-  const unpacked = format === "tar.gz" ? createGunzip({ chunkSize: CHUNK }) : createZstdDecompress();
-  file.on("error", (error) => unpacked.destroy(error));
-  return file.pipe(unpacked);
 }
 
 const differs = (how: string) =>

@@ -1,7 +1,6 @@
 /** The folder that a snapshot is restored into when it cannot be streamed. */
 
-import { mkdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { promises as disk, mkdirSync } from "node:fs";
 import { ConfigError, reasonOf } from "../errors.ts";
 import { within } from "../process/timer.ts";
 import type { Run } from "../run/run.ts";
@@ -25,7 +24,7 @@ const STOP_SHARE = 0.8;
 
 /** Removes it. What cannot be removed in time, or at all, is named, and the next export removes it. */
 export async function removeWorkdir(run: Run, path: string): Promise<void> {
-  const removal = rm(path, { recursive: true, force: true });
+  const removal = disk.rm(path, { recursive: true, force: true });
   let why = "there was no time left";
   const done = within(run.stop.msUntil(STOP_SHARE), removal);
   try {

@@ -96,11 +96,12 @@ export function chooseSnapshot(snapshots: readonly Snapshot[], wish: Wish, zone:
     since === undefined ? matching.at(-1) : matching.find((snapshot) => epochOf(snapshot) >= since);
   if (found !== undefined) return found;
   const newest = matching.at(-1);
+  const snapshot = `snapshot ${filterText(filter)}`.trimEnd();
   throw new Failure(
     newest === undefined || since === undefined
-      ? `No snapshot ${filterText(filter)}. ${otherwise(snapshots)}`
-      : `No snapshot ${filterText(filter)} is from ${stamp(since, zone)} or later; ` +
-          `the newest is ${shortId(newest)} from ${stamp(epochOf(newest), zone)}.`,
+      ? `There is no ${snapshot}. ${otherwise(snapshots)}`
+      : `There is no ${snapshot} from ${stamp(since, zone)} or later; the newest is ${shortId(newest)} from ` +
+          `${stamp(epochOf(newest), zone)}.`,
     EXIT.failed,
   );
 }
@@ -124,14 +125,13 @@ function byId(snapshots: readonly Snapshot[], id: string): Snapshot {
   return found;
 }
 
-/** `with tag automated of host larak`, for use in a sentence. */
+/** `with tag automated of host larak`, for use in a sentence; "" for a filter that filters nothing. */
 export function filterText({ tag, host }: Filter): string {
-  const parts = [tag && `with tag ${tag}`, host && `of host ${host}`].filter(Boolean);
-  return parts.length === 0 ? "at all" : parts.join(" ");
+  return [tag && `with tag ${tag}`, host && `of host ${host}`].filter(Boolean).join(" ");
 }
 
 function otherwise(snapshots: readonly Snapshot[]): string {
-  if (snapshots.length === 0) return "The repository holds none at all: run backup first.";
+  if (snapshots.length === 0) return "The repository holds none: run backup first.";
   const some = (names: readonly string[]) => [...new Set(names)].slice(0, 5).join(", ") || "none";
   return (
     `The repository holds ${snapshots.length}, of hosts ${some(snapshots.map(({ hostname }) => hostname))} and ` +

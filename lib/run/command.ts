@@ -8,8 +8,13 @@ import type { VariableName } from "../config/variables.ts";
 import type { Lock } from "./lock.ts";
 import type { Scene } from "./scene.ts";
 
-/** A flag as citty declares it; `multiple` (may be given again) is our addition. */
-export type Flag = (BooleanArgDef | StringArgDef | EnumArgDef) & { readonly multiple?: true };
+/** A flag as citty declares it, and what we add. */
+export type Flag = (BooleanArgDef | StringArgDef | EnumArgDef) & {
+  /** May be given again. */
+  readonly multiple?: true;
+  /** Its value is words for another program, which may begin with a dash. */
+  readonly words?: true;
+};
 export type Flags = Readonly<Record<string, Flag>>;
 
 /** The parsed value of each flag; undefined when it was not given. */

@@ -50,6 +50,12 @@ export const table: readonly Row[] = [
     load: from(() => require("./snapshot-export.ts")),
   },
   {
+    name: "forget-preview",
+    kind: "run",
+    summary: "show what a retention policy would keep and remove, removing nothing",
+    load: from(() => require("./forget-preview.ts")),
+  },
+  {
     name: "notify-test",
     kind: "run",
     summary: "send a marked mail and webhook, to see that they arrive",

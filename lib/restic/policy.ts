@@ -1,0 +1,70 @@
+/** A retention policy: the words of `restic forget`, made safe to try out, and what restic makes of them. Pure. */
+
+import { tableLines } from "../table.ts";
+import type { Zone } from "../time/zone.ts";
+import { epochOf, type Snapshot, snapshotCells } from "./snapshots.ts";
+
+/** Words that say what to keep, or (since 0.17) that nothing need be kept. */
+const KEEPS = /^(--keep-|-[lHdwmy]|--unsafe-allow-remove-all)/;
+
+export const keepsAnything = (policy: readonly string[]): boolean => policy.some((word) => KEEPS.test(word));
+
+/** Does the policy say by itself which snapshots it is about? `option` is `--host` or `--tag`. */
+export const filtersBy = (policy: readonly string[], option: string): boolean =>
+  policy.some((word) => word === option || word.startsWith(`${option}=`));
+
+/** --prune, and whatever could take --dry-run back: --dry-run=false, -n=false, or a -n among other letters. */
+const UNSAFE = /^(--prune|--dry-run)(=|$)|^-[A-Za-z]*n(=|$)/;
+
+/** restic's words to try a policy out. --dry-run goes first, where no word before it can take it for a value. */
+export function previewArgs(
+  policy: readonly string[],
+  filter: { readonly host: string | undefined; readonly tag: string | undefined },
+): string[] {
+  return [
+    "forget",
+    "--dry-run",
+    "--json",
+    ...(filter.host === undefined ? [] : [`--host=${filter.host}`]),
+    ...(filter.tag === undefined ? [] : [`--tag=${filter.tag}`]),
+    ...policy.filter((word) => !UNSAFE.test(word)),
+  ];
+}
+
+/** Snapshots that the policy looks at together, as `restic forget --json` tells. Checked with 0.14, 0.18 and 0.19. */
+export interface ForgetGroup {
+  readonly host: string;
+  readonly paths: readonly string[] | null;
+  readonly tags: readonly string[] | null;
+  readonly keep: readonly Snapshot[] | null;
+  readonly remove: readonly Snapshot[] | null;
+  /** Of a snapshot that is kept; in 0.14 without its id. */
+  readonly reasons: readonly { readonly snapshot: Snapshot; readonly matches: readonly string[] }[] | null;
+}
+
+export interface Verdict {
+  readonly snapshot: Snapshot;
+  /** Why it is kept; undefined when it is to be removed. */
+  readonly reasons: readonly string[] | undefined;
+}
+
+/** What becomes of every snapshot, group by group, oldest first. restic gives the groups in any order. */
+export function verdictsOf(groups: readonly ForgetGroup[]): Verdict[] {
+  const key = ({ host, paths, tags }: ForgetGroup) => JSON.stringify([host, paths, tags]);
+  const sorted = [...groups].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  return sorted.flatMap(({ keep, remove, reasons }) => {
+    const why = new Map((reasons ?? []).map(({ snapshot, matches }) => [snapshot.time, matches]));
+    const kept = (keep ?? []).map((snapshot) => ({ snapshot, reasons: why.get(snapshot.time) ?? [] }));
+    const removed = (remove ?? []).map((snapshot) => ({ snapshot, reasons: undefined }));
+    return [...kept, ...removed].sort((a, b) => epochOf(a.snapshot) - epochOf(b.snapshot));
+  });
+}
+
+export function verdictTable(verdicts: readonly Verdict[], zone: Zone): string[] {
+  const rows = verdicts.map(({ snapshot, reasons }) => [
+    reasons === undefined ? "remove" : "keep",
+    ...snapshotCells(snapshot, zone),
+    reasons?.join(", ") ?? "",
+  ]);
+  return tableLines([["", "ID", "TIME", "HOST", "TAGS", "PATHS", "KEPT AS"], ...rows]);
+}
