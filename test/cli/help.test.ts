@@ -104,7 +104,8 @@ function nonsense(command: Command): (readonly [words: string[], said: RegExp])[
       lines.push([[...needed, `${shown}=yes`], new RegExp(`${shown} is a switch and takes no value`)]);
     else {
       lines.push([[...needed, shown], new RegExp(`${shown} needs a value`)]);
-      lines.push([[...needed, shown, "--no-such-flag"], new RegExp(`${shown} needs a value`)]);
+      if (!flag.words)
+        lines.push([[...needed, shown, "--no-such-flag"], new RegExp(`${shown} needs a value`)]);
       if (!flag.multiple)
         lines.push([
           [...needed, shown, flag.type === "enum" ? (flag.options?.[0] ?? "") : "1", `${shown}=2`],
