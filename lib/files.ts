@@ -1,6 +1,15 @@
 /** Files that are either the old ones or the new ones, never half of one. */
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { errnoOf } from "./errors.ts";
 
 export interface WriteOptions {
@@ -19,7 +28,7 @@ export function replaceFile(
   text: string,
   { mode = 0o644, durable = true }: WriteOptions = {},
 ): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = temporaryOf(path);
   try {
     const fd = openSync(temporary, "w", mode);
     try {
@@ -30,8 +39,32 @@ export function replaceFile(
     }
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw error;
+  }
+}
+
+/** Copies `from` to `to` whole or not at all: on any failure the old `to` stands, and the error is thrown. */
+export function copyWhole(from: string, to: string): void {
+  const temporary = temporaryOf(to);
+  try {
+    copyFileSync(from, temporary);
+    renameSync(temporary, to);
+  } catch (error) {
+    discard(temporary);
+    throw error;
+  }
+}
+
+/** Where the process `pid` prepares the file that is to become `path`. */
+export const temporaryOf = (path: string, pid = process.pid): string => `${path}.${pid}.tmp`;
+
+/** Removes a file if it can be removed; for what is left behind by something that has failed already. */
+export function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The folder is read-only or gone. The failure before this one is what the caller reports.
   }
 }
 

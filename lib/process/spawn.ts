@@ -55,14 +55,16 @@ export function spawn(command: readonly string[], options: SpawnOptions): Child 
   const program = command[0] ?? "";
   const path = resolveProgram(program, options.env.PATH);
   const { stdin = "ignore", stdout = "ignore", stderr = "ignore", inherit } = options;
-  try {
-    const child = Bun.spawn([path, ...command.slice(1)], {
-      argv0: program,
+  const start = (words: string[], argv0: string) =>
+    Bun.spawn(words, {
+      argv0,
       env: options.env,
       stdio: inherit === undefined ? [stdin, stdout, stderr] : [stdin, stdout, stderr, inherit],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       detached: options.session ?? false,
     });
+  try {
+    const child = orByShell(start, path, program, command.slice(1));
     return {
       pid: child.pid,
       exited: child.exited.then(() => exitOf(child.exitCode, child.signalCode)),
@@ -74,6 +76,21 @@ export function spawn(command: readonly string[], options: SpawnOptions): Child 
     const detail =
       errnoOf(error) === "ENOENT" ? `${path} names an interpreter that is missing` : String(error);
     throw new CannotStart(program, "not executable", detail);
+  }
+}
+
+/** A script without a `#!` line is run by /bin/sh, as execvp(3) and every shell do it. */
+function orByShell<T>(
+  start: (words: string[], argv0: string) => T,
+  path: string,
+  argv0: string,
+  rest: string[],
+): T {
+  try {
+    return start([path, ...rest], argv0);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOEXEC") throw error;
+    return start(["/bin/sh", path, ...rest], "/bin/sh");
   }
 }
 

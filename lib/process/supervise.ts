@@ -25,6 +25,8 @@ export interface Ended extends Exit {
 
 /** Milliseconds that a killed process gets to be gone; one that sleeps in the kernel is then left behind. */
 const GONE_MS = 1000;
+/** So long the news of an exit may take to reach us, even in a stop whose budget is used up. */
+const NEWS_MS = 200;
 
 export async function supervise(child: Child, family: Family, limits: Limits): Promise<Ended> {
   const { stop, share } = limits;
@@ -41,7 +43,7 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
     cause = why;
     ending = terminate(family, { first: limits.first, graceMs });
     void ending
-      .then(() => sleep(GONE_MS))
+      .then(() => sleep(Math.max(NEWS_MS, Math.min(GONE_MS, stop.msUntil(1)))))
       .then(() => given({ code: exitCodeOfSignal("SIGKILL"), signal: "SIGKILL" }));
   };
 

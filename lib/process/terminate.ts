@@ -41,9 +41,13 @@ export function killNow(family: Family): void {
   for (const pid of familyMembers(family)) signal(pid, "SIGKILL");
 }
 
-/** The group by one call, which needs no /proc; then what has left the group but not the session. */
+/**
+ * The group by one call, which needs no /proc; then what has left the group but not the session. SIGINT stays
+ * in the group, as from a terminal: restic keeps its own rclone or ssh in another group, because it needs
+ * them to take its lock out of the repository.
+ */
 function signalSession(leader: number, name: Signal): void {
-  const strays = sessionMembers(leader).filter((member) => member.group !== leader);
+  const strays = name === "SIGINT" ? [] : sessionMembers(leader).filter((member) => member.group !== leader);
   signal(-leader, name);
   for (const stray of strays) signal(stray.pid, name);
 }

@@ -52,6 +52,7 @@ export class Restic {
       env: this.environment(),
       onStdout: show,
       onStderr: show,
+      startsOthers: this.startsOthers(),
     });
     return { exitCode: ended.cause === undefined ? normalizeExit(ended.code, told) : ended.code };
   }
@@ -82,6 +83,13 @@ export class Restic {
       RESTIC_REPOSITORY_FILE: undefined,
       RESTIC_PROGRESS_FPS: fps,
     };
+  }
+
+  /** Does restic start programs here: one that prints the password, rclone, ssh? */
+  private startsOthers(): boolean {
+    return (
+      this.run.settings.text("RESTIC_PASSWORD_COMMAND") !== "" || /^(rclone|sftp):/.test(this.repository)
+    );
   }
 
   private readableCacert(): string | undefined {

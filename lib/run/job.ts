@@ -5,25 +5,25 @@
  *        → record completed → lock released → exit with the work's exit code
  */
 
-import { copyFileSync } from "node:fs";
 import { formatDuration } from "../duration.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
-import { replaceFile } from "../files.ts";
+import { copyWhole, discard, replaceFile, temporaryOf } from "../files.ts";
 import type { HookResult } from "../hooks/execute.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
+import { sleep } from "../process/timer.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
-import { appendHistory } from "./history.ts";
+import { appendHistory, historyPath } from "./history.ts";
 import { hookEnvironment, resultEnvironment } from "./hook-environment.ts";
-import { type Lock, signLock, takeLock } from "./lock.ts";
+import { freeLock, type Lock, signLock, takeLock } from "./lock.ts";
 import { Marker, type RunMark } from "./marker.ts";
 import { runPhase } from "./phase.ts";
 import { header, masked, type RunRecord, type Status } from "./record.ts";
 import { type Outcome, Run } from "./run.ts";
 import { type Scene, sceneOf, shownRepository } from "./scene.ts";
-import { skip, warnOfHistory } from "./skip.ts";
-import { forgetSkips } from "./skips.ts";
+import { skip } from "./skip.ts";
+import { forgetSkips, skipsSoFar } from "./skips.ts";
 
 export type Work = (run: Run) => Promise<Outcome>;
 
@@ -38,11 +38,12 @@ const POST_SHARE = { ask: 0.85, kill: 0.95 };
 export async function liveRun(job: string, held: Lock | undefined, work: Work): Promise<number> {
   const scene = sceneOf(job);
   const path = `${scene.lockDir}/${job}.lock`;
-  const busy = (lockPath: string) => {
+  const busy = (running?: RunMark) => {
     const exitCode = held === undefined ? EXIT.busy : EXIT.ok;
-    skip(scene, lockPath, exitCode);
+    skip(scene, path, exitCode, running);
     return exitCode;
   };
+  const skipsBefore = skipsSoFar(scene.lockDir, job);
   let lock: Lock | undefined;
   try {
     lock = await takeLock(path, process.env, held);
@@ -50,10 +51,12 @@ export async function liveRun(job: string, held: Lock | undefined, work: Work): 
     if (!(error instanceof Failure)) throw error;
     return new Job(scene, undefined).fail(error);
   }
-  if (lock === undefined) return busy(path);
+  if (lock === undefined) return busy();
   const job_ = new Job(scene, lock);
   const claimed = job_.claim();
-  if (claimed.alive !== undefined) return busy(path);
+  if (claimed.alive !== undefined) return busy(claimed.alive);
+  // locked_run, which took this lock, has forgotten them by then.
+  if (lock !== held) forgetSkips(scene.lockDir, job, skipsBefore);
   return job_.live(work, claimed.died);
 }
 
@@ -82,17 +85,16 @@ class Job {
     this.run = new Run(identity.job, identity.runId, log, settings, this.stop, this.marker, env, lock?.fd);
   }
 
-  /** Says that this run is alive; see Marker.claim. */
+  /** Says that this run is alive; see Marker.claim. From here on a signal stops it in good order. */
   claim(): { died?: RunMark; alive?: RunMark } {
+    this.stop.install();
     return this.marker.claim();
   }
 
   async live(work: Work, died: RunMark | undefined): Promise<number> {
     const { scene, stop, marker } = this;
-    const { identity, log, lockDir } = scene;
-    stop.install();
+    const { identity, log } = scene;
     if (this.lock !== undefined) signLock(this.lock, this.signature());
-    forgetSkips(lockDir, identity.job);
     log.openFile(scene.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     if (died !== undefined) this.reportDeath(died);
@@ -109,10 +111,14 @@ class Job {
     });
 
     marker.update({ phase: "work" });
-    const ending = await this.endingOf(work);
+    const worked = await this.endingOf(work);
 
     marker.update({ phase: "record" });
-    this.leave(this.record(ending));
+    this.leave(this.record(worked));
+    // A signal that came while we waited for the disk is heard now, before the post-hooks are told how it went.
+    await sleep(0);
+    const ending = this.stopped(worked);
+    if (ending !== worked) this.leave(this.record(ending, worked));
 
     marker.update({ phase: "post-hooks" });
     if (hadTheirTurn) {
@@ -124,7 +130,7 @@ class Job {
         skipOnStop: false,
       });
     }
-    return this.close(ending);
+    return this.close(worked);
   }
 
   /** A run that could not begin: recorded like any other, but nothing of it was run. */
@@ -180,15 +186,11 @@ class Job {
   }
 
   /** The last words: the record completed with what the post-hooks did, the history, the exit code. */
-  private close(ending: Ending): number {
-    const { scene, stop, marker } = this;
+  private async close(worked: Ending): Promise<number> {
+    const { scene, marker } = this;
     const { log, identity } = scene;
-    // A stop that came while the post-hooks ran is the run's end all the same; what the work did stands.
-    const last: Ending =
-      stop.signal !== undefined && ending.status !== "interrupted"
-        ? { ...ending, exitCode: exitCodeOfSignal(stop.signal), status: "interrupted" }
-        : ending;
-    const record = this.record(last, ending);
+    const last = this.stopped(worked);
+    const record = this.record(last, worked);
     const said = `${identity.job} finished: ${last.status}, exit ${last.exitCode}, ${formatDuration(record.duration_seconds)}`;
     if (last.status === "ok") log.info(said);
     else if (last.status === "warning") log.warn(said);
@@ -196,8 +198,16 @@ class Job {
     this.leave(record);
     this.remember(record);
     marker.release();
+    if (this.lock !== undefined && this.run.leavesLock) await freeLock(this.lock, scene.env);
     log.closeFile();
     return last.exitCode;
+  }
+
+  /** A stop that came after the work is the run's end all the same; what the work did stands. */
+  private stopped(worked: Ending): Ending {
+    const { signal } = this.stop;
+    if (signal === undefined || worked.status === "interrupted") return worked;
+    return { ...worked, exitCode: exitCodeOfSignal(signal), status: "interrupted" };
   }
 
   private record(last: Ending, work: Ending = last): RunRecord {
@@ -226,14 +236,14 @@ class Job {
     try {
       replaceFile(recordPath, `${JSON.stringify(record, null, 2)}\n`);
     } catch (error) {
-      log.warn(`The record ${recordPath} cannot be written: ${reasonOf(error)}. The one before it stands.`);
+      log.lost(`The record ${recordPath}`, error);
     }
     if (record.exit_code === 0 || !log.hasFile) return;
     const copy = logPath.replace(/-last\.log$/, "-error-last.log");
     try {
-      copyFileSync(logPath, copy);
+      copyWhole(logPath, copy);
     } catch (error) {
-      log.warn(`The log of this failure cannot be kept as ${copy}: ${reasonOf(error)}.`);
+      log.lost(`The copy ${copy} of this failure's log`, error);
     }
   }
 
@@ -242,12 +252,13 @@ class Job {
     try {
       appendHistory(logDir, entry);
     } catch (error) {
-      warnOfHistory(log, logDir, error);
+      log.lost(historyPath(logDir), error);
     }
   }
 
   private reportDeath(died: RunMark): void {
-    const { identity, log, mask } = this.scene;
+    const { identity, log, mask, recordPath } = this.scene;
+    discard(temporaryOf(recordPath, died.pid));
     const since = stamp(died.started_epoch * 1000, localZone());
     log.warn(
       `The run before this one died without a record: run ${died.run_id}, pid ${died.pid}, started ${since}, ` +

@@ -11,18 +11,19 @@ import {
   ftruncateSync,
   openSync,
   readFileSync,
-  readlinkSync,
   statSync,
   writeSync,
 } from "node:fs";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
-import { isAlive, isAncestor, pids } from "../process/family.ts";
+import { isAlive, isAncestor, nameOf, pids } from "../process/family.ts";
 import { CannotStart, type ChildEnvironment, spawn } from "../process/spawn.ts";
 
 export interface Lock {
   readonly path: string;
   /** The descriptor that holds it; undefined when an ancestor holds it and gave us none. */
   readonly fd: number | undefined;
+  /** An ancestor's: it has signed it, and it alone sets it free. */
+  readonly inherited?: true;
 }
 
 /** The lock cannot be had, and not because somebody else has it. */
@@ -60,9 +61,23 @@ export async function takeLock(path: string, env: ChildEnvironment, held?: Lock)
   }
 }
 
+/**
+ * Sets the lock free although a descendant still has its descriptor: a password agent that restic's
+ * RESTIC_PASSWORD_COMMAND started, say. Closing ours, as every exit does, would leave the lock with it.
+ */
+export async function freeLock(lock: Lock, env: ChildEnvironment): Promise<void> {
+  if (lock.fd === undefined || lock.inherited) return;
+  try {
+    await spawn(["flock", "-u", String(INHERITED_FD)], { env: plain(env), inherit: lock.fd }).exited;
+  } catch (error) {
+    // flock(1) was there when the lock was taken. Without it the next run names who keeps the lock.
+    if (!(error instanceof CannotStart)) throw error;
+  }
+}
+
 /** Says in the lock file, to a person who reads it, who holds it. */
 export function signLock(lock: Lock, text: string): void {
-  if (lock.fd === undefined) return;
+  if (lock.fd === undefined || lock.inherited) return;
   try {
     ftruncateSync(lock.fd, 0);
     writeSync(lock.fd, text, 0);
@@ -95,30 +110,12 @@ export function holderOf(path: string): Holder {
 
 /** Processes that have the lock file open, as far as we may look: who keeps it when its holder has died. */
 export function keepersOf(path: string): { pid: number; name: string }[] {
-  const target = statSync(path, { throwIfNoEntry: false });
-  if (target === undefined) return [];
-  return pids()
-    .filter((pid) => pid !== process.pid && opens(pid, path))
-    .map((pid) => ({ pid, name: nameOf(pid) }));
-}
-
-function opens(pid: number, path: string): boolean {
-  try {
-    // A child has it as its 3; that is the one descriptor worth a look at.
-    return readlinkSync(`/proc/${pid}/fd/${INHERITED_FD}`) === path;
-  } catch {
-    // Ended, another user's, or it has no such descriptor.
-    return false;
-  }
-}
-
-function nameOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  } catch {
-    // It has just ended.
-    return "?";
-  }
+  return (
+    pids()
+      // A child has it as its 3; that is the one descriptor worth a look at.
+      .filter((pid) => pid !== process.pid && isSameFile(`/proc/${pid}/fd/${INHERITED_FD}`, path))
+      .map((pid) => ({ pid, name: nameOf(pid) }))
+  );
 }
 
 /**
@@ -129,7 +126,7 @@ function inheritedLock(path: string, held: string | undefined): Lock | undefined
   const [, pid, fd, heldPath] = /^(\d+):(\d+):(.+)$/s.exec(held ?? "") ?? [];
   if (pid === undefined || fd === undefined || heldPath === undefined) return undefined;
   if (!isSameFile(path, heldPath) || !isAncestor(Number(pid))) return undefined;
-  return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined };
+  return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined, inherited: true };
 }
 
 function openLockFile(path: string): number {
@@ -182,6 +179,12 @@ function isFileAt(path: string, fd: number): boolean {
 }
 
 function isSameFile(a: string, b: string): boolean {
-  const [one, two] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }));
-  return one !== undefined && two !== undefined && one.ino === two.ino && one.dev === two.dev;
+  try {
+    const one = statSync(a);
+    const two = statSync(b);
+    return one.ino === two.ino && one.dev === two.dev;
+  } catch {
+    // One of them is gone, or not ours to look at: nothing says that they are the same.
+    return false;
+  }
 }

@@ -2,9 +2,10 @@
 
 import type { Settings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
+import { nameOf, sessionMembers } from "../process/family.ts";
 import { RawLines } from "../process/lines.ts";
 import { pump } from "../process/pump.ts";
-import { type ChildEnvironment, exitCodeOfSignal, spawn } from "../process/spawn.ts";
+import { type ChildEnvironment, exitCodeOfSignal, signal, spawn } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { type Ended, supervise } from "../process/supervise.ts";
 import { within } from "../process/timer.ts";
@@ -22,6 +23,8 @@ export interface ChildPlan {
   readonly env?: ChildEnvironment;
   readonly onStdout?: (line: string) => void;
   readonly onStderr?: (line: string) => void;
+  /** Is it known to start programs of its own, which may outlive it as daemons? */
+  readonly startsOthers?: boolean;
 }
 
 /** The work's share of a stop: asked at once, killed with enough left for the post-hooks. */
@@ -36,6 +39,8 @@ export class Run {
   readonly facts: Facts = {};
   /** Did <WORKER>_TIMEOUT end a child? */
   timedOut = false;
+  /** May something that a child started have our lock's descriptor still? Closing ours does not free it then. */
+  leavesLock = false;
   private deadline = Number.POSITIVE_INFINITY;
 
   constructor(
@@ -67,7 +72,8 @@ export class Run {
   }
 
   /** Runs a program to its end, line by line. Throws CannotStart. */
-  async child(command: readonly string[], { env = {}, onStdout, onStderr }: ChildPlan): Promise<Ended> {
+  async child(command: readonly string[], plan: ChildPlan): Promise<Ended> {
+    const { env = {}, onStdout, onStderr } = plan;
     if (this.stop.signal !== undefined) {
       return { code: exitCodeOfSignal(this.stop.signal), signal: undefined, cause: "stopped" };
     }
@@ -92,9 +98,26 @@ export class Run {
       },
     );
     const all = Promise.all(pumps.map((each) => each?.done));
-    if (!(await within(DRAIN_MS, all))) for (const each of pumps) await each?.cancel();
+    const drained = await within(Math.min(DRAIN_MS, this.stop.msUntil(1)), all);
+    if (!drained) for (const each of pumps) await each?.cancel();
     this.timedOut ||= ended.cause === "timed out";
+    this.lookBehind(child.pid, !drained || plan.startsOthers === true);
     return ended;
+  }
+
+  /**
+   * What a child leaves running (a password agent) is left alive, as it is with hooks, and must not hold up the
+   * next run either. The kernel's word on the group costs nothing; /proc is read only when there is a reason to.
+   */
+  private lookBehind(leader: number, isSuspect: boolean): void {
+    if (!isSuspect && !signal(-leader, 0)) return;
+    const members = sessionMembers(leader);
+    // A child that SIGKILL could not end is still at work: then the lock must outlive us.
+    if (members.some(({ pid }) => pid === leader)) return;
+    this.leavesLock = true;
+    if (members.length === 0) return;
+    const names = members.map(({ pid }) => `${nameOf(pid)} with pid ${pid}`).join(", ");
+    this.log.info(`The work left running: ${names}. It is left alive and holds no lock.`);
   }
 }
 

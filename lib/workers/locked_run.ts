@@ -2,12 +2,14 @@
 
 import { realpathSync } from "node:fs";
 import { EXIT, Failure } from "../errors.ts";
+import { signalNumber } from "../host.ts";
 import { type Child, resolveProgram, type Signal, signal, spawn } from "../process/spawn.ts";
+import { wasIgnored } from "../process/stop.ts";
 import type { Command, Invocation } from "../run/command.ts";
-import { HELD_VARIABLE, heldBy, type Lock, signLock, takeLock } from "../run/lock.ts";
+import { HELD_VARIABLE, heldBy, type Lock, LockFailure, signLock, takeLock } from "../run/lock.ts";
 import { sceneOf } from "../run/scene.ts";
 import { skip } from "../run/skip.ts";
-import { forgetSkips } from "../run/skips.ts";
+import { forgetSkips, skipsSoFar } from "../run/skips.ts";
 import { isTerminal } from "../terminal.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
@@ -43,15 +45,24 @@ async function main(invocation: Invocation): Promise<number> {
   const path = lockFile ?? `${scene.lockDir}/${job}.lock`;
   // Found before the lock is taken, so that a misspelt command is not mistaken for a run.
   const program = resolveProgram(words[0] ?? "", process.env.PATH);
-  const lock = await takeLock(path, process.env);
+  const skipsBefore = skipsSoFar(scene.lockDir, job);
+  const name = ownName(program);
+  let lock: Lock | undefined;
+  try {
+    lock = await takeLock(path, process.env);
+  } catch (error) {
+    // A worker that would take this very lock meets the same failure, and leaves a record of it.
+    const sameLock = name?.endsWith(`/${job}`) && path === `${scene.lockDir}/${job}.lock`;
+    if (error instanceof LockFailure && name && sameLock) return invocation.call(name, words.slice(1));
+    throw error;
+  }
   if (lock === undefined) {
     skip(scene, path, EXIT.ok);
     return EXIT.ok;
   }
-  const name = ownName(program);
+  forgetSkips(scene.lockDir, job, skipsBefore);
   if (name !== undefined) return invocation.call(name, words.slice(1), lock);
   signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\njob ${job}\n`);
-  forgetSkips(scene.lockDir, job);
   return foreign(words, lock);
 }
 
@@ -69,23 +80,35 @@ function ownName(program: string): string | undefined {
   return realpathSync(program) === realpathSync(process.execPath) ? program : undefined;
 }
 
+/** Signals that a person or a scheduler may send to a command. */
+const PASSED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const satisfies Signal[];
+/** Those that the terminal itself sends to the command too: passed on, restic would take them for impatience. */
+const FROM_TERMINAL: readonly Signal[] = ["SIGINT", "SIGHUP", "SIGQUIT"];
+
 async function foreign(words: readonly string[], lock: Lock): Promise<number> {
-  const child = spawn(words, {
+  const ignored = PASSED.filter((name) => wasIgnored(signalNumber(name) ?? 0));
+  // Before there is a child, so that no signal finds us without it; handlers run only once we wait.
+  const onTerminal = isTerminal(0);
+  let child: Child | undefined;
+  for (const name of PASSED) {
+    if (ignored.includes(name)) continue;
+    process.on(name, () => {
+      if (child !== undefined && !(onTerminal && FROM_TERMINAL.includes(name))) signal(child.pid, name);
+    });
+  }
+  child = spawn(ignoring(ignored, words), {
     env: { ...process.env, [HELD_VARIABLE]: heldBy(lock) },
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
     inherit: lock.fd,
   });
-  passSignalsTo(child);
   return (await child.exited).code;
 }
 
-function passSignalsTo(child: Child): void {
-  // On a terminal Ctrl-C reaches the child by itself; a second one would look like impatience to restic.
-  const passed: Signal[] = isTerminal(0)
-    ? ["SIGTERM"]
-    : ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
-  for (const name of passed) process.on(name, () => signal(child.pid, name));
-  if (isTerminal(0)) for (const name of ["SIGINT", "SIGHUP", "SIGQUIT"] as const) process.on(name, () => {});
+/** Bun starts every child with all signals at their defaults; a shell puts back what nohup(1) had set. */
+function ignoring(signals: readonly Signal[], words: readonly string[]): readonly string[] {
+  if (signals.length === 0) return words;
+  const names = signals.map((name) => name.replace("SIG", "")).join(" ");
+  return ["/bin/sh", "-c", `trap '' ${names}; exec "$@"`, "locked_run", ...words];
 }
