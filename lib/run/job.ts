@@ -55,8 +55,8 @@ export async function liveRun(job: string, held: Lock | undefined, work: Work): 
   const job_ = new Job(scene, lock);
   const claimed = job_.claim();
   if (claimed.alive !== undefined) return busy(claimed.alive);
-  // locked_run, which took this lock, has forgotten them by then.
-  if (lock !== held) forgetSkips(scene.lockDir, job, skipsBefore);
+  // locked_run, which took this lock for this job, has forgotten them by then.
+  if (lock !== held && lock.inherited !== job) forgetSkips(scene.lockDir, job, skipsBefore);
   return job_.live(work, claimed.died);
 }
 

@@ -22,8 +22,8 @@ export interface Lock {
   readonly path: string;
   /** The descriptor that holds it; undefined when an ancestor holds it and gave us none. */
   readonly fd: number | undefined;
-  /** An ancestor's: it has signed it, and it alone sets it free. */
-  readonly inherited?: true;
+  /** The job for which locked_run, an ancestor, holds it: that one has signed it, and it alone sets it free. */
+  readonly inherited?: string;
 }
 
 /** The lock cannot be had, and not because somebody else has it. */
@@ -33,13 +33,14 @@ export class LockFailure extends Failure {
   }
 }
 
-/** Tells the children of `locked_run` which lock they run under: `<pid>:<descriptor>:<path>`. */
+/** Tells the children of `locked_run` which lock they run under: `<pid>:<descriptor>:<job>:<path>`. */
 export const HELD_VARIABLE = "RBH_LOCK";
 /** Where a child finds a descriptor that it was started with (see spawn). */
 const INHERITED_FD = 3;
 
 /** The value of HELD_VARIABLE for a child that inherits the descriptor of `lock`. */
-export const heldBy = (lock: Lock): string => `${process.pid}:${INHERITED_FD}:${lock.path}`;
+export const heldBy = (lock: Lock, job: string): string =>
+  `${process.pid}:${INHERITED_FD}:${job}:${lock.path}`;
 
 /**
  * Takes the lock at `path`; undefined when somebody else has it. `held` is a lock that this process has
@@ -123,10 +124,10 @@ export function keepersOf(path: string): { pid: number; name: string }[] {
  * for it is the same open file; without it (a shell or sudo closed it) the holder must be our ancestor.
  */
 function inheritedLock(path: string, held: string | undefined): Lock | undefined {
-  const [, pid, fd, heldPath] = /^(\d+):(\d+):(.+)$/s.exec(held ?? "") ?? [];
-  if (pid === undefined || fd === undefined || heldPath === undefined) return undefined;
+  const [, pid, fd, job, heldPath] = /^(\d+):(\d+):([^:]+):(.+)$/s.exec(held ?? "") ?? [];
+  if (!pid || !fd || !job || !heldPath) return undefined;
   if (!isSameFile(path, heldPath) || !isAncestor(Number(pid))) return undefined;
-  return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined, inherited: true };
+  return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined, inherited: job };
 }
 
 function openLockFile(path: string): number {

@@ -61,9 +61,9 @@ async function main(invocation: Invocation): Promise<number> {
     return EXIT.ok;
   }
   forgetSkips(scene.lockDir, job, skipsBefore);
-  if (name !== undefined) return invocation.call(name, words.slice(1), lock);
   signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\njob ${job}\n`);
-  return foreign(words, lock);
+  if (name !== undefined) return invocation.call(name, words.slice(1), lock);
+  return foreign(words, job, lock);
 }
 
 function read([job = "", second = "", ...rest]: readonly string[]) {
@@ -85,7 +85,7 @@ const PASSED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] 
 /** Those that the terminal itself sends to the command too: passed on, restic would take them for impatience. */
 const FROM_TERMINAL: readonly Signal[] = ["SIGINT", "SIGHUP", "SIGQUIT"];
 
-async function foreign(words: readonly string[], lock: Lock): Promise<number> {
+async function foreign(words: readonly string[], job: string, lock: Lock): Promise<number> {
   const ignored = PASSED.filter((name) => wasIgnored(signalNumber(name) ?? 0));
   // Before there is a child, so that no signal finds us without it; handlers run only once we wait.
   const onTerminal = isTerminal(0);
@@ -97,7 +97,7 @@ async function foreign(words: readonly string[], lock: Lock): Promise<number> {
     });
   }
   child = spawn(ignoring(ignored, words), {
-    env: { ...process.env, [HELD_VARIABLE]: heldBy(lock) },
+    env: { ...process.env, [HELD_VARIABLE]: heldBy(lock, job) },
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
