@@ -11,10 +11,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const MOST = 2 ** 31;
 
 export class Settings {
+  private readonly said = new Set<string>();
+
   constructor(
     readonly env: Environment,
-    /** Is told of a value that makes no sense; the default is used then. */
-    private readonly warn: (message: string) => void,
+    /** Is told once of a value that makes no sense; the default is used then. */
+    private readonly tell: (message: string) => void,
   ) {}
 
   text(name: NameOf<"text" | "cron">): string {
@@ -83,6 +85,13 @@ export class Settings {
   /** Was it given at all, even as an empty string? */
   given(name: VariableName): boolean {
     return this.env[name] !== undefined;
+  }
+
+  /** A variable may be read often; what is wrong with it is said once. */
+  private warn(message: string): void {
+    if (this.said.has(message)) return;
+    this.said.add(message);
+    this.tell(message);
   }
 
   private raw(name: VariableName): string | undefined {

@@ -38,10 +38,10 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
     given = resolve;
   });
 
-  const end = (why: NonNullable<Ended["cause"]>, graceMs: () => number) => {
+  const end = (why: NonNullable<Ended["cause"]>, msLeft: () => number) => {
     if (ending !== undefined) return;
     cause = why;
-    ending = terminate(family, { first: limits.first, graceMs });
+    ending = terminate(family, { first: limits.first, msLeft });
     void ending
       .then(() => sleep(Math.max(NEWS_MS, Math.min(GONE_MS, stop.msUntil(1)))))
       .then(() => given({ code: exitCodeOfSignal("SIGKILL"), signal: "SIGKILL" }));
@@ -55,9 +55,10 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
   const cancelTimeout =
     limits.timeoutMs === undefined
       ? () => {}
-      : after(limits.timeoutMs, () =>
-          end("timed out", () => Math.min(limits.graceMs, stop.msUntil(share.kill))),
-        );
+      : after(limits.timeoutMs, () => {
+          const killAt = performance.now() + limits.graceMs;
+          end("timed out", () => Math.min(killAt - performance.now(), stop.msUntil(share.kill)));
+        });
 
   const exit = await Promise.race([child.exited, lost]);
   forget();

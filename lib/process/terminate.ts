@@ -7,8 +7,8 @@ import { sleep } from "./timer.ts";
 export interface Termination {
   /** SIGTERM for hooks; SIGINT for restic and rclone, which then clean up behind themselves. */
   readonly first: Signal;
-  /** Milliseconds from the first signal to SIGKILL. Asked again while waiting: a stop may shorten it. */
-  readonly graceMs: () => number;
+  /** Milliseconds still left until SIGKILL. Asked again while waiting: a stop may shorten them. */
+  readonly msLeft: () => number;
 }
 
 /** How often the family is looked at while it is given time to end, in milliseconds. */
@@ -19,11 +19,10 @@ const ROUNDS = 50;
 /** Resolves when nothing of the family runs any more; `forced` says whether it took SIGKILL. */
 export async function terminate(
   family: Family,
-  { first, graceMs }: Termination,
+  { first, msLeft }: Termination,
 ): Promise<{ forced: boolean }> {
-  const begun = performance.now();
   signalSession(family.leader, first);
-  while (performance.now() - begun < graceMs()) {
+  while (msLeft() > 0) {
     if (!lives(family)) return { forced: false };
     await sleep(LOOK_MS);
   }

@@ -98,6 +98,7 @@ class Job {
     log.openFile(scene.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     if (died !== undefined) this.reportDeath(died);
+    stop.listen(() => this.tellOfStop());
 
     marker.update({ phase: "pre-hooks" });
     const pre = `pre-${identity.job}`;
@@ -182,6 +183,15 @@ class Job {
       const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
       log.error(`This is a bug in restic-backup-helper; please report it with these lines: ${trace}`);
       return { exitCode: EXIT.internal, error: reasonOf(error) };
+    }
+  }
+
+  private tellOfStop(): void {
+    const { log, settings } = this.scene;
+    if (this.stop.forced) log.warn("A second signal came: everything is ended at once.");
+    else {
+      const budget = formatDuration(settings.seconds("STOP_TIMEOUT"));
+      log.warn(`Told to stop by ${this.stop.signal}: the run ends within ${budget} (STOP_TIMEOUT).`);
     }
   }
 

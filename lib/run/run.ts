@@ -1,6 +1,6 @@
 /** What a worker gets from the run around it: its log, its settings, and children that end when they must. */
 
-import type { Settings } from "../config/settings.ts";
+import { type Settings, screaming } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { nameOf, sessionMembers } from "../process/family.ts";
 import { RawLines } from "../process/lines.ts";
@@ -100,9 +100,15 @@ export class Run {
     const all = Promise.all(pumps.map((each) => each?.done));
     const drained = await within(Math.min(DRAIN_MS, this.stop.msUntil(1)), all);
     if (!drained) for (const each of pumps) await each?.cancel();
-    this.timedOut ||= ended.cause === "timed out";
+    if (ended.cause === "timed out") this.endByTimeout();
     this.lookBehind(child.pid, !drained || plan.startsOthers === true);
     return ended;
+  }
+
+  private endByTimeout(): void {
+    this.timedOut = true;
+    const name = `${screaming(this.name)}_TIMEOUT`;
+    this.log.error(`The work was ended because it took longer than ${name}=${this.settings.env[name]}.`);
   }
 
   /**
