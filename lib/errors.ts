@@ -48,6 +48,7 @@ export function errnoOf(error: unknown): string | undefined {
 
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
+  EBADF: "it is closed, or open for reading only",
   EEXIST: "it exists already",
   EIO: "input/output error",
   EISDIR: "it is a directory",
@@ -56,6 +57,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOENT: "no such file or directory",
   ENOSPC: "no space left on the device",
   ENOTDIR: "a part of the path is not a directory",
+  EPIPE: "nobody reads it any more",
   EPERM: "operation not permitted",
   EROFS: "the file system is read-only",
   EXDEV: "it is on another file system",

@@ -7,13 +7,23 @@ export interface Pump {
   cancel(): Promise<void>;
 }
 
+/**
+ * A writer that is never slower than we are would keep us reading for ever: its next chunk is always there, so
+ * no timer and no signal would get its turn. So many milliseconds may pass without one.
+ */
+const TURN_MS = 10;
+
 export function pump(stream: ReadableStream<Uint8Array>, take: (bytes: Uint8Array) => void): Pump {
   const reader = stream.getReader();
   const read = async () => {
+    let turned = performance.now();
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
       take(value);
+      if (performance.now() - turned < TURN_MS) continue;
+      await new Promise(setImmediate);
+      turned = performance.now();
     }
   };
   return { done: read(), cancel: () => reader.cancel() };
