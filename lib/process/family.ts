@@ -6,13 +6,15 @@
  * session, and what has left the session too still carries the environment it was started with.
  */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 
 export interface Family {
   /** The session and group leader. */
   readonly leader: number;
   /** `NAME=value` pairs that only this family carries in its environment. */
   readonly marks: readonly string[];
+  /** The path of the one program that is asked to end; without it all of the session is. */
+  readonly program?: string;
 }
 
 /** What /proc/<pid>/stat says. `ticks` since boot tells two processes with one pid apart. */
@@ -57,6 +59,33 @@ export function sessionMembers(leader: number): Stat[] {
     .map(statOf)
     .filter((stat) => stat !== undefined)
     .filter((stat) => !isDead(stat) && (stat.session === leader || stat.group === leader));
+}
+
+/**
+ * The processes of the session that run `program` itself, by that file or by its name: the leader, or what a
+ * wrapper script has started. None where /proc does not tell.
+ */
+export function processesOf(program: string, leader: number): Stat[] {
+  const isProgram = (path: string) => path === realPath(program) || nameIn(path) === nameIn(program);
+  return sessionMembers(leader).filter(({ pid }) => {
+    try {
+      return isProgram(readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ""));
+    } catch {
+      // Another user's, or it has just ended.
+      return false;
+    }
+  });
+}
+
+const nameIn = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // It was replaced by a newer one while it ran: the path as we started it must do.
+    return path;
+  }
 }
 
 /** The pids of all that still runs of a family: its session, and what left it but carries its marks. */

@@ -15,6 +15,8 @@ export interface Exit {
 
 export interface Child {
   readonly pid: number;
+  /** The file that was started. */
+  readonly path: string;
   readonly exited: Promise<Exit>;
   /** Its output, for each descriptor that was asked for as "pipe". */
   readonly stdout: ReadableStream<Uint8Array> | undefined;
@@ -67,6 +69,7 @@ export function spawn(command: readonly string[], options: SpawnOptions): Child 
     const child = orByShell(start, path, program, command.slice(1));
     return {
       pid: child.pid,
+      path,
       exited: child.exited.then(() => exitOf(child.exitCode, child.signalCode)),
       stdout: child.stdout instanceof ReadableStream ? child.stdout : undefined,
       stderr: child.stderr instanceof ReadableStream ? child.stderr : undefined,

@@ -1,6 +1,6 @@
 /** Ends a process and everything that it started: a polite signal, a time of grace, SIGKILL. */
 
-import { type Family, familyMembers, procIsReadable, sessionMembers } from "./family.ts";
+import { type Family, familyMembers, processesOf, procIsReadable, sessionMembers } from "./family.ts";
 import { type Signal, signal } from "./spawn.ts";
 import { sleep } from "./timer.ts";
 
@@ -21,7 +21,7 @@ export async function terminate(
   family: Family,
   { first, msLeft }: Termination,
 ): Promise<{ forced: boolean }> {
-  signalSession(family.leader, first);
+  ask(family, first);
   while (msLeft() > 0) {
     if (!lives(family)) return { forced: false };
     await sleep(LOOK_MS);
@@ -41,12 +41,15 @@ export function killNow(family: Family): void {
 }
 
 /**
- * The group by one call, which needs no /proc; then what has left the group but not the session. SIGINT stays
- * in the group, as from a terminal: restic keeps its own rclone or ssh in another group, because it needs
- * them to take its lock out of the repository.
+ * Where one program is meant, only that: restic needs the rclone or ssh that it has started, in its own group or
+ * not, to take its lock out of the repository. Else the group by one call, which needs no /proc, and then what
+ * has left the group but not the session.
  */
-function signalSession(leader: number, name: Signal): void {
-  const strays = name === "SIGINT" ? [] : sessionMembers(leader).filter((member) => member.group !== leader);
+function ask({ leader, program }: Family, name: Signal): void {
+  const meant = program === undefined ? [] : processesOf(program, leader);
+  for (const { pid } of meant) signal(pid, name);
+  if (meant.length > 0) return;
+  const strays = sessionMembers(leader).filter((member) => member.group !== leader);
   signal(-leader, name);
   for (const stray of strays) signal(stray.pid, name);
 }

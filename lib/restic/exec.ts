@@ -41,7 +41,8 @@ export class Restic {
   async call(words: readonly string[], { onMessage = () => false }: ResticPlan = {}): Promise<ResticEnd> {
     const { log } = this.run;
     let told: number | undefined;
-    const show = (line: string) => {
+    const show = (raw: string) => {
+      const line = plain(raw);
       told = codeOfWords(line) ?? told;
       const message = parseMessage(line);
       if (message !== undefined && onMessage(message)) return;
@@ -54,6 +55,11 @@ export class Restic {
       onStderr: show,
       startsOthers: this.startsOthers(),
     });
+    if (ended.cause !== undefined && ended.signal === "SIGKILL") {
+      log.warn(
+        "restic did not end in time and was killed. Its lock may still be in the repository; unlock removes it.",
+      );
+    }
     return { exitCode: ended.cause === undefined ? normalizeExit(ended.code, told) : ended.code };
   }
 
@@ -104,6 +110,10 @@ export class Restic {
     }
   }
 }
+
+/** restic clears the terminal's line before some of its words even where there is no terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what is taken out
+const plain = (line: string): string => line.replace(/\x1b\[[0-9;]*[A-Za-z]|\r/g, "").trimEnd();
 
 /** A message in plain words, for the log; undefined for one that is of no use there. */
 function textOf(message: Message): string | undefined {

@@ -88,7 +88,7 @@ export class Run {
     const left = this.deadline - performance.now();
     const ended = await supervise(
       child,
-      { leader: child.pid, marks: [] },
+      { leader: child.pid, marks: [], program: child.path },
       {
         first: "SIGINT",
         timeoutMs: Number.isFinite(left) ? Math.max(0, left) : undefined,
