@@ -17,6 +17,8 @@ export interface ResticEnd {
 export interface ResticPlan {
   /** Is shown every JSON message; true means that it has dealt with it and nothing need be logged. */
   readonly onMessage?: (message: Message) => boolean;
+  /** The same for every line of plain words. */
+  readonly onLine?: (line: string) => boolean;
 }
 
 export class Restic {
@@ -38,14 +40,15 @@ export class Restic {
   }
 
   /** Runs `restic <words>` to its end. Its output is logged as it comes. Throws CannotStart. */
-  async call(words: readonly string[], { onMessage = () => false }: ResticPlan = {}): Promise<ResticEnd> {
+  async call(words: readonly string[], plan: ResticPlan = {}): Promise<ResticEnd> {
     const { log } = this.run;
+    const { onMessage = () => false, onLine = () => false } = plan;
     let told: number | undefined;
     const show = (raw: string) => {
       const line = plain(raw);
       told = codeOfWords(line) ?? told;
       const message = parseMessage(line);
-      if (message !== undefined && onMessage(message)) return;
+      if (message === undefined ? onLine(line) : onMessage(message)) return;
       const text = message === undefined ? line : textOf(message);
       if (text !== undefined && text !== "") log.childLine("restic", text);
     };
