@@ -101,7 +101,7 @@ async function forget(run: Run, restic: Restic, words: readonly string[]): Promi
     run.log.warn(
       "Forgetting was skipped, because another restic has locked the repository; the backup itself is done.",
     );
-    return { exitCode: EXIT.ok };
+    return { exitCode: EXIT.ok, status: "warning" };
   }
   await restic.afterFailure("forget", exitCode);
   run.log.error("The backup itself is done; only the retention policy was not applied.");

@@ -32,8 +32,9 @@ function templateOf({ version, path }: Tool): string {
   return `${folder}/repository`;
 }
 
-/** The locks in the world's repository. */
-export const locks = (world: World): string[] => readdirSync(`${world.dir}/repository/locks`);
+/** The locks in the world's repository; one that restic is just writing is none yet. */
+export const locks = (world: World): string[] =>
+  readdirSync(`${world.dir}/repository/locks`).filter((name) => !name.includes("-tmp-"));
 
 /** The snapshots in the world's repository. */
 export const snapshots = (world: World): string[] => readdirSync(`${world.dir}/repository/snapshots`);
