@@ -3,6 +3,7 @@
 import {
   closeSync,
   constants,
+  copyFileSync,
   fstatSync,
   fsyncSync,
   openSync,
@@ -29,7 +30,7 @@ export function replaceFile(
   text: string,
   { mode = 0o644, durable = true }: WriteOptions = {},
 ): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = temporaryOf(path);
   try {
     const fd = openSync(temporary, "w", mode);
     try {
@@ -40,8 +41,32 @@ export function replaceFile(
     }
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw error;
+  }
+}
+
+/** Copies `from` to `to` whole or not at all: on any failure the old `to` stands, and the error is thrown. */
+export function copyWhole(from: string, to: string): void {
+  const temporary = temporaryOf(to);
+  try {
+    copyFileSync(from, temporary);
+    renameSync(temporary, to);
+  } catch (error) {
+    discard(temporary);
+    throw error;
+  }
+}
+
+/** Where the process `pid` prepares the file that is to become `path`. */
+export const temporaryOf = (path: string, pid = process.pid): string => `${path}.${pid}.tmp`;
+
+/** Removes a file if it can be removed; for what is left behind by something that has failed already. */
+export function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The folder is read-only or gone. The failure before this one is what the caller reports.
   }
 }
 

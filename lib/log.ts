@@ -37,6 +37,7 @@ export class Log {
   private stdout: number | undefined = 1;
   private file: number | undefined;
   private bar = false;
+  private lostSomething = false;
 
   constructor(
     private readonly source: string,
@@ -93,12 +94,25 @@ export class Log {
     this.bar = true;
   }
 
+  /**
+   * Something in LOG_DIR cannot be written. Said once in a run: what else fails there fails for the same reason,
+   * and an operator should read one line about a full disk, not five.
+   */
+  lost(what: string, error: unknown): void {
+    if (this.lostSomething) return;
+    this.lostSomething = true;
+    this.warn(
+      `${what} cannot be written: ${reasonOf(error)}. The run goes on; if more of its log, record or history ` +
+        "cannot be written there, that is not said again.",
+    );
+  }
+
   /** Begins the run's own file anew. A failure is said once; the run goes on without the file. */
   openFile(path: string): void {
     try {
       this.file = openSync(path, "w", 0o644);
     } catch (error) {
-      this.warn(`The run's log ${path} cannot be written: ${reasonOf(error)}. The run goes on without it.`);
+      this.lost(`The run's log ${path}`, error);
     }
   }
 
@@ -158,7 +172,7 @@ export class Log {
     const error = writeAll(this.file, text);
     if (error === undefined) return;
     this.closeFile();
-    this.warn(`The run's log cannot be written any more: ${reasonOf(error)}. The run goes on without it.`);
+    this.lost("The rest of the run's log", error);
   }
 }
 

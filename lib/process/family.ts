@@ -114,6 +114,16 @@ export function isAncestor(ancestor: number): boolean {
   return false;
 }
 
+/** The name of a process's program, for people; "?" when it has just ended. */
+export function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    // Gone between two looks at /proc.
+    return "?";
+  }
+}
+
 /** Pids that can be seen. Without /proc: none. */
 export function pids(): number[] {
   try {

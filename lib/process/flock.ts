@@ -32,6 +32,11 @@ export async function flock(fd: number, env: Environment): Promise<boolean> {
   throw new FlockFailed(`flock(1) ended with ${code}: ${words || "it gave no reason"}.`);
 }
 
+/** Sets it free for every process that has the descriptor. Throws CannotStart. */
+export async function unflock(fd: number, env: Environment): Promise<void> {
+  await spawn(["flock", "-u", String(INHERITED_FD)], { env: plain(env), inherit: fd }).exited;
+}
+
 /**
  * Opens and locks the file at `path`, made where needed, for something short. Tries for `ms` milliseconds; undefined
  * when somebody else has it all that time. Closing the descriptor sets it free. Throws what open(2) and flock(1) do.

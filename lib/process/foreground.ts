@@ -1,23 +1,38 @@
 /** Runs another program in our place: our terminal and streams, our signals, its exit code. */
 
+import { signalNumber } from "../host.ts";
 import { isTerminal } from "../terminal.ts";
 import { type Child, type Signal, type SpawnOptions, signal, spawn } from "./spawn.ts";
+import { wasIgnored } from "./stop.ts";
+
+/** Signals that a person or a scheduler may send to a command. */
+const PASSED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const satisfies Signal[];
+/** Those that the terminal itself sends to the command too: passed on, restic would take them for impatience. */
+const FROM_TERMINAL: readonly Signal[] = ["SIGINT", "SIGHUP", "SIGQUIT"];
 
 /** Resolves to its exit code, 128+n after signal n. Throws CannotStart. */
 export async function foreground(
   words: readonly string[],
   options: Pick<SpawnOptions, "env" | "inherit">,
 ): Promise<number> {
-  const child = spawn(words, { ...options, stdin: "inherit", stdout: "inherit", stderr: "inherit" });
-  passSignalsTo(child);
+  const ignored = PASSED.filter((name) => wasIgnored(signalNumber(name) ?? 0));
+  // Before there is a child, so that no signal finds us without it; handlers run only once we wait.
+  const onTerminal = isTerminal(0);
+  let child: Child | undefined;
+  for (const name of PASSED) {
+    if (ignored.includes(name)) continue;
+    process.on(name, () => {
+      if (child !== undefined && !(onTerminal && FROM_TERMINAL.includes(name))) signal(child.pid, name);
+    });
+  }
+  const streams = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
+  child = spawn(ignoring(ignored, words), { ...options, ...streams });
   return (await child.exited).code;
 }
 
-function passSignalsTo(child: Child): void {
-  // On a terminal Ctrl-C reaches the child by itself; a second one would look like impatience to restic.
-  const passed: Signal[] = isTerminal(0)
-    ? ["SIGTERM"]
-    : ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
-  for (const name of passed) process.on(name, () => signal(child.pid, name));
-  if (isTerminal(0)) for (const name of ["SIGINT", "SIGHUP", "SIGQUIT"] as const) process.on(name, () => {});
+/** Bun starts every child with all signals at their defaults; a shell puts back what nohup(1) had set. */
+function ignoring(signals: readonly Signal[], words: readonly string[]): readonly string[] {
+  if (signals.length === 0) return words;
+  const names = signals.map((name) => name.replace("SIG", "")).join(" ");
+  return ["/bin/sh", "-c", `trap '' ${names}; exec "$@"`, "sh", ...words];
 }

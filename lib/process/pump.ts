@@ -21,8 +21,14 @@ export interface Pump {
 const MUCH = 16;
 
 /**
- * What the reader throws is a bug of ours, or a full disk. It must not stop the reading, since the writer would wait for ever on a
- * pipe that nobody empties: the rest is read and dropped, and the error is told at the end.
+ * A writer that is never slower than we are would keep us reading for ever: its next chunk is always there, so no
+ * timer and no signal would get its turn. So many milliseconds may pass without one.
+ */
+const TURN_MS = 10;
+
+/**
+ * What the reader throws is a bug of ours, or a full disk. It must not stop the reading, since the writer would wait
+ * for ever on a pipe that nobody empties: the rest is read and dropped, and the error is told at the end.
  */
 export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
   const source = stream.getReader();
@@ -38,12 +44,16 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
     }
   };
   const read = async () => {
+    let turned = performance.now();
     for (let chunks = 0; ; chunks++) {
       const { value, done } = await source.read();
       if (done) break;
       if (chunks === MUCH) Bun.unsafe.setJITPolicy(1);
       const taken = guarded(() => reader.take(value));
       if (taken !== undefined) await taken;
+      if (performance.now() - turned < TURN_MS) continue;
+      await new Promise(setImmediate);
+      turned = performance.now();
     }
     await guarded(() => reader.end());
     if (failure !== undefined) throw failure.error;

@@ -15,6 +15,8 @@ export interface Exit {
 
 export interface Child {
   readonly pid: number;
+  /** The file that was started. */
+  readonly path: string;
   readonly exited: Promise<Exit>;
   /** Its output, for each descriptor that was asked for as "pipe". */
   readonly stdout: ReadableStream<Uint8Array> | undefined;
@@ -56,16 +58,19 @@ export function spawn(command: readonly string[], options: SpawnOptions): Child 
   const program = command[0] ?? "";
   const path = resolveProgram(program, options.env.PATH);
   const { stdin = "ignore", stdout = "ignore", stderr = "ignore", inherit } = options;
-  try {
-    const child = Bun.spawn([path, ...command.slice(1)], {
-      argv0: program,
+  const start = (words: string[], argv0: string) =>
+    Bun.spawn(words, {
+      argv0,
       env: options.env,
       stdio: inherit === undefined ? [stdin, stdout, stderr] : [stdin, stdout, stderr, inherit],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       detached: options.session ?? false,
     });
+  try {
+    const child = orByShell(start, path, program, command.slice(1));
     return {
       pid: child.pid,
+      path,
       exited: child.exited.then(() => exitOf(child.exitCode, child.signalCode)),
       stdout: child.stdout instanceof ReadableStream ? child.stdout : undefined,
       stderr: child.stderr instanceof ReadableStream ? child.stderr : undefined,
@@ -83,6 +88,21 @@ function whyNot(path: string, error: unknown): string {
       return `${path} is no program for this machine`;
     default:
       return reasonOf(error);
+  }
+}
+
+/** A script without a `#!` line is run by /bin/sh, as execvp(3) and every shell do it. */
+function orByShell<T>(
+  start: (words: string[], argv0: string) => T,
+  path: string,
+  argv0: string,
+  rest: string[],
+): T {
+  try {
+    return start([path, ...rest], argv0);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOEXEC") throw error;
+    return start(["/bin/sh", path, ...rest], "/bin/sh");
   }
 }
 

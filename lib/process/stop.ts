@@ -27,8 +27,10 @@ export class Stop {
   /** A second signal has come: nothing is waited for any more. */
   forced = false;
   private begun = 0;
+  private budget = 0;
   private readonly listeners = new Set<() => void>();
 
+  /** `budgetMs` is asked once, when the stop begins: an odd value is then complained of once. */
   constructor(private readonly budgetMs: () => number) {}
 
   /** From here on signals are taken. A signal that was ignored when we began (nohup) stays ignored. */
@@ -46,13 +48,14 @@ export class Stop {
   /** Milliseconds until this share of the budget is used up; endless while nobody has asked for a stop. */
   msUntil(share: number): number {
     if (this.signal === undefined) return Number.POSITIVE_INFINITY;
-    return this.forced ? 0 : Math.max(0, this.begun + this.budgetMs() * share - performance.now());
+    return this.forced ? 0 : Math.max(0, this.begun + this.budget * share - performance.now());
   }
 
   private receive(name: Signal): void {
     if (this.signal === undefined) {
       this.signal = name;
       this.begun = performance.now();
+      this.budget = this.budgetMs();
     } else {
       this.forced = true;
     }
@@ -62,7 +65,8 @@ export class Stop {
 
 let ignored: bigint | undefined;
 
-function wasIgnored(number: number): boolean {
+/** Was signal `number` ignored when we were started, as nohup(1) does it? Children are not told so by Bun. */
+export function wasIgnored(number: number): boolean {
   ignored ??= ignoredSignals();
   return ((ignored >> BigInt(number - 1)) & 1n) === 1n;
 }

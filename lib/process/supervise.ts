@@ -27,6 +27,8 @@ export interface Ended extends Exit {
 
 /** Milliseconds that a killed process gets to be gone; one that sleeps in the kernel is then left behind. */
 const GONE_MS = 1000;
+/** So long the news of an exit may take to reach us, even in a stop whose budget is used up. */
+const NEWS_MS = 200;
 
 export async function supervise(child: Child, family: Family, limits: Limits): Promise<Ended> {
   const { stop, share } = limits;
@@ -39,13 +41,18 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
     given = resolve;
   });
 
-  const end = (why: NonNullable<Ended["cause"]>, graceMs: () => number) => {
+  const end = (why: NonNullable<Ended["cause"]>, msLeft: () => number) => {
     if (ending !== undefined || over) return;
     cause = why;
-    ending = terminate(family, { first: limits.first, graceMs });
+    ending = terminate(family, { first: limits.first, msLeft });
     void ending
-      .then(() => sleep(GONE_MS))
+      .then(() => sleep(Math.max(NEWS_MS, Math.min(GONE_MS, stop.msUntil(1)))))
       .then(() => given({ code: exitCodeOfSignal("SIGKILL"), signal: "SIGKILL" }));
+  };
+
+  const graceFromNow = () => {
+    const killAt = performance.now() + limits.graceMs;
+    return () => Math.min(killAt - performance.now(), stop.msUntil(share.kill));
   };
 
   let cancelAsk = () => {};
@@ -56,10 +63,8 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
   const cancelTimeout =
     limits.timeoutMs === undefined
       ? () => {}
-      : after(limits.timeoutMs, () =>
-          end("timed out", () => Math.min(limits.graceMs, stop.msUntil(share.kill))),
-        );
-  void limits.vain?.then(() => end("in vain", () => Math.min(limits.graceMs, stop.msUntil(share.kill))));
+      : after(limits.timeoutMs, () => end("timed out", graceFromNow()));
+  void limits.vain?.then(() => end("in vain", graceFromNow()));
 
   const exit = await Promise.race([child.exited, lost]);
   over = true;

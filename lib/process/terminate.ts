@@ -7,8 +7,8 @@ import { sleep } from "./timer.ts";
 export interface Termination {
   /** SIGTERM for hooks; SIGINT for restic and rclone, which then clean up behind themselves. */
   readonly first: Signal;
-  /** Milliseconds from the first signal to SIGKILL. Asked again while waiting: a stop may shorten it. */
-  readonly graceMs: () => number;
+  /** Milliseconds still left until SIGKILL. Asked again while waiting: a stop may shorten them. */
+  readonly msLeft: () => number;
 }
 
 /** How long it is waited before the family is looked at again, in milliseconds: doubled from the one to the other. */
@@ -20,12 +20,11 @@ const ROUND_MS = 20;
 /** Resolves when nothing of the family runs any more; `forced` says whether it took SIGKILL. */
 export async function terminate(
   family: Family,
-  { first, graceMs }: Termination,
+  { first, msLeft }: Termination,
 ): Promise<{ forced: boolean }> {
-  const begun = performance.now();
   ask(family, first);
   let look = LOOK_MS.first;
-  for (let left = graceMs(); left > 0; left = graceMs() - (performance.now() - begun)) {
+  for (let left = msLeft(); left > 0; left = msLeft()) {
     if (!lives(family)) return { forced: false };
     await sleep(Math.min(look, left));
     look = Math.min(look * 2, LOOK_MS.most);

@@ -18,6 +18,8 @@ export interface ResticPlan {
   readonly onMessage?: (message: Message) => boolean;
   /** Takes the lines of stdout instead of the log. */
   readonly onLine?: (line: string) => void;
+  /** Is shown every line of plain words; true means the same. */
+  readonly onWords?: (line: string) => boolean;
   /** Takes stdout as it is: the bytes of a dump, or a JSON document of any length. */
   readonly onBytes?: TakeBytes;
   /** Added to the environment of this call; undefined takes a variable out. */
@@ -26,8 +28,6 @@ export interface ResticPlan {
 
 /** Bytes of the longest answer that is kept in memory: some hundred thousand snapshots. */
 const ANSWER_MOST = 256 * 1024 * 1024;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape code is what is looked for
-const CLEAR_LINE = /^\r?\x1b\[2K/;
 
 export class Restic {
   private readonly access: Access;
@@ -44,17 +44,15 @@ export class Restic {
 
   /** Runs `restic <words>` to its end. Its output is logged as it comes. Throws CannotStart. */
   async call(words: readonly string[], plan: ResticPlan = {}): Promise<ResticEnd> {
-    const { onMessage = () => false, onLine, onBytes, env = {} } = plan;
+    const { onMessage = () => false, onWords = () => false, onLine, onBytes, env = {} } = plan;
     const { log } = this.run;
     let told: number | undefined;
     const counter = new Counter(this.run);
     const show = (raw: string) => {
-      // Before its last words restic up to 0.18 clears the terminal's line, whether there is a terminal or not.
-      const line = raw.replace(CLEAR_LINE, "");
+      const line = plain(raw);
       told = codeOfWords(line) ?? told;
       const message = parseMessage(line);
-      if (message !== undefined && onMessage(message)) return;
-      if (message === undefined && counter.takes(line)) return;
+      if (message === undefined ? counter.takes(line) || onWords(line) : onMessage(message)) return;
       const text = message === undefined ? line : textOf(message);
       if (text !== undefined && text !== "") log.childLine("restic", text);
     };
@@ -62,7 +60,13 @@ export class Restic {
       env: { ...this.environment(), ...env },
       ...(onBytes === undefined ? { onStdout: onLine ?? show } : { onBytes }),
       onStderr: show,
+      startsOthers: this.startsOthers(),
     });
+    if (ended.cause !== undefined && ended.signal === "SIGKILL") {
+      log.warn(
+        "restic did not end in time and was killed. Its lock may still be in the repository; unlock removes it.",
+      );
+    }
     return { exitCode: ended.cause === undefined ? normalizeExit(ended.code, told) : ended.code };
   }
 
@@ -115,7 +119,19 @@ export class Restic {
     const fps = this.run.settings.env.RESTIC_PROGRESS_FPS || (this.run.log.onTerminal ? "4" : "1");
     return { ...this.access.env, RESTIC_PROGRESS_FPS: fps };
   }
+
+  /** Does restic start programs here: one that prints the password, rclone, ssh? */
+  private startsOthers(): boolean {
+    return (
+      this.run.settings.text("RESTIC_PASSWORD_COMMAND") !== "" ||
+      /^(rclone|sftp):/.test(this.access.env.RESTIC_REPOSITORY ?? "")
+    );
+  }
 }
+
+/** restic clears the terminal's line before some of its words even where there is no terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what is taken out
+const plain = (line: string): string => line.replace(/\x1b\[[0-9;]*[A-Za-z]|\r/g, "").trimEnd();
 
 /** A message in plain words, for the log; undefined for one that is of no use there. */
 function textOf(message: Message): string | undefined {

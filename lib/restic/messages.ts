@@ -31,7 +31,8 @@ export interface BackupSummary {
 
 export interface ErrorMessage {
   readonly message_type: "error";
-  readonly error?: { readonly message?: string } | string;
+  /** Words since 0.17; before, Go's own error as an object, of which `Err` is the errno. */
+  readonly error?: { readonly message?: string; readonly Err?: unknown } | string;
   /** Of check, which has no `error`. */
   readonly message?: string;
   readonly during?: string;
@@ -65,9 +66,36 @@ export function parseMessage(line: string): Message | undefined {
   }
 }
 
-/** `/data/x: permission denied`, from an error message of any version. */
-export function errorText({ error, message, item }: ErrorMessage): string {
-  const text = typeof error === "string" ? error : (error?.message ?? message ?? "").trim();
-  if (!item || text.includes(item)) return text || (item ?? "an error without words");
-  return text === "" ? item : `${item}: ${text}`;
+/** The errno values that reading a file gives, in the words of strerror(3) (Linux, errno-base.h). */
+const ERRNO: Readonly<Record<number, string>> = {
+  1: "operation not permitted",
+  2: "no such file or directory",
+  5: "input/output error",
+  13: "permission denied",
+  40: "too many levels of symbolic links",
+  116: "stale file handle",
+};
+
+/** `/data/x: permission denied`, on one line, from an error message of any version. */
+export function errorText({ error, message = "", item }: ErrorMessage): string {
+  const words = (wordsOf(error) || message).trim();
+  if (!item) return words || "an error without words";
+  // restic names the path up to twice more before it comes to the reason.
+  const at = words.lastIndexOf(item);
+  const reason = (at < 0 ? words : words.slice(at + item.length)).replace(/^[:\s]+/, "");
+  return oneLine(reason === "" ? item : `${item}: ${reason}`);
+}
+
+function wordsOf(error: ErrorMessage["error"]): string {
+  if (typeof error === "string") return error;
+  if (error?.message !== undefined) return error.message;
+  return typeof error?.Err === "number" ? (ERRNO[error.Err] ?? `errno ${error.Err}`) : "";
+}
+
+/** A name may hold a newline; what follows it must not look like a line of the log. */
+export const oneLine = (text: string): string => text.replaceAll("\n", "\\n");
+
+/** The source that restic says it skipped because it is not there; undefined for any other line. */
+export function skippedSource(line: string): string | undefined {
+  return /^(.+) does not exist, skipping$/.exec(line)?.[1];
 }

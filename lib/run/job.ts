@@ -5,15 +5,15 @@
  *        → record completed, history → lock released → exit with the work's exit code
  */
 
-import { copyFileSync } from "node:fs";
 import { formatDuration } from "../duration.ts";
 import { environment } from "../environment.ts";
 import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
-import { replaceFile } from "../files.ts";
+import { copyWhole, discard, replaceFile, temporaryOf } from "../files.ts";
 import type { HookResult } from "../hooks/execute.ts";
 import type { Notifier } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
+import { sleep } from "../process/timer.ts";
 import { leaveLastWords } from "../termination.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
@@ -21,7 +21,7 @@ import { notifierOf } from "./announce.ts";
 import type { Held } from "./command.ts";
 import { newestOfHistory } from "./history.ts";
 import { hookEnvironment, resultEnvironment } from "./hook-environment.ts";
-import { type Lock, signLock, takeLock, unsignLock } from "./lock.ts";
+import { freeLock, type Lock, signLock, takeLock, unsignLock } from "./lock.ts";
 import { Marker, type RunMark } from "./marker.ts";
 import { runPhase } from "./phase.ts";
 import { header, masked, type RunRecord, type Status } from "./record.ts";
@@ -58,11 +58,12 @@ export async function liveRun(
   // flock(1) works while we set the scene.
   const taking = takeLock(path, environment, held?.lock);
   const scene = held?.scene.identity.job === job ? held.scene : sceneOf(job);
-  const busy = async (lockPath: string) => {
+  const busy = async (running?: RunMark) => {
     const exitCode = held === undefined ? EXIT.busy : EXIT.ok;
-    await skip(scene, lockPath, exitCode);
+    await skip(scene, path, exitCode, running);
     return exitCode;
   };
+  const skipsBefore = skipsSoFar(scene.lockDir, job);
   let lock: Lock | undefined;
   try {
     lock = await taking;
@@ -70,10 +71,12 @@ export async function liveRun(
     if (!(error instanceof Failure)) throw error;
     return new Job(scene, undefined, quiet).fail(error);
   }
-  if (lock === undefined) return busy(path);
+  if (lock === undefined) return busy();
   const job_ = new Job(scene, lock, quiet);
   const claimed = job_.claim();
-  if (claimed.alive !== undefined) return busy(path);
+  if (claimed.alive !== undefined) return busy(claimed.alive);
+  // locked_run, which took this lock for this job, has forgotten them by then.
+  if (lock !== held?.lock && lock.inherited !== job) forgetSkips(scene.lockDir, job, skipsBefore);
   return job_.live(work, claimed.died);
 }
 
@@ -106,21 +109,21 @@ class Job {
     this.run = new Run(identity.job, identity.runId, log, settings, this.stop, this.marker, env, lock?.fd);
   }
 
-  /** Says that this run is alive; see Marker.claim. */
+  /** Says that this run is alive; see Marker.claim. From here on a signal stops it in good order. */
   claim(): { died?: RunMark; alive?: RunMark } {
+    this.stop.install();
     return this.marker.claim();
   }
 
   async live(work: Work, died: RunMark | undefined): Promise<number> {
     const { scene, stop, marker } = this;
-    const { identity, log, lockDir } = scene;
-    stop.install();
+    const { identity, log } = scene;
     if (this.lock !== undefined) signLock(this.lock, this.signature());
-    forgetSkips(lockDir, identity.job);
     log.openFile(scene.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     if (died !== undefined) await this.reportDeath(died);
     this.notifier = notifierOf(scene, stop, { died: died !== undefined, quiet: this.quiet });
+    stop.listen(() => this.tellOfStop());
 
     marker.update({ phase: "pre-hooks" });
     const pre = `pre-${identity.job}`;
@@ -135,11 +138,15 @@ class Job {
 
     await this.notifier?.begin();
     marker.update({ phase: "work" });
-    const ending = await this.endingOf(work);
+    const worked = await this.endingOf(work);
 
     marker.update({ phase: "record" });
+    this.leave(this.record(worked));
+    // A signal that came while we waited for the disk is heard now, before the post-hooks are told how it went.
+    await sleep(0);
+    const ending = this.interrupted(worked);
     const record = this.record(ending);
-    this.leave(record);
+    if (ending !== worked) this.leave(record);
     await this.notifier?.tell(record, this.skips);
 
     marker.update({ phase: "post-hooks" });
@@ -152,7 +159,7 @@ class Job {
         skipOnStop: false,
       });
     }
-    return this.close(ending);
+    return this.close(worked);
   }
 
   /** A run that could not begin: recorded like any other, but nothing of it was run. */
@@ -232,6 +239,15 @@ class Job {
     }
   }
 
+  private tellOfStop(): void {
+    const { log, settings } = this.scene;
+    if (this.stop.forced) log.warn("A second signal came: everything is ended at once.");
+    else {
+      const budget = formatDuration(settings.seconds("STOP_TIMEOUT"));
+      log.warn(`Told to stop by ${this.stop.signal}: the run ends within ${budget} (STOP_TIMEOUT).`);
+    }
+  }
+
   /** The last words: the record completed with what the post-hooks did, the history, the exit code. */
   private async close(ending: Ending): Promise<number> {
     const { scene, marker } = this;
@@ -247,7 +263,10 @@ class Job {
     await this.notifier?.complete(record, this.skips);
     await remember(scene, record);
     marker.release();
-    if (this.lock !== undefined) unsignLock(this.lock);
+    if (this.lock !== undefined) {
+      unsignLock(this.lock);
+      if (this.run.leavesLock) await freeLock(this.lock, scene.env);
+    }
     log.closeFile();
     return last.exitCode;
   }
@@ -278,19 +297,20 @@ class Job {
     try {
       replaceFile(recordPath, `${JSON.stringify(record, null, 2)}\n`);
     } catch (error) {
-      log.warn(`The record ${recordPath} cannot be written: ${reasonOf(error)}. The one before it stands.`);
+      log.lost(`The record ${recordPath}`, error);
     }
     if (record.exit_code === 0 || !log.hasFile) return;
     const copy = logPath.replace(/-last\.log$/, "-error-last.log");
     try {
-      copyFileSync(logPath, copy);
+      copyWhole(logPath, copy);
     } catch (error) {
-      log.warn(`The log of this failure cannot be kept as ${copy}: ${reasonOf(error)}.`);
+      log.lost(`The copy ${copy} of this failure's log`, error);
     }
   }
 
   private async reportDeath(died: RunMark): Promise<void> {
-    const { identity, log, mask, logDir } = this.scene;
+    const { identity, log, mask, logDir, recordPath } = this.scene;
+    discard(temporaryOf(recordPath, died.pid));
     // Killed in the instant between its line in the history and its last step, it has told all that there is.
     const name = `"run_id":${JSON.stringify(died.run_id)}`;
     if (newestOfHistory(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return;

@@ -19,8 +19,8 @@ import {
 } from "node:fs";
 import type { Environment } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
-import { isAlive, isAncestor, pids } from "../process/family.ts";
-import { FlockFailed, flock, INHERITED_FD } from "../process/flock.ts";
+import { isAlive, isAncestor, nameOf, pids } from "../process/family.ts";
+import { FlockFailed, flock, INHERITED_FD, unflock } from "../process/flock.ts";
 import { CannotStart } from "../process/spawn.ts";
 import { pause } from "../write.ts";
 
@@ -28,6 +28,8 @@ export interface Lock {
   readonly path: string;
   /** The descriptor that holds it; undefined when an ancestor holds it and gave us none. */
   readonly fd: number | undefined;
+  /** The job for which locked_run, an ancestor, holds it: that one has signed it, and it alone sets it free. */
+  readonly inherited?: string;
 }
 
 /** The lock cannot be had, and not because somebody else has it. */
@@ -37,14 +39,15 @@ export class LockFailure extends Failure {
   }
 }
 
-/** Tells the children of `locked_run` which lock they run under: `<pid>:<descriptor>:<path>`. */
+/** Tells the children of `locked_run` which lock they run under: `<pid>:<descriptor>:<job>:<path>`. */
 export const HELD_VARIABLE = "RBH_LOCK";
 /** How often, and how far apart, the signature of a lock that has just been taken is looked for. */
 const LOOKS = 10;
 const LOOK_MS = 5;
 
 /** The value of HELD_VARIABLE for a child that inherits the descriptor of `lock`. */
-export const heldBy = (lock: Lock): string => `${process.pid}:${INHERITED_FD}:${lock.path}`;
+export const heldBy = (lock: Lock, job: string): string =>
+  `${process.pid}:${INHERITED_FD}:${job}:${lock.path}`;
 
 /**
  * Takes the lock at `path`; undefined when somebody else has it. `held` is a lock that this process has
@@ -66,9 +69,23 @@ export async function takeLock(path: string, env: Environment, held?: Lock): Pro
   }
 }
 
+/**
+ * Sets the lock free although a descendant still has its descriptor: a password agent that restic's
+ * RESTIC_PASSWORD_COMMAND started, say. Closing ours, as every exit does, would leave the lock with it.
+ */
+export async function freeLock(lock: Lock, env: Environment): Promise<void> {
+  if (lock.fd === undefined || lock.inherited) return;
+  try {
+    await unflock(lock.fd, env);
+  } catch (error) {
+    // flock(1) was there when the lock was taken. Without it the next run names who keeps the lock.
+    if (!(error instanceof CannotStart)) throw error;
+  }
+}
+
 /** Says in the lock file, to a person who reads it, who holds it. */
 export function signLock(lock: Lock, text: string): void {
-  if (lock.fd === undefined) return;
+  if (lock.fd === undefined || lock.inherited) return;
   try {
     ftruncateSync(lock.fd, 0);
     writeSync(lock.fd, text, 0);
@@ -120,12 +137,12 @@ function signatureAt(path: string): string {
 
 /** Processes that have the lock file open, as far as we may look: who keeps it when its holder has died. */
 export function keepersOf(path: string): { pid: number; name: string }[] {
-  const target = realPathOf(path);
-  if (target === undefined) return [];
-  // A child has it as its 3; that is the one descriptor worth a look at.
-  return pids()
-    .filter((pid) => pid !== process.pid && linkAt(`/proc/${pid}/fd/${INHERITED_FD}`) === target)
-    .map((pid) => ({ pid, name: nameOf(pid) }));
+  return (
+    pids()
+      // A child has it as its 3; that is the one descriptor worth a look at.
+      .filter((pid) => pid !== process.pid && isSameFile(`/proc/${pid}/fd/${INHERITED_FD}`, path))
+      .map((pid) => ({ pid, name: nameOf(pid) }))
+  );
 }
 
 /** Has exactly this process the lock file open? A pid in the file may be another process's by now. */
@@ -158,24 +175,15 @@ function linkAt(path: string): string | undefined {
   }
 }
 
-function nameOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  } catch {
-    // It has just ended.
-    return "?";
-  }
-}
-
 /**
  * The lock that `locked_run` above us holds. With its descriptor in our hands flock(1) would succeed at once,
  * for it is the same open file; without it (a shell or sudo closed it) the holder must be our ancestor.
  */
 function inheritedLock(path: string, held: string | undefined): Lock | undefined {
-  const [, pid, fd, heldPath] = /^(\d+):(\d+):(.+)$/s.exec(held ?? "") ?? [];
-  if (pid === undefined || fd === undefined || heldPath === undefined) return undefined;
+  const [, pid, fd, job, heldPath] = /^(\d+):(\d+):([^:]+):(.+)$/s.exec(held ?? "") ?? [];
+  if (!pid || !fd || !job || !heldPath) return undefined;
   if (!isSameFile(path, heldPath) || !isAncestor(Number(pid))) return undefined;
-  return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined };
+  return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined, inherited: job };
 }
 
 function openLockFile(path: string): number {
@@ -215,6 +223,12 @@ function isFileAt(path: string, fd: number): boolean {
 }
 
 function isSameFile(a: string, b: string): boolean {
-  const [one, two] = [a, b].map((path) => statSync(path, { throwIfNoEntry: false }));
-  return one !== undefined && two !== undefined && one.ino === two.ino && one.dev === two.dev;
+  try {
+    const one = statSync(a);
+    const two = statSync(b);
+    return one.ino === two.ino && one.dev === two.dev;
+  } catch {
+    // One of them is gone, or not ours to look at: nothing says that they are the same.
+    return false;
+  }
 }

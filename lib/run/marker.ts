@@ -3,9 +3,9 @@
  * has the lock tells of a run that died without a record.
  */
 
-import { closeSync, linkSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, linkSync, openSync, writeSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
-import { readIfThere } from "../files.ts";
+import { discard, readIfThere, temporaryOf } from "../files.ts";
 import { statOf } from "../process/family.ts";
 
 export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks";
@@ -53,7 +53,7 @@ export class Marker {
     if (this.create()) return {};
     const other = readMark(this.path);
     if (other !== undefined && isRunning(other)) return { alive: other };
-    rmSync(this.path, { force: true });
+    discard(this.path);
     if (!this.create()) {
       const rival = readMark(this.path);
       if (rival !== undefined) return { alive: rival };
@@ -76,12 +76,12 @@ export class Marker {
     if (this.fd === undefined) return;
     closeSync(this.fd);
     this.fd = undefined;
-    rmSync(this.path, { force: true });
+    discard(this.path);
   }
 
   /** link(2) makes it whole and only if there is none, so that of two runs exactly one succeeds. */
   private create(): boolean {
-    const temporary = `${this.path}.${process.pid}.tmp`;
+    const temporary = temporaryOf(this.path);
     try {
       this.fd = openSync(temporary, "w", 0o644);
       writeSync(this.fd, this.text(), 0);
@@ -93,7 +93,7 @@ export class Marker {
       // Anything but "there is one": no room or no links in LOCK_DIR. The lock protects the run all the same.
       return errnoOf(error) !== "EEXIST";
     } finally {
-      rmSync(temporary, { force: true });
+      discard(temporary);
     }
   }
 

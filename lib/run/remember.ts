@@ -8,7 +8,7 @@ export async function remember({ log, logDir, settings, env }: Scene, entry: obj
   try {
     await appendHistory(logDir, entry, env);
   } catch (error) {
-    log.warn(`${historyPath(logDir)} could not be written: ${reasonOf(error)}. This run is missing in it.`);
+    log.lost(historyPath(logDir), error);
     return;
   }
   try {

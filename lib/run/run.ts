@@ -1,11 +1,12 @@
 /** What a worker gets from the run around it: its log, its settings, and children that end when they must. */
 
-import type { Settings } from "../config/settings.ts";
+import { type Settings, screaming } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { Mask } from "../mask.ts";
+import { familyMembers, nameOf } from "../process/family.ts";
 import { RawLines } from "../process/lines.ts";
 import { pump } from "../process/pump.ts";
-import { type ChildEnvironment, exitCodeOfSignal, spawn } from "../process/spawn.ts";
+import { type ChildEnvironment, exitCodeOfSignal, signal, spawn } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { type Ended, type Limits, supervise } from "../process/supervise.ts";
 import { within } from "../process/timer.ts";
@@ -30,6 +31,8 @@ export interface ChildPlan {
    * the child works in vain and is ended.
    */
   readonly onBytes?: TakeBytes;
+  /** Is it known to start programs of its own, which may outlive it as daemons? */
+  readonly startsOthers?: boolean;
 }
 
 export type TakeBytes = (bytes: Uint8Array) => void | Promise<void>;
@@ -46,6 +49,8 @@ export class Run {
   readonly facts: Facts = {};
   /** Did <WORKER>_TIMEOUT end a child? */
   timedOut = false;
+  /** May something that a child started have our lock's descriptor still? Closing ours does not free it then. */
+  leavesLock = false;
   private deadline = Number.POSITIVE_INFINITY;
 
   constructor(
@@ -99,8 +104,10 @@ export class Run {
     const all = Promise.all(pumps.map((each) => each?.done));
     // However slow their reader is: only a stop ends the waiting.
     if (bytes !== undefined) await Promise.race([all, this.stopped()]);
-    if (!(await within(DRAIN_MS, all))) for (const each of pumps) await each?.cancel();
-    this.timedOut ||= ended.cause === "timed out";
+    const drained = await within(Math.min(DRAIN_MS, this.stop.msUntil(1)), all);
+    if (!drained) for (const each of pumps) await each?.cancel();
+    if (ended.cause === "timed out") this.endByTimeout();
+    this.lookBehind(child.pid, !drained || plan.startsOthers === true);
     await all;
     return ended;
   }
@@ -118,6 +125,27 @@ export class Run {
       stop: this.stop,
       share: WORK_SHARE,
     };
+  }
+
+  private endByTimeout(): void {
+    this.timedOut = true;
+    const name = `${screaming(this.name)}_TIMEOUT`;
+    this.log.error(`The work was ended because it took longer than ${name}=${this.settings.env[name]}.`);
+  }
+
+  /**
+   * What a child leaves running (a password agent) is left alive, as it is with hooks, and must not hold up the
+   * next run either. The kernel's word on the group costs nothing; /proc is read only when there is a reason to.
+   */
+  private lookBehind(leader: number, isSuspect: boolean): void {
+    if (!isSuspect && !signal(-leader, 0)) return;
+    const members = familyMembers({ leader, marks: [] });
+    // A child that SIGKILL could not end is still at work: then the lock must outlive us.
+    if (members.some(({ pid }) => pid === leader)) return;
+    this.leavesLock = true;
+    if (members.length === 0) return;
+    const names = members.map(({ pid }) => `${nameOf(pid)} with pid ${pid}`).join(", ");
+    this.log.info(`The work left running: ${names}. It is left alive and holds no lock.`);
   }
 }
 

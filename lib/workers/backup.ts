@@ -3,7 +3,13 @@
 import { ConfigError, EXIT } from "../errors.ts";
 import { backupArgs } from "../restic/args.ts";
 import { Restic } from "../restic/exec.ts";
-import { type BackupSummary, type ErrorMessage, errorText, type Message } from "../restic/messages.ts";
+import {
+  type BackupSummary,
+  type ErrorMessage,
+  errorText,
+  type Message,
+  skippedSource,
+} from "../restic/messages.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
 import { callPlain } from "../restic/plain.ts";
 import { Progress } from "../restic/progress.ts";
@@ -45,11 +51,17 @@ async function work(run: Run): Promise<Outcome> {
   const restic = new Restic(run);
   run.log.info(`Backing up to ${restic.shown}.`);
   const seen = new Seen(run);
-  const { exitCode } = await restic.call(words, { onMessage: (message) => seen.message(message) });
+  const ended = await restic.call(words, {
+    onMessage: (message) => seen.message(message),
+    onWords: (line) => seen.line(line),
+  });
   seen.conclude();
-  if (run.ending) return { exitCode };
+  if (run.ending) return ended;
+  // Before 0.19 restic exits with 0 although a source was not there at all.
+  const exitCode = ended.exitCode === EXIT.ok && seen.unreadable > 0 ? RESTIC.incomplete : ended.exitCode;
   if (exitCode === RESTIC.incomplete) {
-    run.log.warn(`A snapshot was made, but ${seen.unreadable} files or folders could not be read (exit 3).`);
+    const what = ["some files", "1 file or folder"][seen.unreadable] ?? `${seen.unreadable} files or folders`;
+    run.log.warn(`A snapshot was made, but ${what} could not be read (exit 3).`);
     return { exitCode, status: "warning" };
   }
   if (exitCode !== EXIT.ok) {
@@ -87,7 +99,7 @@ async function forget(run: Run, restic: Restic, words: readonly string[]): Promi
   });
   run.facts.forget_exit_code = exitCode;
   if (run.ending || exitCode === EXIT.ok) return { exitCode };
-  if (exitCode === RESTIC.locked) return { exitCode: EXIT.ok };
+  if (exitCode === RESTIC.locked) return { exitCode: EXIT.ok, status: "warning" };
   run.log.error("The backup itself is done; only the retention policy was not applied.");
   return { exitCode, status: "failed" };
 }
@@ -117,6 +129,12 @@ class Seen {
     }
   }
 
+  line(line: string): boolean {
+    const source = skippedSource(line);
+    if (source !== undefined) this.count(source, `${source}: it does not exist`);
+    return source !== undefined;
+  }
+
   conclude(): void {
     if (this.unreadable === 0) return;
     const unnamed = this.unreadable - this.paths.length;
@@ -130,11 +148,15 @@ class Seen {
     // The scan that estimates the size meets the same paths first; each is counted once, when it is read.
     if (message.during === "scan") return true;
     if (!message.item) return false;
-    this.unreadable++;
-    if (this.paths.length >= NAMED_MOST) return true;
-    this.paths.push(message.item);
-    this.run.log.warn(`restic | could not read ${errorText(message)}`);
+    this.count(message.item, errorText(message));
     return true;
+  }
+
+  private count(path: string, text: string): void {
+    this.unreadable++;
+    if (this.paths.length >= NAMED_MOST) return;
+    this.paths.push(path);
+    this.run.log.warn(`restic | could not read ${text}`);
   }
 
   private summary(summary: BackupSummary): void {

@@ -6,10 +6,18 @@ import { EXIT, UsageError } from "../errors.ts";
 import { foreground } from "../process/foreground.ts";
 import { resolveProgram } from "../process/spawn.ts";
 import type { Command, Invocation } from "../run/command.ts";
-import { HELD_VARIABLE, heldBy, signLock, takeLock, unsignLock } from "../run/lock.ts";
+import {
+  HELD_VARIABLE,
+  heldBy,
+  type Lock,
+  LockFailure,
+  signLock,
+  takeLock,
+  unsignLock,
+} from "../run/lock.ts";
 import { lockPathOf, sceneOf } from "../run/scene.ts";
 import { skip } from "../run/skip.ts";
-import { forgetSkips } from "../run/skips.ts";
+import { forgetSkips, skipsSoFar } from "../run/skips.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 
@@ -46,15 +54,25 @@ async function main(invocation: Invocation): Promise<number> {
   // flock(1) works while we set the scene.
   const taking = takeLock(path, environment, invocation.held?.lock);
   const scene = sceneOf(job);
-  const lock = await taking;
+  const skipsBefore = skipsSoFar(scene.lockDir, job);
+  const isOurs = isThisProgram(program);
+  let lock: Lock | undefined;
+  try {
+    lock = await taking;
+  } catch (error) {
+    // A worker that would take this very lock meets the same failure, and leaves a record of it.
+    const sameLock = isOurs && program.endsWith(`/${job}`) && path === lockPathOf(job);
+    if (error instanceof LockFailure && sameLock) return invocation.call(program, words.slice(1));
+    throw error;
+  }
   if (lock === undefined) {
     await skip(scene, path, EXIT.ok);
     return EXIT.ok;
   }
-  if (isThisProgram(program)) return invocation.call(program, words.slice(1), { lock, scene });
+  forgetSkips(scene.lockDir, job, skipsBefore);
+  if (isOurs) return invocation.call(program, words.slice(1), { lock, scene });
   signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\njob ${job}\n`);
-  forgetSkips(scene.lockDir, job);
-  const env = { ...environment, [HELD_VARIABLE]: heldBy(lock) };
+  const env = { ...environment, [HELD_VARIABLE]: heldBy(lock, job) };
   const exitCode = await foreground(words, { env, inherit: lock.fd });
   unsignLock(lock);
   return exitCode;

@@ -1,37 +1,76 @@
 import { describe, expect, test } from "bun:test";
-import { type ErrorMessage, errorText, parseMessage } from "../../lib/restic/messages.ts";
+import { type ErrorMessage, errorText, parseMessage, skippedSource } from "../../lib/restic/messages.ts";
 
-describe("parseMessage", () => {
-  test.each<[string, string | undefined]>([
-    ['{"message_type":"status","percent_done":0.5}', "status"],
-    ['{"message_type":"summary","files_new":1}', "summary"],
-    ['{"message_type":"error","error":{},"during":"scan","item":"/x"}', "error"],
+const error = (fields: object): ErrorMessage => ({ message_type: "error", ...fields });
+
+describe("errorText names the path once, then the reason", () => {
+  const lines: [what: string, message: ErrorMessage, text: string][] = [
     [
-      '{"message_type":"exit_error","code":12,"message":"Fatal: wrong password or no key found"}',
-      "exit_error",
+      "0.14, a file",
+      error({ error: { Op: "open", Path: "x", Err: 13 }, item: "/d/x" }),
+      "/d/x: permission denied",
     ],
-    ['{"message_type":"something new","x":1}', "something new"],
-    ["repository 0a1b2c3d opened", undefined],
-    ["", undefined],
-    ["{", undefined],
-    ['{"message_type":"status"', undefined],
-    ['{"message_type":5}', undefined],
-    ['{"other":"status"}', undefined],
-    ["[1,2]", undefined],
-    ["null", undefined],
-    [' {"message_type":"status"}', undefined],
-  ])("%s", (line, type) => expect(parseMessage(line)?.message_type as string | undefined).toBe(type));
+    [
+      "0.14, a disk error",
+      error({ error: { Op: "read", Path: "x", Err: 5 }, item: "/d/x" }),
+      "/d/x: input/output error",
+    ],
+    [
+      "0.14, a rare error",
+      error({ error: { Op: "open", Path: "x", Err: 99 }, item: "/d/x" }),
+      "/d/x: errno 99",
+    ],
+    ["0.14, a folder", error({ error: {}, item: "/d" }), "/d"],
+    [
+      "0.18, a file",
+      error({ error: { message: "/d/x: open /d/x: permission denied" }, item: "/d/x" }),
+      "/d/x: permission denied",
+    ],
+    [
+      "0.18, a folder",
+      error({
+        error: { message: "openfile for readdirnames failed: open /d: permission denied" },
+        item: "/d",
+      }),
+      "/d: permission denied",
+    ],
+    [
+      "0.18, a path relative to another folder",
+      error({
+        error: { message: "openfile for readdirnames failed: open d: permission denied" },
+        item: "/x/d",
+      }),
+      "/x/d: openfile for readdirnames failed: open d: permission denied",
+    ],
+    ["plain words", error({ error: "broken", item: "/d" }), "/d: broken"],
+    ["the path alone", error({ error: { message: "/d" }, item: "/d" }), "/d"],
+    ["no path", error({ error: { message: "broken" } }), "broken"],
+    ["nothing", error({}), "an error without words"],
+    ["a newline", error({ error: { Err: 13 }, item: "/d/a\nERROR b" }), "/d/a\\nERROR b: permission denied"],
+  ];
+  test.each(lines)("%s", (_, message, text) => {
+    expect(errorText(message)).toBe(text);
+  });
 });
 
-describe("errorText", () => {
-  const of = (rest: Partial<ErrorMessage>) => errorText({ message_type: "error", ...rest });
-  test.each<[Partial<ErrorMessage>, string]>([
-    [{ error: { message: "open /d/x: permission denied" }, item: "/d/x" }, "open /d/x: permission denied"],
-    [{ error: { message: "permission denied" }, item: "/d/x" }, "/d/x: permission denied"],
-    [{ error: "permission denied", item: "/d/x" }, "/d/x: permission denied"],
-    [{ error: "permission denied" }, "permission denied"],
-    [{ error: {}, item: "/d/x" }, "/d/x"],
-    [{ item: "/d/x" }, "/d/x"],
-    [{}, "an error without words"],
-  ])("%j", (message, text) => expect(of(message)).toBe(text));
+test.each([
+  ["/data does not exist, skipping", "/data"],
+  ["/a b/ü does not exist, skipping", "/a b/ü"],
+  ["/data exists", undefined],
+  ["does not exist, skipping", undefined],
+])("skippedSource of %j is %j", (line, source) => {
+  expect(skippedSource(line)).toBe(source);
+});
+
+test.each([
+  ['{"message_type":"status","percent_done":0.5}', { message_type: "status", percent_done: 0.5 }],
+  ['{"struct_type":"snapshot"}', undefined],
+  ['{"message_type":5}', undefined],
+  ['{"message_type":', undefined],
+  ["null", undefined],
+  ["{}", undefined],
+  ["plain words", undefined],
+  ["", undefined],
+])("parseMessage of %j", (line, message) => {
+  expect(parseMessage(line)).toEqual(message as ReturnType<typeof parseMessage>);
 });

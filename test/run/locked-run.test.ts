@@ -1,0 +1,114 @@
+// locked_run of a foreign command: its exit code, its signals, its stdin, and its own mistakes.
+import { describe, expect, test } from "bun:test";
+import { Gate } from "../support/gate.ts";
+import { alive, finish, World } from "../support/world.ts";
+
+describe("the exit code", () => {
+  const commands: [command: string, code: number][] = [
+    ["exit 0", 0],
+    ["exit 1", 1],
+    ["exit 75", 75],
+    ["exit 124", 124],
+    ["exit 130", 130],
+    ["exit 255", 255],
+    ["kill -1 $$", 129],
+    ["kill -2 $$", 130],
+    ["kill -6 $$", 134],
+    ["kill -9 $$", 137],
+    ["kill -15 $$", 143],
+    ["kill -40 $$", 168],
+  ];
+  test.each(commands)("of `%s` is handed on as %d", async (command, code) => {
+    using world = new World();
+    expect(await world.run("locked_run", ["job", "sh", "-c", command])).toMatchObject({ code, stdout: "" });
+  });
+
+  const odd: [what: string, make: (world: World) => string, code: number, says: string][] = [
+    ["a missing command", () => "no-such-command", 127, "locked_run: no-such-command was not found in PATH="],
+    ["a missing path", () => "/no/such/command", 127, "locked_run: /no/such/command was not found there."],
+    ["no command", (world) => world.file("plain", "#!/bin/sh\n"), 126, "it lacks the permission"],
+    ["a folder", (world) => world.folder("bin"), 127, "was not found"],
+    [
+      "a script without its interpreter",
+      (world) => world.file("bad", "#!/no/such\n", 0o755),
+      126,
+      "names an interpreter that is missing",
+    ],
+  ];
+  test.each(odd)("of %s", async (_, make, code, says) => {
+    using world = new World();
+    const { stderr, ...result } = await world.run("locked_run", ["job", make(world)]);
+    expect(result).toEqual({ code, stdout: "" });
+    expect(stderr).toContain(says);
+    expect(stderr.split("\n")).toHaveLength(2);
+  });
+
+  test("of a script without a #! line is the script's: /bin/sh runs it, as a shell would", async () => {
+    using world = new World();
+    const script = world.file("plain", 'echo "got $1"; exit 7\n', 0o755);
+    expect(await world.run("locked_run", ["job", script, "a b"])).toEqual({
+      code: 7,
+      stdout: "got a b\n",
+      stderr: "",
+    });
+  });
+});
+
+test("words, stdin, stdout, stderr and the environment reach the command as they are", async () => {
+  using world = new World();
+  const script = `printf '<%s>' "$@"; cat; echo oops >&2; echo "$MARK"`;
+  const words = ["job", "sh", "-c", script, "sh", "a b", "", "--help", "-x", "'\"$HOME"];
+  const result = await world.run("locked_run", words, { stdin: "from stdin\n", env: { MARK: "mark" } });
+  expect(result).toEqual({
+    code: 0,
+    stdout: `<a b><><--help><-x><'"$HOME>from stdin\nmark\n`,
+    stderr: "oops\n",
+  });
+});
+
+describe("a signal", () => {
+  test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const)(
+    "%s reaches the command, which has the last word",
+    async (name) => {
+      using world = new World();
+      const gate = new Gate(world);
+      const short = name.slice(3);
+      const child = world.start("locked_run", ["job", "sh", "-c", `trap 'exit 42' ${short}; ${gate.here}`]);
+      await gate.reached();
+      child.kill(name);
+      expect(await finish(child)).toEqual({ code: 42, stdout: "", stderr: "" });
+    },
+  );
+
+  test("that nohup had switched off stays off, for the command too", async () => {
+    using world = new World();
+    const gate = new Gate(world);
+    const script = `trap '' HUP INT; exec locked_run job sh -c "$0"`;
+    const shell = Bun.spawn(["sh", "-c", script, gate.here], { env: world.env, stdin: "ignore" });
+    const inner = await gate.reached();
+    for (const pid of [shell.pid, inner])
+      for (const name of ["SIGHUP", "SIGINT"] as const) process.kill(pid, name);
+    expect(await world.run("locked_run", ["job", "true"])).toMatchObject({ code: 0 });
+    expect([alive(shell.pid), alive(inner)]).toEqual([true, true]);
+    gate.open();
+    expect(await shell.exited).toBe(0);
+  });
+});
+
+describe("a wrong command line does nothing and ends with 2:", () => {
+  const wrong: [words: string[], says: string][] = [
+    [[], "Something is missing: <job> [<lock-file>] <command> [<argument>…] is expected."],
+    [["job"], "Something is missing"],
+    [["job", "a.lock"], "The command is missing after job a.lock."],
+    [["../job", "true"], '"../job" is no name for a job'],
+    [["", "true"], '"" is no name for a job'],
+    [["--wait", "job", "true"], "The flag --wait is unknown."],
+  ];
+  test.each(wrong)("%j", async (words, says) => {
+    using world = new World();
+    const { code, stdout, stderr } = await world.run("locked_run", words);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(says);
+    expect((await world.exec(["ls", "-A", "lock", "log"])).stdout).toBe("lock:\n\nlog:\n");
+  });
+});

@@ -1,0 +1,37 @@
+/** A gate in a world, at which a hook or a fake restic waits until the test lets it pass. */
+
+import { existsSync, rmSync } from "node:fs";
+import { type World, waitFor } from "./world.ts";
+
+export class Gate {
+  private readonly reachedPath: string;
+  private readonly openPath: string;
+
+  constructor(
+    private readonly world: World,
+    private readonly name = "gate",
+  ) {
+    this.reachedPath = `${world.dir}/${name}.reached`;
+    this.openPath = `${world.dir}/${name}.open`;
+  }
+
+  /** Shell words that say "I am here" and wait; the writer's pid stands in the file. */
+  get here(): string {
+    return `echo $$ >'${this.reachedPath}'; while [ ! -e '${this.openPath}' ]; do sleep 0.02; done`;
+  }
+
+  /** Waits until somebody stands before the gate; resolves to that process's pid. */
+  async reached(): Promise<number> {
+    await waitFor(() => existsSync(this.reachedPath), `somebody at ${this.name}`);
+    return waitFor(() => Number(this.world.read(`${this.name}.reached`)), `the pid at ${this.name}`);
+  }
+
+  open(): void {
+    this.world.file(`${this.name}.open`, "");
+  }
+
+  /** As if nobody had ever been here. */
+  reset(): void {
+    for (const path of [this.reachedPath, this.openPath]) rmSync(path, { force: true });
+  }
+}
