@@ -27,7 +27,7 @@ export interface OutputOptions {
 export class Log {
   /** Is stdout a terminal, where colour and a progress bar make sense? */
   readonly onTerminal = isTerminal(1);
-  private readonly colour = this.onTerminal && !process.env.NO_COLOR;
+  readonly colour = this.onTerminal && !process.env.NO_COLOR;
   private readonly consola: ConsolaInstance;
   private stdout: number | undefined = 1;
   private file: number | undefined;
