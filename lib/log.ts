@@ -32,7 +32,7 @@ export class Log {
   readonly onTerminal = isTerminal(1);
   /** Keeps what is neither a warning nor an error off stdout, as long as there is the run's own file for it. */
   quiet = false;
-  private readonly colour = this.onTerminal && !environment.NO_COLOR;
+  readonly colour = this.onTerminal && !environment.NO_COLOR;
   private readonly consola: ConsolaInstance;
   private stdout: number | undefined = 1;
   private file: number | undefined;

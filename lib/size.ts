@@ -18,6 +18,14 @@ export function formatBytes(n: number): string {
   return `${n > 0 ? Math.trunc(n) : 0} B`;
 }
 
+/** `0.625 of 2.750 GiB`: a part in the unit of its whole, as wide as that, so that it stands still while it grows. */
+export function formatPart(part: number, whole: number): string {
+  const text = formatBytes(whole);
+  const size = UNITS.find(([size]) => whole >= size)?.[0];
+  const number = size === undefined ? `${part > 0 ? Math.trunc(part) : 0}` : thousandths(part / size);
+  return `${number.padStart(text.indexOf(" "))} of ${text}`;
+}
+
 /** Go rounds a tie to the even digit and toFixed rounds it up; only an odd number of sixteenths is a tie. */
 function thousandths(value: number): string {
   const isTie = (value * 16) % 2 === 1;

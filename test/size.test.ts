@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formatBytes } from "../lib/size.ts";
+import { formatBytes, formatPart } from "../lib/size.ts";
 
 test.each<[number, string]>([
   [0, "0 B"],
@@ -30,4 +30,16 @@ test("three decimals are those of printf, which rounds as Go does", async () => 
   const child = Bun.spawn(["/usr/bin/printf", "%.3f KiB\n", ...numbers]);
   const wanted = (await new Response(child.stdout).text()).trimEnd().split("\n");
   expect(sizes.map(formatBytes)).toEqual(wanted);
+});
+
+test.each([
+  [0, 0, "0 of 0 B"],
+  [5, 512, "  5 of 512 B"],
+  [0, 2 ** 20, "0.000 of 1.000 MiB"],
+  [2 ** 20, 1.5 * 2 ** 30, "0.001 of 1.500 GiB"],
+  [99 * 2 ** 20, 123.5 * 2 ** 20, " 99.000 of 123.500 MiB"],
+  [2 ** 41, 2 ** 40, "2.000 of 1.000 TiB"],
+  [-1, 10, " 0 of 10 B"],
+])("formatPart(%d, %d) is %j", (part, whole, text) => {
+  expect(formatPart(part, whole)).toBe(text);
 });

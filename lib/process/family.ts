@@ -14,6 +14,8 @@ export interface Family {
   readonly leader: number;
   /** `NAME=value` pairs that only this family carries in its environment. */
   readonly marks: readonly string[];
+  /** The name of the program that a polite SIGINT is for; without it, and in a script of that name, the leader. */
+  readonly program?: string | undefined;
   /** A pipe that only this family has as its stdout or stderr. */
   readonly output?: string | undefined;
 }
@@ -95,13 +97,23 @@ export function descendantsOf(ancestors: readonly number[]): number[] {
 /** Shells, by the names of their programs. */
 const SHELL = /\/(sh|dash|ash|bash|busybox|ksh|zsh)$/;
 
+/** The processes of the family that run its program itself: the leader, or what a wrapper script has started. */
+export function programOf({ leader, program }: Family): number[] {
+  const runs = (pid: number) =>
+    linkOf(pid, "exe")
+      ?.replace(/ \(deleted\)$/, "")
+      .endsWith(`/${program}`) ?? false;
+  const named = program === undefined ? [] : [leader, ...descendantsOf([leader])].filter(runs);
+  return named.length > 0 ? named : withChildren(leader);
+}
+
 /** The process itself; where it is a shell, which hands no signal on to what it waits for, its children as well. */
-export function programOf(leader: number): number[] {
+function withChildren(leader: number): number[] {
   if (!SHELL.test(linkOf(leader, "exe") ?? "")) return [leader];
   const children = pids()
     .map(statOf)
     .filter((stat) => stat?.parent === leader);
-  return [leader, ...children.flatMap((stat) => (stat === undefined ? [] : programOf(stat.pid)))];
+  return [leader, ...children.flatMap((stat) => (stat === undefined ? [] : withChildren(stat.pid)))];
 }
 
 /** Is `ancestor` the parent, or a parent's parent, of this process? */

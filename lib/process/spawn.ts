@@ -1,6 +1,6 @@
 /** Starts processes. The only caller of Bun.spawn. */
 
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import { signalName, signalNumber } from "../host.ts";
 
@@ -101,8 +101,20 @@ function orByShell<T>(
   try {
     return start([path, ...rest], argv0);
   } catch (error) {
-    if (errnoOf(error) !== "ENOEXEC") throw error;
+    if (errnoOf(error) !== "ENOEXEC" || isElf(path)) throw error;
     return start(["/bin/sh", path, ...rest], "/bin/sh");
+  }
+}
+
+/** A binary for another machine is no script. */
+function isElf(path: string): boolean {
+  const fd = openSync(path, constants.O_RDONLY);
+  try {
+    const head = Buffer.alloc(4);
+    readSync(fd, head, 0, 4, 0);
+    return head.toString("latin1") === "\x7fELF";
+  } finally {
+    closeSync(fd);
   }
 }
 

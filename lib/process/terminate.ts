@@ -49,7 +49,7 @@ export function killNow(family: Family): void {
  */
 function ask(family: Family, name: Signal): void {
   if (name === "SIGINT") {
-    for (const pid of programOf(family.leader)) signal(pid, name);
+    for (const pid of programOf(family)) signal(pid, name);
     return;
   }
   const strays = familyMembers(family).filter(({ group }) => group !== family.leader);

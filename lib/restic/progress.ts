@@ -2,14 +2,19 @@
 
 import { formatDuration } from "../duration.ts";
 import type { Run } from "../run/run.ts";
-import { formatBytes } from "../size.ts";
+import { formatBytes, formatPart } from "../size.ts";
+import { terminalColumns } from "../terminal.ts";
 import type { StatusMessage } from "./messages.ts";
 
-const BAR_WIDTH = 30;
+const BAR_MOST = 30;
+const BAR_LEAST = 10;
+/** What has been read in a shorter time tells nothing about the rate. */
+const RATE_AFTER_MS = 1000;
 
 export class Progress {
   private readonly intervalMs: number;
   private last = performance.now();
+  private first: { at: number; bytes: number } | undefined;
 
   constructor(private readonly run: Run) {
     this.intervalMs = run.settings.seconds("PROGRESS_INTERVAL") * 1000;
@@ -18,11 +23,21 @@ export class Progress {
   show(status: StatusMessage): void {
     const { log } = this.run;
     this.run.progress(percentOf(status), status.seconds_remaining);
-    if (log.onTerminal) log.status(barOf(status));
-    else if (this.intervalMs > 0 && performance.now() - this.last >= this.intervalMs) {
+    const rate = this.rateOf(status);
+    if (log.onTerminal) {
+      log.status(barOf(status, { rate, columns: terminalColumns(), colour: log.colour }));
+    } else if (this.intervalMs > 0 && performance.now() - this.last >= this.intervalMs) {
       this.last = performance.now();
-      log.info(lineOf(status));
+      log.info(lineOf(status, rate));
     }
+  }
+
+  /** Bytes a second since the first message, by our clock: restic's own counts whole seconds only. */
+  private rateOf({ bytes_done = 0 }: StatusMessage): number | undefined {
+    const now = performance.now();
+    this.first ??= { at: now, bytes: bytes_done };
+    const ms = now - this.first.at;
+    return ms < RATE_AFTER_MS ? undefined : Math.round(((bytes_done - this.first.bytes) * 1000) / ms);
   }
 }
 
@@ -53,18 +68,38 @@ export class Counter {
   }
 }
 
-/** `[######------]  45%  1.234 GiB of 2.742 GiB  12.300 MiB/s  3m5s left` */
-export function barOf(status: StatusMessage): string {
-  const percent = percentOf(status);
-  const full = Math.round((percent / 100) * BAR_WIDTH);
-  const bar = "#".repeat(full) + "-".repeat(BAR_WIDTH - full);
-  return [`[${bar}] ${String(percent).padStart(3)}%`, ...amounts(status)].join("  ");
+export interface BarStyle {
+  /** Bytes a second; undefined while it is not known. */
+  readonly rate: number | undefined;
+  /** Of the terminal: a longer line would wrap, and could not be replaced by the next one. */
+  readonly columns: number;
+  readonly colour: boolean;
 }
 
-/** `45% done, 1.234 GiB of 2.742 GiB, 12.300 MiB/s, 3m5s left, 120 of 300 files` */
-export function lineOf(status: StatusMessage): string {
+/** The widest rate and time left of ordinary backups: room is kept for them, so that the bar stands still. */
+const WIDEST = "  999.999 MiB/s  59m59s left".length;
+const RATE_WIDTH = "999.999 MiB/s".length;
+
+/** `[#############-----------------]  45%  1.234 of 2.742 GiB   12.300 MiB/s  3m5s left` */
+export function barOf(status: StatusMessage, { rate, columns, colour }: BarStyle): string {
+  const percent = percentOf(status);
+  const [read = "", ...more] = amounts(status, rate);
+  const head = ` ${String(percent).padStart(3)}%  ${read}`;
+  const tail = [head, ...more].join("  ");
+  // Two brackets, and the last column, on which some terminals wrap already.
+  const room = columns - 3 - Math.max(tail.length, head.length + WIDEST);
+  if (room < BAR_LEAST) return tail.trimStart().slice(0, columns - 1);
+  const width = Math.min(BAR_MOST, room);
+  const full = Math.floor((percent / 100) * width);
+  const [done, left] = ["#".repeat(full), "-".repeat(width - full)];
+  return colour ? `[\x1b[32m${done}\x1b[0;2m${left}\x1b[0m]${tail}` : `[${done}${left}]${tail}`;
+}
+
+/** `45% done, 1.234 of 2.742 GiB, 12.300 MiB/s, 3m5s left, 120 of 300 files` */
+export function lineOf(status: StatusMessage, rate: number | undefined): string {
   const files = `${status.files_done ?? 0} of ${status.total_files ?? 0} files`;
-  return [`${percentOf(status)}% done`, ...amounts(status), files].join(", ");
+  const told = amounts(status, rate).map((amount) => amount.trimStart());
+  return [`${percentOf(status)}% done`, ...told, files].join(", ");
 }
 
 /** 0 to 100, whole. */
@@ -72,10 +107,13 @@ export function percentOf({ percent_done = 0 }: StatusMessage): number {
   return Math.max(0, Math.min(100, Math.floor(percent_done * 100)));
 }
 
-function amounts(status: StatusMessage): string[] {
-  const { bytes_done = 0, total_bytes = 0, seconds_elapsed = 0, seconds_remaining = 0 } = status;
-  const texts = [`${formatBytes(bytes_done)} of ${formatBytes(total_bytes)}`];
-  if (seconds_elapsed > 0) texts.push(`${formatBytes(Math.round(bytes_done / seconds_elapsed))}/s`);
+/** Each padded on the left, so that what follows stands still. */
+function amounts(status: StatusMessage, rate: number | undefined): string[] {
+  const { bytes_done = 0, total_bytes = 0, seconds_remaining = 0 } = status;
+  const texts = [formatPart(bytes_done, total_bytes)];
+  // Everything is read; what is left is to store it, of which restic tells nothing.
+  if (percentOf(status) === 100) return [...texts, "storing the rest"];
+  if (rate !== undefined) texts.push(`${formatBytes(rate)}/s`.padStart(RATE_WIDTH));
   if (seconds_remaining > 0) texts.push(`${formatDuration(seconds_remaining)} left`);
   return texts;
 }

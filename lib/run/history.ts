@@ -16,6 +16,7 @@ import {
   closeSync,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readFileSync,
   readSync,
@@ -111,7 +112,12 @@ async function writeLine(fd: number, line: string): Promise<void> {
     torn = !endsInNewline(fd);
   }
   const bytes = Buffer.from(torn ? `\n${line}` : line);
-  if (writeSync(fd, bytes) < bytes.length) throw new Error("there was room for a part of the line only");
+  const { size } = fstatSync(fd);
+  const written = writeSync(fd, bytes);
+  if (written === bytes.length) return;
+  // Taken back where nobody has written behind it; else it stays, and readers pass over it.
+  if (fstatSync(fd).size === size + written) ftruncateSync(fd, size);
+  throw new Error("there was room for a part of the line only");
 }
 
 /** Somebody trims, or has trimmed, or died while trimming: makes sure that the line is in the file that stays. */

@@ -27,7 +27,7 @@ import { runPhase } from "./phase.ts";
 import { header, masked, type RunRecord, type Status } from "./record.ts";
 import { remember } from "./remember.ts";
 import { type Outcome, Run } from "./run.ts";
-import { lockPathOf, type Scene, sceneOf, shownRepository } from "./scene.ts";
+import { lockDirectory, lockPathOf, type Scene, sceneOf, shownRepository } from "./scene.ts";
 import { skip } from "./skip.ts";
 import { forgetSkips, skipsSoFar } from "./skips.ts";
 
@@ -55,6 +55,7 @@ export async function liveRun(
   { quiet = false }: LifeOptions = {},
 ): Promise<number> {
   const path = lockPathOf(job);
+  const skipsBefore = skipsSoFar(lockDirectory(), job);
   // flock(1) works while we set the scene.
   const taking = takeLock(path, environment, held?.lock);
   const scene = held?.scene.identity.job === job ? held.scene : sceneOf(job);
@@ -63,7 +64,6 @@ export async function liveRun(
     await skip(scene, path, exitCode, running);
     return exitCode;
   };
-  const skipsBefore = skipsSoFar(scene.lockDir, job);
   let lock: Lock | undefined;
   try {
     lock = await taking;

@@ -100,7 +100,7 @@ export class Run {
       follow(child.stderr, plan.onStderr, this.log.mask),
     ];
     const limits = { ...this.limits(), ...(bytes === undefined ? {} : { vain: bytes.vain }) };
-    const ended = await supervise(child, { leader: child.pid, marks: [] }, limits);
+    const ended = await supervise(child, { leader: child.pid, marks: [], program: command[0] }, limits);
     const all = Promise.all(pumps.map((each) => each?.done));
     // However slow their reader is: only a stop ends the waiting.
     if (bytes !== undefined) await Promise.race([all, this.stopped()]);

@@ -51,10 +51,9 @@ export function sceneOf(job: string): Scene {
 }
 
 /** The lock of a worker or of a job that locked_run was told. */
-export function lockPathOf(job: string): string {
-  const quiet = new Settings(environment, () => {});
-  return `${quiet.text("LOCK_DIR")}/${job}.lock`;
-}
+export const lockPathOf = (job: string): string => `${lockDirectory()}/${job}.lock`;
+
+export const lockDirectory = (): string => new Settings(environment, () => {}).folder("LOCK_DIR");
 
 /** RBH_* tells a child about its own run; those of a run that started us would mislead. */
 export function withoutOurs(env: Environment): ChildEnvironment {

@@ -15,7 +15,7 @@ import {
   takeLock,
   unsignLock,
 } from "../run/lock.ts";
-import { lockPathOf, sceneOf } from "../run/scene.ts";
+import { lockDirectory, lockPathOf, sceneOf } from "../run/scene.ts";
 import { skip } from "../run/skip.ts";
 import { forgetSkips, skipsSoFar } from "../run/skips.ts";
 import { stamp } from "../time/format.ts";
@@ -51,10 +51,10 @@ async function main(invocation: Invocation): Promise<number> {
   const path = lockFile ?? lockPathOf(job);
   // Found before the lock is taken, so that a misspelt command is not mistaken for a run.
   const program = resolveProgram(words[0] ?? "", environment.PATH);
+  const skipsBefore = skipsSoFar(lockDirectory(), job);
   // flock(1) works while we set the scene.
   const taking = takeLock(path, environment, invocation.held?.lock);
   const scene = sceneOf(job);
-  const skipsBefore = skipsSoFar(scene.lockDir, job);
   const isOurs = isThisProgram(program);
   let lock: Lock | undefined;
   try {
@@ -70,10 +70,13 @@ async function main(invocation: Invocation): Promise<number> {
     return EXIT.ok;
   }
   forgetSkips(scene.lockDir, job, skipsBefore);
-  if (isOurs) return invocation.call(program, words.slice(1), { lock, scene });
   signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\njob ${job}\n`);
-  const env = { ...environment, [HELD_VARIABLE]: heldBy(lock, job) };
-  const exitCode = await foreground(words, { env, inherit: lock.fd });
+  const exitCode = isOurs
+    ? await invocation.call(program, words.slice(1), { lock, scene })
+    : await foreground(words, {
+        env: { ...environment, [HELD_VARIABLE]: heldBy(lock, job) },
+        inherit: lock.fd,
+      });
   unsignLock(lock);
   return exitCode;
 }
