@@ -50,7 +50,7 @@ describe("RESTIC_REPOSITORY_FILE", () => {
       (world) => `${world.dir}/none`,
       "cannot be read: no such file or directory. Mount it, or unset it.",
     ],
-    ["is a folder", (world) => world.dir, "cannot be read: it is a directory."],
+    ["is a folder", (world) => world.dir, "cannot be read: it is not a regular file."],
     ["names nothing", (world) => world.file("repo", "# only\r\n\r\n"), "names no repository"],
   ];
   test.each(wrong)("that %s is a configuration error", async (_, make, says) => {

@@ -17,6 +17,8 @@ async function killAt(world: World, gate: Gate, phase: string): Promise<Death> {
   await run.exited;
   process.kill(other, "SIGKILL");
   await waitFor(() => !alive(other), "the end of what it had started");
+  // What the gate's shell was just waiting for may hold the lock for an instant more.
+  await waitFor(() => world.processes().length === 0, "the end of what that one had started");
   gate.open();
   return { phase, pid: run.pid };
 }
