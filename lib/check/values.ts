@@ -1,7 +1,7 @@
 /** Can each value be read as what its variable is declared to be? */
 
 import { knownNames, misspelt, misspeltText } from "../config/misspelt.ts";
-import { type Settings, screaming, wholeNumber } from "../config/settings.ts";
+import { noneOf, parseOption, type Settings, screaming, wholeNumber } from "../config/settings.ts";
 import { readValueFile } from "../config/value-file.ts";
 import { type VariableName, variable, variables } from "../config/variables.ts";
 import { parseDuration } from "../duration.ts";
@@ -31,8 +31,9 @@ function checkValue(name: VariableName, value: string | undefined): Check[] {
     case "seconds":
       return [number(name, value, shown, parseDuration, "a duration such as 90, 90s, 15m or 6h")];
     case "switch":
-      return value && !/^(on|off)$/i.test(value.trim())
-        ? [warn(name, `${value} is neither ON nor OFF; ${fallback ?? "OFF"} is used.`)]
+    case "choice":
+      return value && parseOption(name, value) === undefined
+        ? [warn(name, `${value} is ${noneOf(name)}; ${fallback} is used.`)]
         : [];
     case "words":
       return value ? words(name, value) : [];

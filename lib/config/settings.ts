@@ -5,7 +5,7 @@ import type { Environment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
 import { readValueFile } from "./value-file.ts";
-import { type NameOf, type VariableName, variable, variables } from "./variables.ts";
+import { type NameOf, type OptionOf, type VariableName, variable, variables } from "./variables.ts";
 
 /** setTimeout and exit arithmetic stay exact below this; 2^31 seconds are 68 years. */
 const MOST = 2 ** 31;
@@ -30,11 +30,12 @@ export class Settings {
   }
 
   flag(name: NameOf<"switch">): boolean {
-    const value = this.raw(name)?.trim().toUpperCase();
-    if (value === "ON" || value === "OFF") return value === "ON";
-    const fallback = variable(name).fallback ?? "OFF";
-    this.warn(`${name}=${quoteWord(this.raw(name) ?? "")} is neither ON nor OFF; ${fallback} is used.`);
-    return fallback === "ON";
+    return this.option(name) === "ON";
+  }
+
+  /** One of the values that the variable is declared with. */
+  choice<N extends NameOf<"choice">>(name: N): OptionOf<N> {
+    return this.option(name) as OptionOf<N>;
   }
 
   /** A whole number, 0 or more. */
@@ -123,6 +124,15 @@ export class Settings {
     return readValueFile(`${name}_FILE`, path);
   }
 
+  private option(name: NameOf<"switch" | "choice">): string {
+    const given = this.raw(name) ?? "";
+    const value = parseOption(name, given);
+    if (value !== undefined) return value;
+    const fallback = variable(name).fallback ?? "";
+    this.warn(`${name}=${quoteWord(given)} is ${noneOf(name)}; ${fallback} is used.`);
+    return fallback;
+  }
+
   private warn(message: string): void {
     if (!this.told.has(message)) this.tell(message);
     this.told.add(message);
@@ -150,6 +160,18 @@ const doubled = (name: VariableName) =>
   new ConfigError(
     `${name} and ${name}_FILE are both set, and one of them would be ignored. Unset one of them.`,
   );
+
+/** The value of a switch or a choice as it is declared; undefined when it is none of them. */
+export function parseOption(name: VariableName, given: string): string | undefined {
+  const value = given.trim().toUpperCase();
+  return variable(name).options?.find((option) => option === value);
+}
+
+/** `neither ON nor OFF`, `none of OFF, ON, STALE`. */
+export function noneOf(name: VariableName): string {
+  const options = variable(name).options ?? [];
+  return options.length === 2 ? `neither ${options.join(" nor ")}` : `none of ${options.join(", ")}`;
+}
 
 /** `pre-backup` → `PRE_BACKUP`. */
 export function screaming(name: string): string {

@@ -3,7 +3,7 @@
  * read this declaration; nothing else names a default.
  */
 
-export type Kind = "text" | "lines" | "words" | "switch" | "count" | "seconds" | "cron";
+export type Kind = "text" | "lines" | "words" | "switch" | "choice" | "count" | "seconds" | "cron";
 
 export interface Variable<K extends Kind = Kind> {
   readonly kind: K;
@@ -11,6 +11,8 @@ export interface Variable<K extends Kind = Kind> {
   readonly fallback: string | undefined;
   /** One line of help. */
   readonly help: string;
+  /** The values that a switch or a choice may have, in capitals; any case is understood. */
+  readonly options?: readonly string[];
   /** The value, or what the file of a `_FILE` variable holds, never appears anywhere. */
   readonly secret?: true;
   /** May be given as `<NAME>_FILE` too. */
@@ -21,7 +23,7 @@ export interface Variable<K extends Kind = Kind> {
   readonly passed?: true;
 }
 
-type Extras = Pick<Variable, "secret" | "file" | "old" | "passed">;
+type Extras = Pick<Variable, "secret" | "file" | "old" | "passed" | "options">;
 
 const of =
   <K extends Kind>(kind: K) =>
@@ -35,7 +37,12 @@ const of =
 const text = of("text");
 const lines = of("lines");
 const words = of("words");
-const onOff = of("switch");
+const onOff = (help: string, fallback: "ON" | "OFF", extras: Extras = {}) =>
+  of("switch")(help, fallback, { options: ["ON", "OFF"], ...extras });
+const choice = <const O extends readonly string[]>(options: O, help: string, fallback: O[number]) => ({
+  ...of("choice")(help, fallback),
+  options,
+});
 const count = of("count");
 const seconds = of("seconds");
 const cron = of("cron");
@@ -56,7 +63,12 @@ export const variables = {
   RESTIC_CACERT: text("a file of CA certificates, added to every restic call as --cacert when readable"),
   RESTIC_COMPRESSION: text("restic's compression: auto, off or max", undefined, { passed: true }),
   RESTIC_CHECK_REPOSITORY_STATUS: onOff("entry probes the repository and creates a missing one", "ON"),
-  RESTIC_AUTO_UNLOCK: onOff("run `restic unlock` after a failure that is not a locked repository", "OFF"),
+  RESTIC_AUTO_UNLOCK: choice(
+    ["OFF", "ON", "STALE"],
+    "OFF: no lock is removed; ON: `restic unlock` after a failure that is not a locked repository; STALE: when a " +
+      "lock is in the way, one of this host whose process is gone is removed, and the work tried once more",
+    "OFF",
+  ),
   BACKUP_ROOT_DIR: lines("what to back up, one path per line"),
   RESTIC_JOB_ARGS: words("further words for restic backup, quoted as in a shell, never expanded"),
   RESTIC_FORGET_ARGS: words("the retention policy for restic forget, for example --keep-daily 7"),
@@ -125,6 +137,13 @@ export type VariableName = keyof typeof variables;
 export type NameOf<K extends Kind> = {
   [N in VariableName]: (typeof variables)[N] extends Variable<K> ? N : never;
 }[VariableName];
+
+/** The values of a variable that is a choice. */
+export type OptionOf<N extends VariableName> = (typeof variables)[N] extends {
+  readonly options: readonly (infer O)[];
+}
+  ? O
+  : never;
 
 /** One declaration, seen as the general type. */
 export const variable = (name: VariableName): Variable => variables[name];

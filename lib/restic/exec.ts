@@ -2,35 +2,19 @@
 
 import { EXIT, Failure } from "../errors.ts";
 import type { ChildEnvironment } from "../process/spawn.ts";
-import type { Run, TakeBytes } from "../run/run.ts";
+import type { Run } from "../run/run.ts";
 import { type Access, accessOf } from "./access.ts";
+import type { Caller, ResticEnd, ResticPlan } from "./call.ts";
 import { errorText, type Message, parseMessage } from "./messages.ts";
 import { codeOfWords, explain, normalizeExit, RESTIC } from "./outcome.ts";
 import { Counter } from "./progress.ts";
 
-export interface ResticEnd {
-  /** As restic since 0.17 gives it, or 128+n, 124 when we ended it. */
-  readonly exitCode: number;
-}
-
-export interface ResticPlan {
-  /** Is shown every JSON message; true means that it has dealt with it and nothing need be logged. */
-  readonly onMessage?: (message: Message) => boolean;
-  /** Takes the lines of stdout instead of the log. */
-  readonly onLine?: (line: string) => void;
-  /** Is shown every line of plain words; true means the same. */
-  readonly onWords?: (line: string) => boolean;
-  /** Takes stdout as it is: the bytes of a dump, or a JSON document of any length. */
-  readonly onBytes?: TakeBytes;
-  /** Added to the environment of this call; undefined takes a variable out. */
-  readonly env?: ChildEnvironment;
-}
-
 /** Bytes of the longest answer that is kept in memory: some hundred thousand snapshots. */
 const ANSWER_MOST = 256 * 1024 * 1024;
 
-export class Restic {
+export class Restic implements Caller {
   private readonly access: Access;
+  private hasCleared = false;
 
   /** Throws a ConfigError when the repository or the password is missing. */
   constructor(private readonly run: Run) {
@@ -42,8 +26,27 @@ export class Restic {
     return this.access.shown;
   }
 
-  /** Runs `restic <words>` to its end. Its output is logged as it comes. Throws CannotStart. */
+  /**
+   * Runs `restic <words>` to its end. Its output is logged as it comes. Where a lock is in the way and the operator
+   * has it so, one that is evidently ours and dead is removed, and it is run once more. Throws CannotStart.
+   */
   async call(words: readonly string[], plan: ResticPlan = {}): Promise<ResticEnd> {
+    const end = await this.once(words, plan);
+    if (end.exitCode !== RESTIC.locked || !(await this.clearsTheWay())) return end;
+    this.run.log.info(`Trying restic ${words[0]} once more.`);
+    return this.once(words, plan);
+  }
+
+  /** Once in a run: a lock that is there again is not a dead one. */
+  private async clearsTheWay(): Promise<boolean> {
+    const { run } = this;
+    if (run.ending || this.hasCleared || run.settings.choice("RESTIC_AUTO_UNLOCK") !== "STALE") return false;
+    this.hasCleared = true;
+    const { removeDeadLocks } = require("./unlock.ts") as typeof import("./unlock.ts");
+    return removeDeadLocks(this, run.log);
+  }
+
+  private async once(words: readonly string[], plan: ResticPlan): Promise<ResticEnd> {
     const { onMessage = () => false, onWords = () => false, onLine, onBytes, env = {} } = plan;
     const { log } = this.run;
     let told: number | undefined;
@@ -105,8 +108,9 @@ export class Restic {
     log.error(`restic ${what} failed (exit ${exitCode}). ${meaning ?? "Its own words stand above."}`);
     // 11 means that a restic may be at work there: its lock is not ours to take.
     if (exitCode === RESTIC.locked) return;
-    if (!settings.flag("RESTIC_AUTO_UNLOCK")) {
-      log.info("No lock was removed (RESTIC_AUTO_UNLOCK is OFF). If a stale one is left, run unlock.");
+    const allowed = settings.choice("RESTIC_AUTO_UNLOCK");
+    if (allowed !== "ON") {
+      log.info(`No lock was removed (RESTIC_AUTO_UNLOCK is ${allowed}). If a stale one is left, run unlock.`);
       return;
     }
     log.info("Removing stale locks, because RESTIC_AUTO_UNLOCK is ON.");

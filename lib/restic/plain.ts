@@ -2,7 +2,8 @@
 
 import { EXIT } from "../errors.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import type { Restic, ResticPlan } from "./exec.ts";
+import type { ResticPlan } from "./call.ts";
+import type { Restic } from "./exec.ts";
 import { RESTIC } from "./outcome.ts";
 
 export interface PlainPlan extends ResticPlan {

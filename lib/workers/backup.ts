@@ -3,6 +3,7 @@
 import { ConfigError, EXIT } from "../errors.ts";
 import { backupArgs } from "../restic/args.ts";
 import { Restic } from "../restic/exec.ts";
+import { applyPolicy } from "../restic/forget.ts";
 import {
   type BackupSummary,
   type ErrorMessage,
@@ -11,7 +12,6 @@ import {
   skippedSource,
 } from "../restic/messages.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
-import { callPlain } from "../restic/plain.ts";
 import { Progress } from "../restic/progress.ts";
 import type { Facts } from "../run/record.ts";
 import type { Outcome, Run } from "../run/run.ts";
@@ -93,13 +93,15 @@ function planOf({ settings }: Run) {
 
 async function forget(run: Run, restic: Restic, words: readonly string[]): Promise<Outcome> {
   run.log.info("Applying the retention policy of RESTIC_FORGET_ARGS.");
-  const { exitCode } = await callPlain(run, restic, ["forget", ...words], {
-    lockedOut:
-      "Forgetting was skipped, because another restic has locked the repository; the backup itself is done.",
-  });
-  run.facts.forget_exit_code = exitCode;
-  if (run.ending || exitCode === EXIT.ok) return { exitCode };
-  if (exitCode === RESTIC.locked) return { exitCode: EXIT.ok, status: "warning" };
+  const outcome = await applyPolicy(
+    run,
+    restic,
+    words,
+    "Forgetting was skipped, because another restic has locked the repository; the backup itself is done.",
+  );
+  const { exitCode } = outcome;
+  if (run.ending || exitCode === EXIT.ok) return outcome;
+  if (exitCode === RESTIC.locked) return { ...outcome, exitCode: EXIT.ok };
   run.log.error("The backup itself is done; only the retention policy was not applied.");
   return { exitCode, status: "failed" };
 }

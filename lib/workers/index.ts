@@ -68,6 +68,18 @@ export const table: readonly Row[] = [
     load: from(() => require("./mount-snapshot.ts")),
   },
   {
+    name: "forget",
+    kind: "run",
+    summary: "apply the retention policy to the repository",
+    load: from(() => require("./forget.ts")),
+  },
+  {
+    name: "unlock",
+    kind: "run",
+    summary: "list the repository's locks and remove the stale ones",
+    load: from(() => require("./unlock.ts")),
+  },
+  {
     name: "locked_run",
     kind: "tool",
     summary: "run a command under a worker's lock, or skip it",

@@ -134,10 +134,30 @@ test.each<[string, boolean, boolean]>([
   ["yes", false, true],
   ["1", false, true],
 ])("switch %j", (value, on, warns) => {
-  const { value: got, warned } = found({ RESTIC_AUTO_UNLOCK: value }, (settings) =>
-    settings.flag("RESTIC_AUTO_UNLOCK"),
+  const { value: got, warned } = found({ MAILX_ON_ERROR: value }, (settings) =>
+    settings.flag("MAILX_ON_ERROR"),
   );
-  expect({ got, warns: warned.length > 0 }).toEqual({ got: on, warns });
+  expect({ got, warned }).toEqual({
+    got: on,
+    warned: warns ? [`MAILX_ON_ERROR=${value} is neither ON nor OFF; OFF is used.`] : [],
+  });
+});
+
+test.each<[string, "OFF" | "ON" | "STALE", boolean]>([
+  ["", "OFF", false],
+  ["OFF", "OFF", false],
+  ["on", "ON", false],
+  [" Stale ", "STALE", false],
+  ["stales", "OFF", true],
+  ["yes", "OFF", true],
+])("choice %j", (value, choice, warns) => {
+  const { value: got, warned } = found({ RESTIC_AUTO_UNLOCK: value }, (settings) =>
+    settings.choice("RESTIC_AUTO_UNLOCK"),
+  );
+  expect({ got, warned }).toEqual({
+    got: choice,
+    warned: warns ? [`RESTIC_AUTO_UNLOCK=${value} is none of OFF, ON, STALE; OFF is used.`] : [],
+  });
 });
 
 test("words, lines, text and folders", () => {

@@ -47,7 +47,7 @@ test.each<[number, number, string, RegExp]>([
   [0, 0, "ok", /Applying the retention policy/],
   [1, 1, "failed", /only the retention policy was not applied/],
   [3, 3, "failed", /restic forget failed \(exit 3\)/],
-  [11, 0, "ok", /Forgetting was skipped, because another restic has locked the repository/],
+  [11, 0, "warning", /Forgetting was skipped, because another restic has locked the repository/],
 ])("forget exits with %d: the run with %d, %s", async (forgetExit, code, status, words) => {
   using it = world({ forget: forgetExit });
   const result = await it.run("backup", [], {
@@ -81,6 +81,6 @@ describe("unlock runs after a failure other than 11, when the operator allows it
     expect(hinted).toBe(code === 1 && !called.includes("unlock"));
     expect(result.stdout.includes("restic unlock failed too (exit 1)")).toBe(called.includes("unlock"));
     if (setting === "yes")
-      expect(result.stdout).toContain("RESTIC_AUTO_UNLOCK=yes is neither ON nor OFF; OFF is used.");
+      expect(result.stdout).toContain("RESTIC_AUTO_UNLOCK=yes is none of OFF, ON, STALE; OFF is used.");
   });
 });

@@ -109,7 +109,12 @@ describe("what is wrong", () => {
       "is HOOK_TIMEOUT_PRE_BACKUP meant?",
     ],
     [{ BACKUP_TIMEOUT: "soon" }, "BACKUP_TIMEOUT", "fail", "soon is not a duration"],
-    [{ RESTIC_AUTO_UNLOCK: "yes" }, "RESTIC_AUTO_UNLOCK", "warn", "yes is neither ON nor OFF; OFF is used"],
+    [
+      { RESTIC_AUTO_UNLOCK: "yes" },
+      "RESTIC_AUTO_UNLOCK",
+      "warn",
+      "yes is none of OFF, ON, STALE; OFF is used",
+    ],
     [{ WEBHOOK_URL: "https://x/y", WEBHOOK_URL_FILE: "/f" }, "WEBHOOK_URL", "fail", "are both set"],
     [{ SYNC_CRON: "0 1 * * *" }, "SYNC_CRON", "warn", "is the old name of REPLICATE_CRON"],
   ])("%j", async (env, key, status, message) => {

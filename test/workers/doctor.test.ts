@@ -599,7 +599,7 @@ describe("configuration checks", () => {
       [
         "a switch",
         { RESTIC_AUTO_UNLOCK: "yes" },
-        "WARN RESTIC_AUTO_UNLOCK: yes is neither ON nor OFF; OFF is used.",
+        "WARN RESTIC_AUTO_UNLOCK: yes is none of OFF, ON, STALE; OFF is used.",
       ],
       ["a number", { HISTORY_MAX_RUNS: "1e3" }, "FAIL HISTORY_MAX_RUNS: 1e3 is not a whole number."],
       [

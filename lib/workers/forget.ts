@@ -1,0 +1,38 @@
+/** forget: `restic forget` on its own schedule, with the policy of RESTIC_FORGET_ARGS. */
+
+import { ConfigError } from "../errors.ts";
+import { Restic } from "../restic/exec.ts";
+import { applyPolicy } from "../restic/forget.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+
+export default defineWorker({
+  about:
+    "Applies the retention policy of RESTIC_FORGET_ARGS to the repository. When another restic has locked it, the run " +
+    "is skipped with a warning, for the next one will do the same. With FORGET_CRON set, backup leaves it to this worker.",
+  flags: {},
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_FORGET_ARGS", "RESTIC_AUTO_UNLOCK", "PROGRESS_INTERVAL"],
+  exits: [
+    ["0", "the policy was applied"],
+    ["1", "restic failed"],
+    ["10", "there is no repository"],
+    ["11", "the repository is locked: skipped, with the status warning"],
+    ["12", "the password is wrong"],
+  ],
+  work,
+});
+
+async function work(run: Run): Promise<Outcome> {
+  const words = run.settings.words("RESTIC_FORGET_ARGS");
+  if (words.length === 0) {
+    throw new ConfigError("There is no policy. Set RESTIC_FORGET_ARGS, for example to --keep-daily 7.");
+  }
+  const restic = new Restic(run);
+  run.log.info(`Applying the retention policy of RESTIC_FORGET_ARGS to ${restic.shown}.`);
+  return applyPolicy(
+    run,
+    restic,
+    words,
+    "Forgetting was skipped, because another restic has locked the repository. If it has died, run unlock.",
+  );
+}

@@ -1,0 +1,95 @@
+/** unlock: `restic unlock`, with the locks listed before and after, and what speaks for each of them. */
+
+import { EXIT } from "../errors.ts";
+import { count } from "../plural.ts";
+import { isStale } from "../restic/evidence.ts";
+import { Restic } from "../restic/exec.ts";
+import { explain, REPOSITORY_EXITS } from "../restic/outcome.ts";
+import { ageOf, type HeldLock, type Listing, lockText, readLocks } from "../restic/unlock.ts";
+import type { Flags, FlagValues } from "../run/command.ts";
+import type { Facts } from "../run/record.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+
+const flags = {
+  "remove-all": { type: "boolean", description: "remove the locks of living processes too" },
+  "dry-run": { type: "boolean", description: "list the locks and say what would be done; remove none" },
+} as const satisfies Flags;
+
+export default defineWorker({
+  about:
+    "Lists the locks of the repository: whose each is, when it was refreshed, and whether it is evidently stale (its " +
+    "process is gone on this host, or it was not refreshed for 30 minutes). Then restic removes the stale ones.",
+  flags,
+  environment: RESTIC_ENVIRONMENT,
+  exits: [
+    ["0", "the stale locks are removed, or there was none"],
+    ["1", "restic failed, or its unlock would harm a process that is alive; nothing was removed"],
+    REPOSITORY_EXITS[0],
+    REPOSITORY_EXITS[2],
+  ],
+  work: (run, invocation) => work(run, invocation.flags),
+});
+
+async function work(run: Run, given: FlagValues<typeof flags>): Promise<Outcome> {
+  const all = given["remove-all"];
+  const dryRun = given["dry-run"];
+  const restic = new Restic(run);
+  Object.assign(run.facts, { remove_all: all ? "ON" : "OFF", dry_run: dryRun ? "ON" : "OFF" });
+  const before = await readLocks(restic);
+  if (run.ending || before.exitCode !== EXIT.ok) return failed(run, restic, before);
+  show(run, restic, before.locks);
+
+  const going = before.locks.filter(({ evidence }) => all || evidence.goes);
+  const harm = all ? undefined : before.locks.find(({ evidence }) => evidence.harm)?.evidence.harm;
+  if (harm !== undefined) {
+    run.log.error(
+      `Nothing was removed: restic tries a lock's process with SIGHUP, and ${harm}. When no restic is at work ` +
+        "anywhere, unlock --remove-all removes the locks without asking after their processes.",
+    );
+    return { exitCode: EXIT.failed };
+  }
+  if (dryRun || going.length === 0) {
+    run.facts.locks_after = before.locks.length;
+    const what = going.length === 0 ? "There is nothing to remove" : `${ids(going)} would be removed`;
+    run.log.info(`${what}${dryRun ? " (--dry-run)" : ""}.`);
+    return { exitCode: EXIT.ok };
+  }
+  return remove(run, restic, all);
+}
+
+function show({ log, facts }: Run, restic: Restic, locks: readonly HeldLock[]): void {
+  facts.locks_before = locks.length;
+  facts.locks = locks.map(factsOf);
+  log.info(`${count(locks.length, "lock")} in ${restic.shown}${locks.length === 0 ? "." : ":"}`);
+  for (const lock of locks) log.info(lockText(lock));
+}
+
+function factsOf({ id, lock, evidence }: HeldLock): Facts {
+  const stale = isStale(evidence) ? "ON" : "OFF";
+  if (lock === undefined) return { id, stale, why: evidence.why };
+  const { hostname, pid, username } = lock;
+  const exclusive = lock.exclusive ? "ON" : "OFF";
+  return { id, hostname, pid, username, age_seconds: ageOf(lock), exclusive, stale, why: evidence.why };
+}
+
+async function remove(run: Run, restic: Restic, all: boolean): Promise<Outcome> {
+  const { exitCode } = await restic.call(["unlock", ...(all ? ["--remove-all"] : [])]);
+  if (run.ending || exitCode !== EXIT.ok) return failed(run, restic, { exitCode });
+  const after = await readLocks(restic);
+  if (run.ending || after.exitCode !== EXIT.ok) return failed(run, restic, after);
+  run.facts.locks_after = after.locks.length;
+  run.log.info(`Locks before: ${run.facts.locks_before}, after: ${after.locks.length}.`);
+  if (after.locks.length > 0) run.log.info(`What stays is not evidently stale, or new: ${ids(after.locks)}.`);
+  return { exitCode };
+}
+
+const ids = (locks: readonly HeldLock[]): string => locks.map(({ id }) => id).join(", ");
+
+function failed(run: Run, restic: Restic, { exitCode }: Pick<Listing, "exitCode">): Outcome {
+  if (!run.ending) {
+    const meaning = explain(exitCode, restic.shown) ?? "Its own words stand above.";
+    run.log.error(`restic failed (exit ${exitCode}). ${meaning}`);
+  }
+  return { exitCode };
+}
