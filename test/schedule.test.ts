@@ -42,7 +42,7 @@ test("backup and rotate_log always, each other job when its variable is set, in 
 
 test("what reaches the crontab is what every build of crond reads", () => {
   expect(
-    render({ BACKUP_CRON: " @daily ", SYNC_CRON: "5\t4 * *  Mon" })
+    render({ BACKUP_CRON: " @daily ", REPLICATE_CRON: "5\t4 * *  Mon" })
       .split("\n")
       .map((line) => line.slice(0, 11)),
   ).toEqual(["0 0 * * * /", "5 4 * * Mon", "0 0 * * 6 /", ""]);

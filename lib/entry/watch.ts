@@ -52,7 +52,7 @@ async function endBySignal(start: Start, scheduler: Scheduler, signal: Signal, l
 async function endByDeath({ log, stop }: Start, died: string, lockDir: string) {
   const message = `${died}: no backup would be made any more. This container ends, so that it is started anew.`;
   log.error(message);
-  leaveLastWords(`entry: ${message}`);
+  leaveLastWords(log.mask(`entry: ${message}`));
   const end = performance.now() + DEAD_MS;
   await endWorkers(lockDir, [], stop, () => end - performance.now(), log);
   return EXIT.failed;

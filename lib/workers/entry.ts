@@ -77,7 +77,7 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     log.error(error.message);
-    leaveLastWords(`entry: ${error.message}`);
+    leaveLastWords(log.mask(`entry: ${error.message}`));
     return error.exitCode === EXIT.usage ? EXIT.usage : EXIT.failed;
   }
 }
