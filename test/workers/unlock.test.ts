@@ -38,7 +38,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       const forger = await Forger.of(world);
       const fresh = forger.forge({ hostname: "elsewhere", pid: 7, age: 240 });
       const old = forger.forge({ hostname: "elsewhere", pid: 8, age: 7500, exclusive: true });
-  
+
       const rehearsed = await world.run("unlock", ["--dry-run"]);
       expect({ code: rehearsed.code, stderr: rehearsed.stderr }).toEqual({ code: 0, stderr: "" });
       for (const words of [
@@ -91,7 +91,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       expect(world.record("unlock")).toMatchObject({ remove_all: "ON", locks_before: 2, locks_after: 0 });
       holder.kill("SIGKILL");
       await holder.exited;
-      });
+    });
 
     test("a pid that a stranger has now: restic would send it SIGHUP, so nothing is done without --remove-all", async () => {
       using world = withRepository(path);
