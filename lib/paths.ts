@@ -3,7 +3,10 @@
 import { readdirSync, realpathSync } from "node:fs";
 import { errnoOf } from "./errors.ts";
 
-/** The path without `.`, `..`, doubled and trailing slashes, seen from `folder` when it is relative. */
+/**
+ * The path without `.`, `..`, doubled and trailing slashes, seen from `folder` when it is relative. By its text, as
+ * restic does it: `link/..` is where the link lies.
+ */
 export function absolute(path: string, folder = process.cwd()): string {
   const parts: string[] = [];
   for (const part of (path.startsWith("/") ? path : `${folder}/${path}`).split("/")) {
@@ -18,16 +21,15 @@ export function absolute(path: string, folder = process.cwd()): string {
  * below the part that does. Throws what realpath(3) says of a loop of links or a folder that it may not search.
  */
 export function realPath(path: string): string {
-  const missing: string[] = [];
-  // Not made absolute by text first: `link/..` is the folder above what the link leads to.
-  let there = path.startsWith("/") ? path : `${process.cwd()}/${path}`;
+  let there = absolute(path);
+  let missing = "";
   for (;;) {
     try {
-      return absolute(missing.join("/"), realpathSync(there || "/"));
+      return absolute(realpathSync(there || "/") + missing);
     } catch (error) {
       if (errnoOf(error) !== "ENOENT") throw error;
-      const cut = there.replace(/\/+$/, "").lastIndexOf("/");
-      missing.unshift(there.slice(cut + 1));
+      const cut = there.lastIndexOf("/");
+      missing = there.slice(cut) + missing;
       there = there.slice(0, cut);
     }
   }

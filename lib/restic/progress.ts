@@ -63,8 +63,10 @@ export function barOf(status: StatusMessage): string {
 
 /** `45% done, 1.234 GiB of 2.742 GiB, 12.300 MiB/s, 3m5s left, 120 of 300 files` */
 export function lineOf(status: StatusMessage): string {
-  const files = `${status.files_done ?? 0} of ${status.total_files ?? 0} files`;
-  return [`${percentOf(status)}% done`, ...amounts(status), files].join(", ");
+  const { files_done = 0, total_files } = status;
+  // Not every tool that shows its progress here counts files.
+  const files = total_files === undefined ? [] : [`${files_done} of ${total_files} files`];
+  return [`${percentOf(status)}% done`, ...amounts(status), ...files].join(", ");
 }
 
 /** 0 to 100, whole. */
