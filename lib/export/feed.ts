@@ -8,18 +8,26 @@ import type { Archive } from "./archive.ts";
 import { END } from "./header.ts";
 import { TarScan } from "./tar.ts";
 
+export interface FeedPlan {
+  /** Bytes of content, when they are known: for the progress. */
+  readonly expected: number | undefined;
+  /** Names of members that are dropped; they have no content. */
+  readonly leaveOut?: ReadonlySet<string>;
+  /** Name every member in the log. */
+  readonly verbose: boolean;
+}
+
 export class Feed {
   readonly scan: TarScan;
   private readonly meter: Meter;
 
-  /** `expected` bytes of content, when they are known. */
   constructor(
     run: Run,
     private readonly archive: Archive,
-    expected: number | undefined,
-    verbose: boolean,
+    { expected, leaveOut, verbose }: FeedPlan,
   ) {
-    this.scan = new TarScan(verbose ? (name) => run.log.childLine("tar", name) : undefined);
+    const show = (name: string) => run.log.childLine("tar", name.replaceAll("\n", "\\n"));
+    this.scan = new TarScan(leaveOut, verbose ? show : undefined);
     this.meter = new Meter(run, expected);
   }
 

@@ -6,17 +6,14 @@ import type { Run } from "../run/run.ts";
 import { formatBytes } from "../size.ts";
 import { Archive } from "./archive.ts";
 import { codecs } from "./codec.ts";
-import { Feed } from "./feed.ts";
+import { Feed, type FeedPlan } from "./feed.ts";
 import { ownMark } from "./leftovers.ts";
 import { formatOf } from "./names.ts";
 import { verifyArchive } from "./verify.ts";
 
-export interface ArchivePlan {
+export interface ArchivePlan extends FeedPlan {
   readonly output: string;
-  /** Bytes of content, when they are known: for the progress. */
-  readonly expected: number | undefined;
   readonly verify: boolean;
-  readonly verbose: boolean;
 }
 
 /**
@@ -25,14 +22,15 @@ export interface ArchivePlan {
  */
 export async function makeArchive(
   run: Run,
-  { output, expected, verify, verbose }: ArchivePlan,
+  plan: ArchivePlan,
   fill: (feed: Feed) => Promise<number>,
 ): Promise<number> {
+  const { output, verify } = plan;
   const format = formatOf(output);
   const archive = await Archive.create(output, `${output}.${ownMark("part")}`, codecs[format]);
   let published = false;
   try {
-    const feed = new Feed(run, archive, expected, verbose);
+    const feed = new Feed(run, archive, plan);
     const exitCode = await fill(feed);
     if (exitCode !== EXIT.ok || run.ending) return exitCode;
     await feed.end();

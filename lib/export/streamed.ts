@@ -1,7 +1,7 @@
 /** An export straight from the repository: `restic dump`, with no file of it on any disk but the archive. */
 
 import { EXIT } from "../errors.ts";
-import { findNodes, type Node, permissionsOf, visitNodes } from "../restic/nodes.ts";
+import { type Node, permissionsOf, visitNodes } from "../restic/nodes.ts";
 import type { Outcome } from "../run/run.ts";
 import type { Feed } from "./feed.ts";
 import { END, type Member, padding, tarHeader } from "./header.ts";
@@ -9,34 +9,51 @@ import { announce, type Job, nothing, wouldBe } from "./job.ts";
 import { makeArchive } from "./make.ts";
 import { ancestry } from "./names.ts";
 
-/**
- * The nodes at `path` and above it, from the first folder down; none for "/", which is all of the snapshot.
- * undefined when there is no such path.
- */
-export async function findLineage({ restic, snapshot }: Job, path: string): Promise<Node[] | undefined> {
+/** What is to be streamed. */
+export interface Lineage {
+  /** The file or folder itself, after the folders above it, from the first one down; none for all of a snapshot. */
+  readonly nodes: readonly Node[];
+  /** Special files that lie directly in the folder. */
+  readonly specials: readonly Node[];
+}
+
+/** What is at `path`, which is "/" for all of the snapshot; undefined when there is no such path. */
+export async function findLineage({ restic, snapshot }: Job, path: string): Promise<Lineage | undefined> {
   const paths = ancestry(path);
-  if (paths.length === 0) return [];
-  const found = await findNodes(restic, snapshot.id, paths);
+  const found = new Map<string, Node>();
+  const specials: Node[] = [];
+  await visitNodes(restic, snapshot.id, path === "/" ? [path] : paths, (node) => {
+    if (paths.includes(node.path)) found.set(node.path, node);
+    if (isSpecial(node) && parentOf(node.path) === path) specials.push(node);
+  });
   const nodes = paths.flatMap((each) => found.get(each) ?? []);
-  return nodes.length === paths.length ? nodes : undefined;
+  return nodes.length === paths.length ? { nodes, specials } : undefined;
+}
+
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";
+
+function isSpecial({ type }: Node): boolean {
+  return type !== "file" && type !== "dir" && type !== "symlink";
 }
 
 /** restic dumps files and folders. */
-export function isDumpable(nodes: readonly Node[]): boolean {
+export function isDumpable({ nodes }: Lineage): boolean {
   const last = nodes.at(-1);
   return last === undefined || last.type === "file" || last.type === "dir";
 }
 
-export async function exportStreamed(job: Job, nodes: readonly Node[]): Promise<Outcome> {
+export async function exportStreamed(job: Job, lineage: Lineage): Promise<Outcome> {
   const { run, restic, flags, snapshot, output } = job;
   announce(job, "streamed");
   if (flags["keep-workdir"]) run.log.info("There is no work directory to keep.");
-  if (flags["dry-run"]) return rehearse(job, nodes);
-  const last = nodes.at(-1);
+  if (flags["dry-run"]) return rehearse(job, lineage);
+  const last = lineage.nodes.at(-1);
   const expected = last === undefined ? snapshot.summary?.total_bytes_processed : last.size;
-  const plan = { output, expected, verify: flags.verify, verbose: flags.verbose };
+  // restic leaves special files out, but for those on top: they come as empty files (0.14 to 0.19).
+  const leaveOut = new Set(lineage.specials.map(({ path }) => memberName(path)));
+  const plan = { output, expected, leaveOut, verify: flags.verify, verbose: flags.verbose };
   const exitCode = await makeArchive(run, plan, async (feed) => {
-    const code = await dumpInto(feed, job, nodes);
+    const code = await dumpInto(feed, job, lineage);
     if (run.ending) return code;
     if (code !== EXIT.ok) await restic.afterFailure("dump", code);
     return code === EXIT.ok && feed.scan.files + feed.scan.folders === 0 ? nothing(job) : code;
@@ -45,7 +62,7 @@ export async function exportStreamed(job: Job, nodes: readonly Node[]): Promise<
 }
 
 /** Resolves to restic's exit code. Throws what the feed throws. */
-async function dumpInto(feed: Feed, { restic, snapshot }: Job, nodes: readonly Node[]): Promise<number> {
+async function dumpInto(feed: Feed, { restic, snapshot }: Job, { nodes }: Lineage): Promise<number> {
   // restic's stream begins below the folder: its own mode and owner, and those above it, would be lost.
   for (const node of nodes) await feed.take(tarHeader(memberOf(node)));
   const { path, type, size = 0 } = nodes.at(-1) ?? { path: "/", type: "dir" };
@@ -58,21 +75,25 @@ async function dumpInto(feed: Feed, { restic, snapshot }: Job, nodes: readonly N
   return exitCode;
 }
 
+/** Members are called as in restic's own archives: by their whole path, without the slash in front. */
+const memberName = (path: string): string => path.replace(/^\/+/, "");
+
 function memberOf(node: Node): Member {
   const { path, uid, gid, mtime, type, size = 0 } = node;
   const isFolder = type === "dir";
   return {
-    path: path.replace(/^\/+/, ""),
+    path: memberName(path),
     type: isFolder ? "dir" : "file",
     mode: permissionsOf(node),
     uid,
     gid,
-    mtime: Math.floor(Date.parse(mtime) / 1000),
+    // As restic rounds it.
+    mtime: Math.round(Date.parse(mtime) / 1000),
     size: isFolder ? 0 : size,
   };
 }
 
-async function rehearse(job: Job, nodes: readonly Node[]): Promise<Outcome> {
+async function rehearse(job: Job, { nodes }: Lineage): Promise<Outcome> {
   let files = 0;
   let bytes = 0;
   const visit = ({ type, size = 0 }: Node) => {

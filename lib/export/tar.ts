@@ -20,10 +20,15 @@ export class TarScan {
   private left = 0;
   private extension: Extension | undefined;
   private next: Partial<Attributes> = {};
+  /** Extensions that wait for the header that they are about. */
+  private readonly held: Uint8Array[] = [];
   private closed = false;
 
-  /** `onMember` is told the name of every member. */
-  constructor(private readonly onMember: (name: string) => void = () => {}) {}
+  /** `onMember` is told the name of every member. Those in `leaveOut`, which have no content, are dropped. */
+  constructor(
+    private readonly leaveOut: ReadonlySet<string> = new Set(),
+    private readonly onMember: (name: string) => void = () => {},
+  ) {}
 
   /** Has the end of the archive been seen, and nothing since? */
   get complete(): boolean {
@@ -36,11 +41,10 @@ export class TarScan {
     while (at < bytes.length) {
       if (this.left > 0) {
         const content = bytes.subarray(at, at + this.left);
-        this.extension?.take(content, this.left);
-        this.left -= content.length;
         at += content.length;
-        if (this.left === 0) this.endOfContent();
-        yield content;
+        if (this.extension === undefined) yield content;
+        else this.extend(this.extension, content);
+        this.left -= content.length;
         continue;
       }
       const part = bytes.subarray(at, at + BLOCK - this.have);
@@ -51,22 +55,33 @@ export class TarScan {
       this.have = 0;
       this.closed = this.header.every((byte) => byte === 0);
       if (this.closed) continue;
-      this.begin();
-      yield this.header.slice();
+      this.held.push(this.header.slice());
+      if (this.begin()) yield* this.held.splice(0);
     }
   }
 
-  private begin(): void {
+  /** Begins what the header announces; true for a member, false for an extension or what is left out. */
+  private begin(): boolean {
     const type = String.fromCharCode(this.header[156] ?? 0);
-    const isExtension = EXTENSIONS.includes(type);
-    const size = (isExtension ? undefined : this.next.size) ?? numberAt(this.header, 124, 12);
-    this.left = Math.ceil(size / BLOCK) * BLOCK;
-    if (isExtension) {
+    const size = numberAt(this.header, 124, 12);
+    if (EXTENSIONS.includes(type)) {
+      this.left = paddedSize(size);
       this.extension = new Extension(type, size);
-      return;
+      return false;
     }
-    this.onMember(this.next.path ?? nameOf(this.header));
+    const { path = nameOf(this.header), size: contentSize = size } = this.next;
     this.next = {};
+    if (this.leaveOut.has(path) && contentSize === 0) {
+      this.held.length = 0;
+      return false;
+    }
+    this.onMember(path);
+    this.count(type, contentSize);
+    return true;
+  }
+
+  private count(type: string, size: number): void {
+    this.left = paddedSize(size);
     if (type === "5") this.folders++;
     else this.files++;
     // Links, devices, folders and pipes have no content, whatever their header says of what they point to.
@@ -74,11 +89,16 @@ export class TarScan {
     else this.bytes += size;
   }
 
-  private endOfContent(): void {
-    Object.assign(this.next, this.extension?.attributes());
+  private extend(extension: Extension, content: Uint8Array): void {
+    this.held.push(content.slice());
+    extension.take(content, this.left);
+    if (content.length < this.left) return;
+    Object.assign(this.next, extension.attributes());
     this.extension = undefined;
   }
 }
+
+const paddedSize = (size: number): number => Math.ceil(size / BLOCK) * BLOCK;
 
 /** Header types that say something about the member after them: pax, pax for all members, GNU's long names. */
 const EXTENSIONS = ["x", "g", "L", "K"];
@@ -98,7 +118,7 @@ class Extension {
   ) {}
 
   take(bytes: Uint8Array, left: number): void {
-    const padding = Math.ceil(this.size / BLOCK) * BLOCK - this.size;
+    const padding = paddedSize(this.size) - this.size;
     const own = bytes.subarray(0, Math.max(0, left - padding));
     if (this.kept + own.length > EXTENSION_MOST) return;
     this.kept += own.length;

@@ -51,20 +51,6 @@ export async function visitNodes(
   }
 }
 
-/** The nodes at `paths`, as far as they exist. Throws as visitNodes. */
-export async function findNodes(
-  restic: Restic,
-  snapshot: string,
-  paths: readonly string[],
-): Promise<Map<string, Node>> {
-  const wanted = new Set(paths);
-  const found = new Map<string, Node>();
-  await visitNodes(restic, snapshot, paths, (node) => {
-    if (wanted.has(node.path)) found.set(node.path, node);
-  });
-  return found;
-}
-
 /** The node on a line; undefined for the snapshot itself, which comes first. */
 export function parseNode(line: string): Node | undefined {
   try {

@@ -97,9 +97,11 @@ export function barOf(status: StatusMessage, { rate, columns, colour }: BarStyle
 
 /** `45% done, 1.234 of 2.742 GiB, 12.300 MiB/s, 3m5s left, 120 of 300 files` */
 export function lineOf(status: StatusMessage, rate: number | undefined): string {
-  const files = `${status.files_done ?? 0} of ${status.total_files ?? 0} files`;
+  const { files_done = 0, total_files } = status;
+  // Not every tool that shows its progress here counts files.
+  const files = total_files === undefined ? [] : [`${files_done} of ${total_files} files`];
   const told = amounts(status, rate).map((amount) => amount.trimStart());
-  return [`${percentOf(status)}% done`, ...told, files].join(", ");
+  return [`${percentOf(status)}% done`, ...told, ...files].join(", ");
 }
 
 /** 0 to 100, whole. */

@@ -29,15 +29,15 @@ export class Prompt {
 
   constructor(private readonly run: Run) {}
 
-  /** Text for the person only. */
+  /** Lines for a person only, not for the log. */
   say(lines: readonly string[]): void {
-    writeAll(1, `${lines.map(visible).join("\n")}\n`);
+    writeAll(1, `${lines.map((line) => this.safe(line)).join("\n")}\n`);
   }
 
   /** Asks until `understand` makes something of the answer. Throws Cancelled. */
   async ask<T>(question: string, understand: (answer: string) => T | Unusable): Promise<T> {
     for (;;) {
-      writeAll(1, `${visible(question)} `);
+      writeAll(1, `${this.safe(question)} `);
       const answer = (await this.line())?.trim();
       if (answer === undefined) writeAll(1, "\n");
       this.run.log.note(`${question} ${answer ?? "(no answer)"}`);
@@ -54,6 +54,10 @@ export class Prompt {
       if (/^y(es)?$/i.test(answer)) return true;
       return /^(no?)?$/i.test(answer) ? false : new Unusable("Please answer y or n, or q to cancel.");
     });
+  }
+
+  private safe(text: string): string {
+    return visible(this.run.log.mask(text));
   }
 
   private async line(): Promise<string | undefined> {

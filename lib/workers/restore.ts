@@ -24,8 +24,6 @@ import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
 import { localZone } from "../time/zone.ts";
-import { visible } from "../visible.ts";
-import { writeAll } from "../write.ts";
 
 const worker = defineWorker({
   about:
@@ -91,6 +89,7 @@ async function restore(run: Run, flags: RestoreFlags, prompt: Prompt | undefined
     if (await wantsRehearsal(run, prompt)) {
       const outcome = await pass(true);
       if (outcome.exitCode !== EXIT.ok) return outcome;
+      Object.assign(run.facts, { dry_run: "OFF", files_restored: 0, bytes_restored: 0 });
     }
     const question = `Restore ${patternText(plan)} of snapshot ${shortId(snapshot)} to ${target} now?`;
     if (!(await prompt.confirm(question))) throw new Cancelled();
@@ -139,9 +138,9 @@ function list(flags: RestoreFlags): Promise<number> {
     const shown = newest(snapshots, filter, flags.all);
     // For its message when there is none.
     if (shown.length === 0) chooseSnapshot(snapshots, { filter }, localZone());
-    writeAll(1, `${snapshotTable(shown, localZone()).map(visible).join("\n")}\n`);
     const more = newest(snapshots, filter, true).length - shown.length;
-    if (more > 0) writeAll(1, `${more} older ones are not shown; --all shows them.\n`);
+    const rest = more > 0 ? [`${more} older ones are not shown; --all shows them.`] : [];
+    new Prompt(run).say([...snapshotTable(shown, localZone()), ...rest]);
     return EXIT.ok;
   });
 }

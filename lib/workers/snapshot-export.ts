@@ -44,7 +44,7 @@ async function work(run: Run, { flags }: { readonly flags: ExportFlags }): Promi
   const job = { run, restic, flags, snapshot, output };
   const path = flags.exclude.length > 0 ? undefined : plainPath(flags.include);
   if (path === undefined) return exportPacked(job);
-  const nodes = await findLineage(job, path);
-  if (nodes === undefined) return { exitCode: nothing(job) };
-  return isDumpable(nodes) ? exportStreamed(job, nodes) : exportPacked(job);
+  const lineage = await findLineage(job, path);
+  if (lineage === undefined) return { exitCode: nothing(job) };
+  return isDumpable(lineage) ? exportStreamed(job, lineage) : exportPacked(job);
 }

@@ -78,7 +78,7 @@ describe("barOf", () => {
 
 test("lineOf", () => {
   expect(lineOf(half, rate)).toBe("45% done, 1.250 of 2.750 GiB, 12.300 MiB/s, 3m5s left, 120 of 300 files");
-  expect(lineOf(status({}), undefined)).toBe("0% done, 0 of 0 B, 0 of 0 files");
+  expect(lineOf(status({}), undefined)).toBe("0% done, 0 of 0 B");
 });
 
 test.each([
