@@ -58,10 +58,7 @@ export function isAlive(pid: number): boolean {
 
 /** All that still runs of a family. Without /proc: none is seen. */
 export function familyMembers({ leader, marks, output }: Family): Stat[] {
-  const running = pids()
-    .map(statOf)
-    .filter((stat) => stat !== undefined)
-    .filter((stat) => !isDead(stat) && stat.pid !== process.pid);
+  const running = everybody().filter((stat) => !isDead(stat) && stat.pid !== process.pid);
   const found = new Set<number>();
   for (const { pid, session, group } of running) {
     if (session === leader || group === leader || carries(pid, marks) || printsInto(pid, output))
@@ -71,26 +68,19 @@ export function familyMembers({ leader, marks, output }: Family): Stat[] {
   return running.filter(({ pid }) => found.has(pid));
 }
 
-/** Children may have lower pids than their parents, so it takes rounds until none is new. */
-function addChildren(found: Set<number>, running: readonly Stat[]): void {
+/** A child has mostly a higher pid than its parent, but pids go round: until a round finds nobody new. */
+function addChildren(found: Set<number>, stats: readonly Stat[]): void {
   let size: number;
   do {
     size = found.size;
-    for (const { pid, parent } of running) if (found.has(parent)) found.add(pid);
+    for (const { pid, parent } of stats) if (found.has(parent)) found.add(pid);
   } while (found.size > size);
 }
 
 /** What these processes have started and what that has started, as far as it is still their child. */
 export function descendantsOf(ancestors: readonly number[]): number[] {
-  const stats = pids()
-    .map(statOf)
-    .filter((stat) => stat !== undefined);
   const found = new Set(ancestors);
-  // A child has mostly a higher pid than its parent, but pids go round: until a pass finds nobody new.
-  for (let before = -1; before !== found.size; ) {
-    before = found.size;
-    for (const { pid, parent } of stats) if (found.has(parent)) found.add(pid);
-  }
+  addChildren(found, everybody());
   return [...found].filter((pid) => !ancestors.includes(pid));
 }
 
@@ -110,10 +100,8 @@ export function programOf({ leader, program }: Family): number[] {
 /** The process itself; where it is a shell, which hands no signal on to what it waits for, its children as well. */
 function withChildren(leader: number): number[] {
   if (!SHELL.test(linkOf(leader, "exe") ?? "")) return [leader];
-  const children = pids()
-    .map(statOf)
-    .filter((stat) => stat?.parent === leader);
-  return [leader, ...children.flatMap((stat) => (stat === undefined ? [] : withChildren(stat.pid)))];
+  const children = everybody().filter(({ parent }) => parent === leader);
+  return [leader, ...children.flatMap(({ pid }) => withChildren(pid))];
 }
 
 /** Is `ancestor` the parent, or a parent's parent, of this process? */
@@ -135,6 +123,10 @@ export function nameOf(pid: number): string {
     return "?";
   }
 }
+const everybody = (): Stat[] =>
+  pids()
+    .map(statOf)
+    .filter((stat) => stat !== undefined);
 
 /** Pids that can be seen. Without /proc: none. */
 export function pids(): number[] {

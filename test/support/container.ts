@@ -27,7 +27,7 @@ import { alive, binary, finish, type Result, waitFor } from "./world.ts";
 const project = resolve(import.meta.dir, "../..");
 const alpine = resolve(project, "../shared/alpine");
 const musl = join(dirname(binary), "restic-backup-helper-linux-x64-musl");
-const useAlpine = existsSync(alpine) && existsSync(musl);
+export const useAlpine = existsSync(alpine) && existsSync(musl);
 
 /** Which of the two trees it is. */
 export const tree = useAlpine ? "Alpine stand-in (musl)" : "make rootfs (glibc)";
@@ -117,6 +117,11 @@ export class Container {
     this.file(`hooks/${name}.sh`, `#!/bin/sh\n${body}\n`, 0o755);
   }
 
+  /** A restic that makes a fault; it hides the real one. */
+  restic(body: string): void {
+    this.file("usr/local/sbin/restic", `#!/bin/sh\n${body}\n`, 0o755);
+  }
+
   read(path: string): string {
     return readFileSync(join(this.root, path), "utf8");
   }
@@ -144,6 +149,14 @@ export class Container {
       cwd: "/",
     });
     closeSync(fd);
+  }
+
+  /** A running container in which nothing happens by itself. */
+  static async idle(): Promise<Container> {
+    const it = new Container();
+    it.start({ command: ["/sbin/tini", "--", "/bin/sleep", "600"] });
+    await it.one(/^\/bin\/sleep 600$/);
+    return it;
   }
 
   private environment(): Env {
