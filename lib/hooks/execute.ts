@@ -85,7 +85,7 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
     share: plan.share,
   });
   const took = performance.now() - begun;
-  if (!(await output.finish())) {
+  if (!(await output.finish(plan.stop))) {
     log.info(`hook ${hook.phase} left a process behind that still holds its output; it is left alive.`);
   }
   tell(log, hook.phase, ended, took, plan);

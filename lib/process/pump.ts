@@ -1,5 +1,7 @@
 /** Reads a stream to its end, chunk by chunk, so that the writer waits when we are slower. */
 
+import { turn } from "./timer.ts";
+
 export interface Pump {
   /** Resolves at the end of the stream, also after cancel(). */
   readonly done: Promise<void>;
@@ -22,7 +24,7 @@ export function pump(stream: ReadableStream<Uint8Array>, take: (bytes: Uint8Arra
       if (done) return;
       take(value);
       if (performance.now() - turned < TURN_MS) continue;
-      await new Promise(setImmediate);
+      await turn();
       turned = performance.now();
     }
   };

@@ -11,7 +11,7 @@ import { copyWhole, discard, replaceFile, temporaryOf } from "../files.ts";
 import type { HookResult } from "../hooks/execute.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
-import { sleep } from "../process/timer.ts";
+import { turn } from "../process/timer.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import { appendHistory, historyPath } from "./history.ts";
@@ -117,7 +117,7 @@ class Job {
     marker.update({ phase: "record" });
     this.leave(this.record(worked));
     // A signal that came while we waited for the disk is heard now, before the post-hooks are told how it went.
-    await sleep(0);
+    await turn();
     const ending = this.stopped(worked);
     if (ending !== worked) this.leave(this.record(ending, worked));
 
