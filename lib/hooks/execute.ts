@@ -75,7 +75,7 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
     share: plan.share,
   });
   const took = performance.now() - begun;
-  const finished = await output.finish();
+  const finished = await output.finish(plan.stop);
   if (!finished && ended.cause === undefined) {
     log.info(`hook ${hook.phase} left a process behind that still holds its output; it is left alive.`);
   }

@@ -7,6 +7,7 @@ import { SafeLines } from "../process/lines.ts";
 import { openPipe, type Pipe } from "../process/pipe.ts";
 import { type Pump, pump } from "../process/pump.ts";
 import { CannotStart, type Child, type ChildEnvironment, type Stdio, spawn } from "../process/spawn.ts";
+import type { Stop } from "../process/stop.ts";
 import { within } from "../process/timer.ts";
 import { formatBytes } from "../size.ts";
 
@@ -70,11 +71,11 @@ export class HookOutput {
   /**
    * Takes what is still in the pipe once the hook has ended. True when all of it came; false when something
    * that the hook left behind still holds the pipe: its output then goes to /dev/null, since a reader that
-   * merely went away would kill it with SIGPIPE at its next word.
+   * merely went away would kill it with SIGPIPE at its next word. A stop may leave less than a second for it.
    */
-  async finish(): Promise<boolean> {
+  async finish(stop: Stop): Promise<boolean> {
     const all = Promise.all(this.pumps.map((each) => each.done));
-    const ended = await within(DRAIN_MS, all);
+    const ended = await within(Math.min(DRAIN_MS, stop.msUntil(1)), all);
     if (!ended) {
       if (this.pipe !== undefined) this.drainForEver(this.pipe.read);
       for (const each of this.pumps) await each.cancel();

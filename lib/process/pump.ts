@@ -1,5 +1,7 @@
 /** Reads a stream to its end, chunk by chunk, so that the writer waits when we are slower. */
 
+import { turn } from "./timer.ts";
+
 export interface Reader {
   /** While what it returns has not settled, nothing more is read. */
   take(bytes: Uint8Array): void | Promise<void>;
@@ -52,7 +54,7 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
       const taken = guarded(() => reader.take(value));
       if (taken !== undefined) await taken;
       if (performance.now() - turned < TURN_MS) continue;
-      await new Promise(setImmediate);
+      await turn();
       turned = performance.now();
     }
     await guarded(() => reader.end());

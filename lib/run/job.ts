@@ -13,7 +13,7 @@ import type { HookResult } from "../hooks/execute.ts";
 import type { Notifier } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
-import { sleep } from "../process/timer.ts";
+import { turn } from "../process/timer.ts";
 import { leaveLastWords } from "../termination.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
@@ -143,7 +143,7 @@ class Job {
     marker.update({ phase: "record" });
     this.leave(this.record(worked));
     // A signal that came while we waited for the disk is heard now, before the post-hooks are told how it went.
-    await sleep(0);
+    await turn();
     const ending = this.interrupted(worked);
     const record = this.record(ending);
     if (ending !== worked) this.leave(record);

@@ -84,6 +84,15 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     expect(existsSync(`${world.dir}/wrapper-went-on`)).toBe(true);
   });
 
+  test("BACKUP_TIMEOUT ends it as cleanly", async () => {
+    using world = slow(restic);
+    const { code, stdout, stderr } = await world.run("backup", [], { env: { BACKUP_TIMEOUT: "3" } });
+    expect({ code, stderr, locks: locks(world) }).toEqual({ code: 124, stderr: "", locks: [] });
+    expect(stdout).toContain("restic | signal interrupt received, cleaning up\n");
+    expect(stdout).toContain("post-backup | post 124 timed_out\n");
+    expect(world.record()).toMatchObject({ status: "timed_out", timed_out: true, exit_code: 124 });
+  });
+
   test("SIGTERM in the pre-hook starts no restic; in the post-hook the snapshot stands", async () => {
     using world = new World();
     equip(world, restic);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync } from "node:fs";
 import { Gate } from "../support/gate.ts";
-import { alive, World, waitFor } from "../support/world.ts";
+import { World, waitFor } from "../support/world.ts";
 
 interface Death {
   readonly phase: string;
@@ -16,9 +16,7 @@ async function killAt(world: World, gate: Gate, phase: string): Promise<Death> {
   run.kill("SIGKILL");
   await run.exited;
   process.kill(other, "SIGKILL");
-  await waitFor(() => !alive(other), "the end of what it had started");
-  // What the gate's shell was just waiting for may hold the lock for an instant more.
-  await waitFor(() => world.processes().length === 0, "the end of what that one had started");
+  await waitFor(() => world.processes().length === 0, "the end of what it had started");
   gate.open();
   return { phase, pid: run.pid };
 }

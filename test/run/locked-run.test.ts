@@ -1,7 +1,8 @@
 // locked_run of a foreign command: its exit code, its signals, its stdin, and its own mistakes.
 import { describe, expect, test } from "bun:test";
 import { Gate } from "../support/gate.ts";
-import { alive, finish, World } from "../support/world.ts";
+import { hasPython, onTerminal } from "../support/pseudo-terminal.ts";
+import { alive, finish, World, waitFor } from "../support/world.ts";
 
 describe("the exit code", () => {
   const commands: [command: string, code: number][] = [
@@ -92,6 +93,32 @@ describe("a signal", () => {
     expect([alive(shell.pid), alive(inner)]).toEqual([true, true]);
     gate.open();
     expect(await shell.exited).toBe(0);
+  });
+});
+
+// A terminal takes python3's pty module.
+describe.skipIf(!hasPython)("on a terminal", () => {
+  test("Ctrl-C reaches the command once, and its exit code stands", async () => {
+    using world = new World();
+    const gate = new Gate(world);
+    const script = `trap "echo asked >>'${world.dir}/asked'" INT; ${gate.here}; exit 5`;
+    const child = onTerminal(world, ["locked_run", "job", "sh", "-c", script]);
+    await gate.reached();
+    child.stdin.write("\x03");
+    child.stdin.flush();
+    await waitFor(() => world.has("asked"), "the signal");
+    gate.open();
+    expect(await child.exited).toBe(5);
+    expect(world.read("asked")).toBe("asked\n");
+  });
+
+  test("the command may ask, and gets the answer", async () => {
+    using world = new World();
+    const child = onTerminal(world, ["locked_run", "job", "sh", "-c", 'read -r word; echo "got $word"']);
+    child.stdin.write("answer\r");
+    child.stdin.flush();
+    expect(await new Response(child.stdout).text()).toEndWith("got answer\r\n");
+    expect(await child.exited).toBe(0);
   });
 });
 
