@@ -3,22 +3,17 @@
 import { ConfigError, EXIT, Failure } from "../errors.ts";
 import { type Answer, ask } from "../process/ask.ts";
 import { type Access, accessOf } from "../restic/access.ts";
-import { verdictOf } from "../restic/verdict.ts";
+import { probeRepository } from "../restic/probe.ts";
 import type { Start } from "./scene.ts";
 
-/** restic tries a dead network for a quarter of an hour; a container that starts must say sooner what is wrong. */
-const PROBE_MS = 30_000;
 /** Creating one takes a few requests more; some object stores are slow at the first. */
 const INIT_MS = 120_000;
-/** Neither a lock in the repository nor a cache on this host is left by looking. */
-const QUIETLY = ["--no-lock", "--no-cache"];
 
 /** Throws a Failure that says why the repository cannot be used. */
 export async function readyRepository(start: Start): Promise<void> {
-  const { log, stop } = start;
+  const { log, stop, env } = start;
   const access = knownAccess(start);
-  const config = await restic(start, access, ["cat", "config", ...QUIETLY], PROBE_MS);
-  const verdict = verdictOf(config, access.shown, PROBE_MS);
+  const verdict = await probeRepository(access, env, stop);
   if (stop.signal !== undefined) return;
   if (verdict.status === "ok") log.info(`The repository ${access.shown} is there and can be opened.`);
   else if (verdict.status === "missing") await create(start, access);

@@ -13,7 +13,7 @@ import { Counter } from "./progress.ts";
 const ANSWER_MOST = 256 * 1024 * 1024;
 
 export class Restic implements Caller {
-  private readonly access: Access;
+  readonly access: Access;
   private hasCleared = false;
 
   /** Throws a ConfigError when the repository or the password is missing. */

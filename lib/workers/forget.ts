@@ -3,8 +3,10 @@
 import { ConfigError } from "../errors.ts";
 import { Restic } from "../restic/exec.ts";
 import { applyPolicy } from "../restic/forget.ts";
+import { keepsAnything } from "../restic/policy.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { quoteWord } from "../words.ts";
 
 export default defineWorker({
   about:
@@ -24,8 +26,11 @@ export default defineWorker({
 
 async function work(run: Run): Promise<Outcome> {
   const words = run.settings.words("RESTIC_FORGET_ARGS");
-  if (words.length === 0) {
-    throw new ConfigError("There is no policy. Set RESTIC_FORGET_ARGS, for example to --keep-daily 7.");
+  if (!keepsAnything(words)) {
+    const given = words.length === 0 ? "" : ` (${words.map(quoteWord).join(" ")} keeps nothing)`;
+    throw new ConfigError(
+      `There is no policy${given}. Set RESTIC_FORGET_ARGS, for example to --keep-daily 7.`,
+    );
   }
   const restic = new Restic(run);
   run.log.info(`Applying the retention policy of RESTIC_FORGET_ARGS to ${restic.shown}.`);

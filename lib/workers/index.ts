@@ -80,6 +80,12 @@ export const table: readonly Row[] = [
     load: from(() => require("./unlock.ts")),
   },
   {
+    name: "init-repo",
+    kind: "run",
+    summary: "create the repository, after a probe and a typed confirmation",
+    load: from(() => require("./init-repo.ts")),
+  },
+  {
     name: "locked_run",
     kind: "tool",
     summary: "run a command under a worker's lock, or skip it",

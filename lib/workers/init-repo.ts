@@ -1,0 +1,121 @@
+/** init-repo: `restic init`, when a probe has found no repository and a person has said so. */
+
+import { ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
+import { Restic } from "../restic/exec.ts";
+import { explain } from "../restic/outcome.ts";
+import { probeRepository } from "../restic/probe.ts";
+import type { Flags, FlagValues } from "../run/command.ts";
+import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { quoteWord } from "../words.ts";
+
+const flags = {
+  "dry-run": { type: "boolean", description: "probe and say what would be done; create nothing" },
+  yes: { type: "boolean", alias: "y", description: "create a missing repository without asking" },
+} as const satisfies Flags;
+
+/** What a person types, and nothing less: a repository in the wrong place is not missed until it is needed. */
+const WORD = "init";
+/** There is a repository already: nothing to do, and nothing was done. */
+const EXISTS = 3;
+
+export default defineWorker({
+  about:
+    "Creates the repository with restic init. It is probed first: one that is there is left alone, and one that cannot " +
+    "be told (a wrong password, a dead network) is not created. On a terminal you type `init` to confirm.",
+  flags,
+  passThrough: "further words for restic init, after those of RESTIC_INIT_ARGS",
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_INIT_ARGS"],
+  exits: [
+    ["0", "the repository was created; or it was declined, or only rehearsed"],
+    ["1", "restic init failed"],
+    ["2", "it is not known whether there is a repository; or there is nobody to ask, and no --yes"],
+    ["3", "there is a repository already (0 with --dry-run)"],
+  ],
+  work,
+});
+
+type InitFlags = FlagValues<typeof flags>;
+type Given = { readonly flags: InitFlags; readonly rest: readonly string[] };
+
+async function work(run: Run, { flags, rest }: Given): Promise<Outcome> {
+  const words = [...run.settings.words("RESTIC_INIT_ARGS"), ...rest];
+  const restic = new Restic(run);
+  Object.assign(run.facts, {
+    dry_run: flags["dry-run"] ? "ON" : "OFF",
+    assume_yes: flags.yes ? "ON" : "OFF",
+    confirmed: "OFF",
+    init_args: words.map(quoteWord).join(" "),
+  });
+  const existed = await probe(run, restic);
+  if (run.ending) return { exitCode: EXIT.failed };
+  if (existed) return leaveAlone(run, restic, flags["dry-run"]);
+  if (flags["dry-run"]) {
+    run.log.info(`There is no repository at ${restic.shown}; it would be created (--dry-run).`);
+    return { exitCode: EXIT.ok };
+  }
+  if (!(await isConfirmed(run, restic, flags))) {
+    if (!run.ending) run.log.info("Declined; nothing was created.");
+    return { exitCode: EXIT.ok, status: "cancelled" };
+  }
+  run.facts.confirmed = "ON";
+  return create(run, restic, words);
+}
+
+/** Is there a repository? Throws a ConfigError when that cannot be told. */
+async function probe(run: Run, restic: Restic): Promise<boolean> {
+  const { log, settings, stop, facts } = run;
+  log.info(`Probing ${restic.shown}.`);
+  const { status, code, message } = await probeRepository(restic.access, settings.env, stop);
+  if (run.ending) return false;
+  facts.probe_exit_code = code;
+  // A password is only ever wrong for a repository that is there; of any other failure nothing is known.
+  const isThere = status === "ok" || status === "wrong_password";
+  facts.repo_existed = isThere ? "ON" : status === "missing" ? "OFF" : "unknown";
+  if (status !== "ok" && status !== "missing") throw new ConfigError(`Nothing was created. ${message}`);
+  return isThere;
+}
+
+function leaveAlone(run: Run, restic: Restic, dryRun: boolean): Outcome {
+  run.log.warn(
+    `There is a repository at ${restic.shown} already, which this password opens. It is left alone.`,
+  );
+  return { exitCode: dryRun ? EXIT.ok : EXISTS };
+}
+
+async function isConfirmed(run: Run, restic: Restic, given: InitFlags): Promise<boolean> {
+  if (given.yes) return true;
+  if (!canAsk()) {
+    throw new UsageError(
+      "There is no terminal to confirm on. Give --yes if the repository is to be created.",
+    );
+  }
+  const prompt = new Prompt(run);
+  prompt.say([
+    `There is no repository at ${restic.shown}.`,
+    "Without its password nobody can ever read what it will hold: keep it elsewhere, too.",
+  ]);
+  try {
+    return await prompt.ask(
+      `Type ${WORD} to create it, anything else to leave it:`,
+      (answer) => answer === WORD,
+    );
+  } catch (error) {
+    if (!(error instanceof Cancelled)) throw error;
+    return false;
+  }
+}
+
+async function create(run: Run, restic: Restic, words: readonly string[]): Promise<Outcome> {
+  const { exitCode } = await restic.call(["init", ...words]);
+  if (run.ending) return { exitCode };
+  if (exitCode !== EXIT.ok) {
+    throw new Failure(
+      `restic init failed (exit ${exitCode}). ${explain(exitCode, restic.shown) ?? "Its own words stand above."}`,
+      exitCode,
+    );
+  }
+  run.log.info(`The repository ${restic.shown} is created.`);
+  return { exitCode };
+}
