@@ -56,6 +56,12 @@ export const table: readonly Row[] = [
     load: from(() => require("./forget-preview.ts")),
   },
   {
+    name: "restore-test",
+    kind: "run",
+    summary: "prove that the bytes come back: restore, check, remove",
+    load: from(() => require("./restore-test.ts")),
+  },
+  {
     name: "notify-test",
     kind: "run",
     summary: "send a marked mail and webhook, to see that they arrive",
