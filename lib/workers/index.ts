@@ -62,6 +62,12 @@ export const table: readonly Row[] = [
     load: from(() => require("./restore-test.ts")),
   },
   {
+    name: "sources-report",
+    kind: "run",
+    summary: "say what the next backup would read: how much, what is missing, what is suspiciously empty",
+    load: from(() => require("./sources-report.ts")),
+  },
+  {
     name: "notify-test",
     kind: "run",
     summary: "send a marked mail and webhook, to see that they arrive",
