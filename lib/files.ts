@@ -97,9 +97,9 @@ export function withRegularFile<T>(path: string, read: (fd: number, size: number
 }
 
 /** The text of a regular file of at most `most` bytes. Throws as withRegularFile, and for one that is larger. */
-export function readSmallFile(path: string, most: number): string {
+export function readSmallFile(path: string, most: number, encoding: "utf8" | "latin1" = "utf8"): string {
   return withRegularFile(path, (fd, size) => {
     if (size > most) throw new Error(`it is larger than ${most} bytes`);
-    return readFileSync(fd, "utf8");
+    return readFileSync(fd, encoding);
   });
 }

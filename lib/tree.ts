@@ -1,6 +1,7 @@
 /** Walks a tree of files. Names are bytes: on Linux they need not be UTF-8. */
 
-import { lstatSync, readdirSync, type Stats } from "node:fs";
+import { chmodSync, lstatSync, readdirSync, rmSync, type Stats } from "node:fs";
+import { errnoOf } from "./errors.ts";
 
 export interface Entry {
   readonly path: Buffer;
@@ -38,5 +39,30 @@ export async function visitTree(
     if (++visited % TURN !== 0) continue;
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (enough()) return;
+  }
+}
+
+/** Lets its owner into every folder from `root` down: restored ones may be closed even to him, who must remove them. */
+export function openFolders(root: string): void {
+  chmodSync(root, 0o700);
+  const folders = [Buffer.from(root)];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const name of readdirSync(folder, { encoding: "buffer" })) {
+      const path = Buffer.concat([folder, SLASH, name]);
+      if (!lstatSync(path).isDirectory()) continue;
+      chmodSync(path, 0o700);
+      folders.push(path);
+    }
+  }
+}
+
+/** Removes a file, or a folder with all in it. Throws what cannot be removed. */
+export function removeTree(path: string): void {
+  try {
+    rmSync(path, { recursive: true });
+  } catch (error) {
+    if (errnoOf(error) !== "EACCES" && errnoOf(error) !== "EPERM") throw error;
+    openFolders(path);
+    rmSync(path, { recursive: true });
   }
 }

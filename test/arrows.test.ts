@@ -13,7 +13,7 @@ const LAYERS = [
   ["main.ts"],
   ["lib/cli"],
   ["lib/workers"],
-  ["lib/doctor", "lib/entry", "lib/export", "lib/mount", "lib/restore", "lib/status"],
+  ["lib/doctor", "lib/entry", "lib/export", "lib/mount", "lib/restore", "lib/restore-test", "lib/sources", "lib/status"],
   ["lib/restic", "lib/rclone"],
   ["lib/run"],
   ["lib/hooks", "lib/notify"],

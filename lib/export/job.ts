@@ -6,10 +6,10 @@ import type { Restic } from "../restic/exec.ts";
 import { RESTIC } from "../restic/outcome.ts";
 import { patternText } from "../restic/restore.ts";
 import { describeSnapshot, type Snapshot, shortId } from "../restic/snapshots.ts";
+import { removeLeftovers } from "../run/leftovers.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { formatBytes } from "../size.ts";
 import { localZone } from "../time/zone.ts";
-import { removeLeftovers } from "./leftovers.ts";
 import type { ExportFlags } from "./plan.ts";
 
 export interface Job {

@@ -2,12 +2,12 @@
 
 import { EXIT } from "../errors.ts";
 import { count } from "../plural.ts";
+import { ownMark } from "../run/leftovers.ts";
 import type { Run } from "../run/run.ts";
 import { formatBytes } from "../size.ts";
 import { Archive } from "./archive.ts";
 import { codecs } from "./codec.ts";
 import { Feed, type FeedPlan } from "./feed.ts";
-import { ownMark } from "./leftovers.ts";
 import { formatOf } from "./names.ts";
 import { verifyArchive } from "./verify.ts";
 

@@ -5,10 +5,10 @@ import { absolute } from "../paths.ts";
 import { count } from "../plural.ts";
 import { needDryRun, restoreTree } from "../restic/restore.ts";
 import type { Outcome, Run } from "../run/run.ts";
+import { makeWorkdir, removeWorkdir } from "../run/workdir.ts";
 import { announce, clean, type Job, nothing, wouldBe } from "./job.ts";
 import { makeArchive } from "./make.ts";
 import { packInto, removeSpecials } from "./pack.ts";
-import { makeWorkdir, removeWorkdir } from "./workdir.ts";
 
 export async function exportPacked(job: Job): Promise<Outcome> {
   const { run, flags } = job;
@@ -16,7 +16,7 @@ export async function exportPacked(job: Job): Promise<Outcome> {
   announce(job, `by way of a work directory in ${parent}`);
   if (flags["dry-run"]) await needDryRun(run);
   clean(run, parent);
-  const workdir = makeWorkdir(parent);
+  const workdir = makeWorkdir(parent, "snapshot-export", "--work-dir");
   run.facts.work_dir = workdir;
   try {
     return await restoreAndPack(job, workdir);

@@ -76,6 +76,12 @@ export class Run {
     return this.timedOut || this.stop.signal !== undefined;
   }
 
+  /** The same, for work that no child does: its time-out may be over without any child to end. */
+  expired(): boolean {
+    if (performance.now() > this.deadline) this.timedOut = true;
+    return this.ending;
+  }
+
   /** Where the work has got to, for `status` and for people. */
   progress(percent: number, etaSeconds: number | undefined): void {
     this.marker.update({ percent, ...(etaSeconds === undefined ? {} : { eta_seconds: etaSeconds }) });

@@ -56,6 +56,18 @@ export const table: readonly Row[] = [
     load: from(() => require("./forget-preview.ts")),
   },
   {
+    name: "restore-test",
+    kind: "run",
+    summary: "prove that the bytes come back: restore, check, remove",
+    load: from(() => require("./restore-test.ts")),
+  },
+  {
+    name: "sources-report",
+    kind: "run",
+    summary: "say what the next backup would read: how much, what is missing, what is suspiciously empty",
+    load: from(() => require("./sources-report.ts")),
+  },
+  {
     name: "notify-test",
     kind: "run",
     summary: "send a marked mail and webhook, to see that they arrive",

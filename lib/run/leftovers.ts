@@ -1,11 +1,12 @@
 /**
- * What an export makes for itself only, and what one that was killed has left of it. The names tell whose it is: a
+ * What a run makes for itself only, and what one that was killed has left of it. The names tell whose it is: a
  * process of this machine, or of another container that shares the folder.
  */
 
-import { readdirSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { statOf } from "../process/family.ts";
+import { removeTree } from "../tree.ts";
 
 /** `rbh-<pid>-<ticks at its start>-<pid namespace>`, then what it is. */
 const NAME = /rbh-(\d+)-(\d+)-(\d+)\.(part|work)$/;
@@ -17,16 +18,16 @@ export function ownMark(kind: "part" | "work"): string {
   return `rbh-${process.pid}-${statOf("self")?.ticks ?? 0}-${namespace()}.${kind}`;
 }
 
-/** Removes what dead exports have left in `folder`. Returns the names; what cannot be removed is left. */
+/** Removes what dead runs have left in `folder`. Returns the names; what cannot be removed is left. */
 export function removeLeftovers(folder: string, now = Date.now()): string[] {
   return names(folder).filter((name) => {
     const path = `${folder}/${name}`;
     try {
       if (!isLeftover(name, now - statSync(path).mtimeMs)) return false;
-      rmSync(path, { recursive: true });
+      removeTree(path);
       return true;
     } catch {
-      // Another user's, or gone this very moment: the export does not depend on it.
+      // Another user's, or gone this very moment: the run does not depend on it.
       return false;
     }
   });

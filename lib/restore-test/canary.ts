@@ -1,0 +1,114 @@
+/** Canaries: files of the snapshot whose content is known. */
+
+import { lstatSync, type Stats } from "node:fs";
+import { errnoOf, reasonOf } from "../errors.ts";
+import { sha256Of } from "../hash.ts";
+
+export interface Canary {
+  /** In the snapshot, absolute. As bytes: a name need not be UTF-8. */
+  readonly path: Buffer;
+  /** In small digits. */
+  readonly sha256: string;
+}
+
+/** Why a line is no canary. */
+export interface NoCanary {
+  readonly complaint: string;
+}
+
+/** As it stands in the record. */
+export interface CanaryResult {
+  readonly path: string;
+  readonly expected_sha256: string;
+  readonly actual_sha256: string | null;
+  readonly status: "passed" | "failed" | "missing";
+  readonly message: string;
+}
+
+/** Text whose characters are the bytes of `text`: what parseCanary takes. */
+export const bytesOf = (text: string): string => Buffer.from(text).toString("latin1");
+
+export const isCanary = (parsed: Canary | NoCanary): parsed is Canary => "sha256" in parsed;
+
+/**
+ * The canary on a line of bytes: `PATH=SHA256`, where the last = counts, or as sha256sum(1) prints it: `SHA256  PATH`,
+ * with a backslash in front when the name holds a newline, written \n, or a backslash, written \\. Pure.
+ */
+export function parseCanary(line: string): Canary | NoCanary {
+  const shown = JSON.stringify(Buffer.from(line, "latin1").toString());
+  const listed = /^(\\?)([0-9a-f]{64}) [ *](.+)$/is.exec(line);
+  const equals = line.lastIndexOf("=");
+  if (!listed && equals < 0) return { complaint: `${shown} is not PATH=SHA256.` };
+  const sha256 = listed?.[2] ?? line.slice(equals + 1).trim();
+  if (!/^[0-9a-f]{64}$/i.test(sha256)) {
+    return { complaint: `${shown} does not end in the 64 hexadecimal digits of a SHA-256.` };
+  }
+  const name = listed ? (listed[1] ? unescaped(listed[3] ?? "") : (listed[3] ?? "")) : line.slice(0, equals);
+  const parts = name.split("/").slice(1);
+  if (!name.startsWith("/") || parts.some((part) => part === "" || part === "." || part === "..")) {
+    return { complaint: `${shown} has no whole path to a file, as \`restic ls\` shows it: /data/file.` };
+  }
+  return { path: Buffer.from(name, "latin1"), sha256: sha256.toLowerCase() };
+}
+
+const unescaped = (name: string) =>
+  name.replace(/\\([nr\\])/g, (_, letter) => ({ n: "\n", r: "\r" })[letter as string] ?? "\\");
+
+/** All canaries of a file's bytes; blank lines and those that begin with # are none. Pure. */
+export function parseCanaryFile(text: string): { canaries: Canary[]; complaints: string[] } {
+  const canaries: Canary[] = [];
+  const complaints: string[] = [];
+  for (const [at, raw] of text.split("\n").entries()) {
+    const line = raw.replace(/\r$/, "").trimStart();
+    if (line === "" || line.startsWith("#")) continue;
+    const parsed = parseCanary(line);
+    if (isCanary(parsed)) canaries.push(parsed);
+    else complaints.push(`Line ${at + 1}: ${parsed.complaint}`);
+  }
+  return { canaries, complaints };
+}
+
+/** Holds what was restored below `root` against a canary. Never follows a link: it would lead to the living file. */
+export async function checkCanary(
+  root: string,
+  canary: Canary,
+  enough: () => boolean,
+): Promise<CanaryResult> {
+  const path = canary.path.toString();
+  const expected_sha256 = canary.sha256;
+  const found = (status: CanaryResult["status"], message: string, actual_sha256: string | null = null) => ({
+    path,
+    expected_sha256,
+    actual_sha256,
+    status,
+    message,
+  });
+  try {
+    const { stat, at, isWhole } = reach(root, canary.path);
+    if (stat.isSymbolicLink())
+      return found("failed", `${at} is a symbolic link; name the file that it leads to`);
+    if (!isWhole || !stat.isFile()) return found("failed", `${at} is not a regular file`);
+    const actual = await sha256Of(Buffer.concat([Buffer.from(root), canary.path]), enough);
+    if (actual === undefined) return found("failed", "the run was told to end before it was read");
+    return actual === expected_sha256
+      ? found("passed", "its content is what it should be", actual)
+      : found("failed", "its content is not what it should be", actual);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return found("missing", "it was not restored");
+    return found("failed", `it cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+/** The file at `path` below `root`, or the first part of it that is no folder. */
+function reach(root: string, path: Buffer): { stat: Stats; at: string; isWhole: boolean } {
+  const parts = path.toString("latin1").split("/").slice(1);
+  const stats = parts.map((_, depth) => {
+    const part = Buffer.from(`/${parts.slice(0, depth + 1).join("/")}`, "latin1");
+    return { part, isWhole: depth === parts.length - 1 };
+  });
+  for (const { part, isWhole } of stats) {
+    const stat = lstatSync(Buffer.concat([Buffer.from(root), part]));
+    if (isWhole || !stat.isDirectory()) return { stat, at: part.toString(), isWhole };
+  }
+  throw new Error("the path is empty");
+}

@@ -1,0 +1,179 @@
+/** Looks at every source and every list, and makes the facts of the record of it. */
+
+import { lstatSync, type Stats } from "node:fs";
+import { errnoOf, reasonOf } from "../errors.ts";
+import { look } from "../look.ts";
+import { absolute } from "../paths.ts";
+import type { Run } from "../run/run.ts";
+import { readExcludeFile, readFileList } from "./lists.ts";
+import type { Named, SourcesPlan } from "./plan.ts";
+import { suspicionOf } from "./suspicion.ts";
+import { addTo, type Level, Tally, Walk } from "./walk.ts";
+
+export interface Source extends Named {
+  readonly type: "directory" | "file" | "symlink" | "special" | "missing" | "unknown";
+  readonly readable: boolean;
+  /** Why it is not, or what is suspicious about it: a sentence without its end. */
+  readonly problem: string | undefined;
+  readonly suspicion: string | undefined;
+  /** Another source that holds it: what is in it is counted there, once. */
+  readonly inside: string | undefined;
+  readonly tally: Tally;
+  /** Folders that are told of by themselves. */
+  readonly levels: readonly Level[];
+}
+
+export interface ListReport {
+  readonly flag: string;
+  readonly path: string;
+  readonly problem: string | undefined;
+  readonly entries: number;
+  readonly comments: number;
+  /** Entries that are not there, and patterns that match nothing. */
+  readonly missing: readonly string[];
+  readonly malformed: readonly string[];
+  /** Of its entries; of those that cannot be read too. */
+  readonly tally: Tally;
+}
+
+export interface Examination {
+  readonly sources: readonly Source[];
+  readonly lists: readonly ListReport[];
+  readonly excludes: readonly ReturnType<typeof readExcludeFile>[];
+  readonly totals: Tally;
+  /** The first entries that cannot be read. */
+  readonly errors: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/** Entries that are named in the log and in the record; the others are counted. */
+const NAMED_MOST = 20;
+
+export async function examineSources(run: Run, plan: SourcesPlan): Promise<Examination> {
+  const errors: { path: string; reason: string }[] = [];
+  const onError = (path: string, reason: string) => {
+    if (errors.length < NAMED_MOST) errors.push({ path, reason });
+  };
+  const { sizes, depth, oneFileSystem } = plan;
+  const walk = new Walk({ sizes, depth, oneFileSystem, onError, enough: () => run.expired() });
+  const read = plan.lists.map(({ flag, path }) => readFileList(flag, path));
+  const covered = new Cover([
+    ...plan.sources.map(({ path }) => path),
+    ...read.flatMap(({ targets }) => targets),
+  ]);
+
+  const sources: Source[] = [];
+  for (const named of plan.sources) {
+    if (run.expired()) break;
+    sources.push(await examine(named, walk, covered, onError));
+  }
+  const lists: ListReport[] = [];
+  for (const { targets, unmatched, problem, ...list } of read) {
+    const tally = new Tally();
+    const missing = [...unmatched];
+    if (problem !== undefined) {
+      tally.errors++;
+      onError(list.path, problem);
+    }
+    for (const path of targets) {
+      if (run.expired()) break;
+      const source = await examine({ path, origin: list.flag }, walk, covered, onError);
+      if (source.type === "missing") missing.push(path);
+      addTo(tally, source.tally);
+    }
+    lists.push({ ...list, problem, missing, tally });
+  }
+  const excludes = plan.excludeFiles.map(({ flag, path }) => readExcludeFile(flag, path));
+  const totals = new Tally();
+  for (const { tally } of [...sources, ...lists]) addTo(totals, tally);
+  for (const { path, problem } of excludes) {
+    if (problem === undefined) continue;
+    totals.errors++;
+    onError(path, problem);
+  }
+  return { sources, lists, excludes, totals, errors };
+}
+
+async function examine(
+  named: Named,
+  walk: Walk,
+  covered: Cover,
+  onError: (path: string, reason: string) => void,
+): Promise<Source> {
+  const { path } = named;
+  const nothing = { ...named, suspicion: undefined, inside: undefined, levels: [] };
+  const failed = (type: Source["type"], problem: string): Source => {
+    const tally = new Tally();
+    // What is missing is told of by itself.
+    if (type !== "missing") {
+      tally.errors++;
+      onError(path, problem);
+    }
+    return { ...nothing, type, problem, readable: false, tally };
+  };
+  // A dead network mount would hold up a synchronous call for ever.
+  const { isSilent, problem } = await look(path, "read");
+  if (isSilent) return failed("unknown", problem);
+  let stat: Stats;
+  try {
+    stat = lstatSync(path);
+  } catch (error) {
+    const isMissing = errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR";
+    return failed(
+      isMissing ? "missing" : "unknown",
+      isMissing ? "there is no such file or directory" : reasonOf(error),
+    );
+  }
+  const type = typeOf(stat);
+  const inside = covered.holderOf(path);
+  if (inside !== undefined) {
+    return {
+      ...nothing,
+      type,
+      inside,
+      problem: undefined,
+      readable: problem === undefined,
+      tally: new Tally(),
+    };
+  }
+  if (stat.isDirectory() && problem !== undefined) return failed(type, problem);
+  const levels = await walk.run(path, stat);
+  const tally = levels[0]?.tally ?? new Tally();
+  return {
+    ...named,
+    type,
+    readable: stat.isSymbolicLink() || problem === undefined,
+    problem: stat.isSymbolicLink() ? undefined : problem,
+    suspicion: suspicionOf(path, stat, tally),
+    inside: undefined,
+    tally,
+    levels: levels.slice(1),
+  };
+}
+
+function typeOf(stat: Stats): Source["type"] {
+  if (stat.isDirectory()) return "directory";
+  if (stat.isFile()) return "file";
+  return stat.isSymbolicLink() ? "symlink" : "special";
+}
+
+/** restic takes what several sources name once. */
+class Cover {
+  private readonly paths: ReadonlySet<string>;
+  private readonly taken = new Set<string>();
+
+  constructor(paths: readonly string[]) {
+    this.paths = new Set(paths.map((path) => absolute(path)));
+  }
+
+  /** The other source that holds this one, or that was this one already; undefined when it is to be walked. */
+  holderOf(path: string): string | undefined {
+    const own = absolute(path);
+    if (this.taken.has(own)) return own;
+    this.taken.add(own);
+    for (let above = own; above !== "/"; ) {
+      above = above.slice(0, above.lastIndexOf("/")) || "/";
+      if (this.paths.has(above)) return above;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,142 @@
+/** restore-test: proves that the bytes come back. */
+
+import { EXIT } from "../errors.ts";
+import { count } from "../plural.ts";
+import { Restic } from "../restic/exec.ts";
+import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
+import { needDryRun } from "../restic/restore.ts";
+import { chooseSnapshot, describeSnapshot, filterOf, listSnapshots, shortId } from "../restic/snapshots.ts";
+import { checkCanaries, checkCount, checkSample } from "../restore-test/checks.ts";
+import { Ground } from "../restore-test/ground.ts";
+import {
+  type RestoreTestFlags,
+  type RestoreTestPlan,
+  readCanaryFile,
+  readPlan,
+  restoreTestFlags,
+} from "../restore-test/plan.ts";
+import { restoreWhat, type Test } from "../restore-test/restore.ts";
+import { pickSample } from "../restore-test/sample.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { localZone } from "../time/zone.ts";
+
+export default defineWorker({
+  about:
+    "Restores a snapshot, a part of it, or a random sample of its files into a directory of its own, and checks what " +
+    "came back: how many files, the content of canaries, and of a sample whether it is what the sources hold. Then " +
+    "removes it. Every flag has its RESTORE_TEST_ variable; a flag wins.",
+  flags: restoreTestFlags,
+  environment: [
+    ...RESTIC_ENVIRONMENT,
+    "RESTIC_TAG",
+    "BACKUP_ROOT_DIR",
+    "RESTORE_TEST_ID",
+    "RESTORE_TEST_TAG",
+    "RESTORE_TEST_HOST",
+    "RESTORE_TEST_PATH",
+    "RESTORE_TEST_SAMPLE",
+    "RESTORE_TEST_CANARY",
+    "RESTORE_TEST_CANARY_FILE",
+    "RESTORE_TEST_MIN_FILES",
+    "RESTORE_TEST_TARGET",
+    "RESTORE_TEST_KEEP",
+    "RESTORE_TEST_VERIFY",
+    "RESTORE_TEST_FORCE",
+    "RESTORE_TEST_DRY_RUN",
+    "TMPDIR",
+    "RESTIC_AUTO_UNLOCK",
+    "PROGRESS_INTERVAL",
+  ],
+  exits: [
+    ["0", "what was asked for came back, and every check passed"],
+    ["1", "a check failed, restic failed, or no snapshot matches"],
+    ["2", "the target is refused, or a canary cannot be understood"],
+    ["3", "--path matched nothing"],
+    ...REPOSITORY_EXITS,
+  ],
+  check: ({ flags }) => {
+    readPlan(flags);
+  },
+  work,
+});
+
+async function work(run: Run, { flags }: { readonly flags: RestoreTestFlags }): Promise<Outcome> {
+  const { facts, settings } = run;
+  Object.assign(facts, {
+    verification: "skipped",
+    min_files_met: "OFF",
+    files_restored: 0,
+    bytes_restored: 0,
+  });
+  Object.assign(facts, { canary_total: 0, canary_passed: 0, canary_failed: 0, canary_results: [] });
+  Object.assign(facts, { target_autotmp: "ON", cleanup_status: "none" });
+  const plan = readPlan(flags, settings);
+  const listed = plan.canaryFile === undefined ? [] : readCanaryFile(plan.canaryFile);
+  const canaries = [...plan.canaries, ...listed];
+  Object.assign(facts, {
+    target_autotmp: plan.target === undefined ? "ON" : "OFF",
+    dry_run: plan.dryRun ? "ON" : "OFF",
+    canary_total: canaries.length,
+    min_files: plan.minFiles,
+    ...(plan.path === undefined ? {} : { path: plan.path }),
+  });
+  const restic = new Restic(run);
+  const ground = new Ground(run, plan);
+  if (plan.dryRun) await needDryRun(run);
+  const wish = { id: plan.id, filter: filterOf(plan, run) };
+  const snapshot = chooseSnapshot(await listSnapshots(restic), wish, localZone());
+  facts.snapshot = facts.snapshot_id = shortId(snapshot);
+  run.log.info(
+    `Testing snapshot ${describeSnapshot(snapshot, localZone())}: ${textOf(plan, canaries.length)}.`,
+  );
+  const sample = plan.sample > 0 ? await pickSample(restic, snapshot.id, plan.sample, plan.path) : undefined;
+  if (run.ending) return { exitCode: EXIT.failed };
+  try {
+    return await test({ run, restic, plan, snapshot, canaries, sample, ground });
+  } finally {
+    facts.cleanup_status = await ground.clean();
+  }
+}
+
+async function test(test: Test): Promise<Outcome> {
+  const { run, restic, plan, sample } = test;
+  const { exitCode, nothing, root, startedMs } = await restoreWhat(test);
+  if (run.ending) return { exitCode };
+  if (exitCode !== EXIT.ok) {
+    run.facts.verification = "failed";
+    await restic.afterFailure("restore", exitCode);
+    return { exitCode };
+  }
+  if (nothing) {
+    run.log.error(
+      `Nothing in the snapshot matches --path ${plan.path}, so nothing was restored. A path is one as \`restic ls\` ` +
+        "shows it, such as /data/photos.",
+    );
+    return { exitCode: RESTIC.incomplete };
+  }
+  if (root === undefined) return { exitCode };
+  const problems = [
+    ...(await checkCount(test, root, startedMs)),
+    ...(await checkCanaries(test, root)),
+    ...(sample === undefined ? [] : await checkSample(run, root, sample)),
+  ];
+  if (run.expired()) return { exitCode };
+  run.facts.verification = problems.length === 0 ? "passed" : "failed";
+  if (problems.length === 0) {
+    run.log.info("Everything that was asked for came back.");
+    return { exitCode };
+  }
+  run.log.error(`The test failed: ${problems.join("; ")}.`);
+  return { exitCode: EXIT.failed };
+}
+
+function textOf({ path, sample, verify }: RestoreTestPlan, canaries: number): string {
+  const parts = [
+    sample > 0 ? `a sample of ${count(sample, "file")}` : path === undefined ? "all of it" : undefined,
+    path === undefined ? undefined : sample > 0 ? `below ${path}` : `only ${path}`,
+    canaries === 0 ? undefined : `${canaries} ${canaries === 1 ? "canary" : "canaries"}`,
+    verify ? "verified by restic" : undefined,
+  ];
+  return parts.filter(Boolean).join(", ");
+}

@@ -1,0 +1,69 @@
+/** sources-report: what the next backup would read. */
+
+import { EXIT } from "../errors.ts";
+import { readIfThere } from "../files.ts";
+import { count } from "../plural.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import type { Scene } from "../run/scene.ts";
+import { defineWorker } from "../run/worker.ts";
+import { formatBytes } from "../size.ts";
+import { type Examination, examineSources } from "../sources/examine.ts";
+import { checkSourcesFlags, readSourcesPlan, type SourcesFlags, sourcesFlags } from "../sources/plan.ts";
+import { factsOf, tableOf, warningsOf } from "../sources/report.ts";
+import { type LastBackup, shrinkageOf } from "../sources/suspicion.ts";
+
+export default defineWorker({
+  about:
+    "Says what the next backup would read: of BACKUP_ROOT_DIR and of all that RESTIC_JOB_ARGS names how many files, " +
+    "how large, what is missing, what cannot be read, and which source is suspiciously empty. One walk, as the user " +
+    "that backup runs as. What excludes would leave out is counted too.",
+  flags: sourcesFlags,
+  environment: ["BACKUP_ROOT_DIR", "RESTIC_JOB_ARGS"],
+  exits: [["0", "the report is made, whatever it says"]],
+  check: ({ flags }) => {
+    checkSourcesFlags(flags);
+  },
+  work,
+});
+
+async function work(run: Run, { flags }: { readonly flags: SourcesFlags }, scene: Scene): Promise<Outcome> {
+  const plan = readSourcesPlan(flags, run);
+  const { log, facts } = run;
+  const examination = await examineSources(run, plan);
+  Object.assign(facts, factsOf(examination, plan.sizes));
+  if (run.ending) return { exitCode: EXIT.failed };
+  for (const line of tableOf(examination, plan.sizes)) log.info(line);
+  sayMore(run, examination);
+  const { files, bytes } = examination.totals;
+  const shrunk = plan.ofEnvironment
+    ? shrinkageOf({ files, bytes: plan.sizes ? bytes : -1 }, lastBackup(scene))
+    : undefined;
+  const warnings = [...warningsOf(examination), ...(shrunk === undefined ? [] : [shrunk])];
+  for (const warning of warnings) log.warn(warning);
+  return warnings.length === 0 ? { exitCode: EXIT.ok } : { exitCode: EXIT.ok, status: "warning" };
+}
+
+function sayMore({ log }: Run, { excludes, totals }: Examination): void {
+  if (totals.hardLinkBytes > 0) {
+    log.info(
+      `${formatBytes(totals.hardLinkBytes)} of it are further names of files that were counted already.`,
+    );
+  }
+  if (totals.specials > 0) log.info(`Named pipes, sockets and devices: ${totals.specials}.`);
+  for (const { flag, path, patterns, problem } of excludes) {
+    if (problem === undefined) {
+      log.info(
+        `${flag} ${path}: ${count(patterns, "pattern")}; what they leave out is counted all the same.`,
+      );
+    }
+  }
+}
+
+function lastBackup({ logDir }: Scene): LastBackup {
+  try {
+    return (JSON.parse(readIfThere(`${logDir}/last-backup.json`) ?? "null") ?? {}) as LastBackup;
+  } catch {
+    // Unreadable, or torn by a power cut: there is nothing to compare with.
+    return {};
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * What sources-report costs on a large tree, against the two programs that it does without: `du -sk` and
+ * `find -type f`, one after the other. SOURCES_BENCH_FILES (200000) says how large.
+ */
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { World } from "../support/world.ts";
+import { peakOf } from "./memory.ts";
+import { type Contender, compare } from "./paired.ts";
+import type { Row } from "./report.ts";
+
+const ROUNDS = 7;
+const FILES = Number(process.env.SOURCES_BENCH_FILES ?? 200_000);
+const IN_A_FOLDER = 100;
+/**
+ * The walk itself, the run on an empty folder taken off. We would like to be as fast as the two together. A bare loop of
+ * readdir and lstat in Bun 1.4.5 needs 1.2 times their CPU already: they are C, and look at names relative to a folder
+ * that they hold open.
+ */
+const TIME_BOUNDS = { goal: 1, limit: 1.75 };
+/** The runtime's own memory is many times theirs; what the walk adds to it must not grow with the tree. */
+const MEMORY_LIMIT = 2;
+
+export async function sources(): Promise<Row[]> {
+  using world = new World();
+  const tree = makeTree(world);
+  const empty = world.folder("empty");
+  const { env } = world;
+  const ours = (name: string, folder: string): Contender => ({
+    name,
+    command: [world.link("sources-report"), "--source", folder],
+    env,
+  });
+  const both = `du -sk ${tree} && find ${tree} -type f`;
+  const [walk, nothing, theirs] = await compare(
+    [ours("walk", tree), ours("nothing", empty), { name: "theirs", command: ["sh", "-c", both], env }],
+    ROUNDS,
+  );
+  if (walk === undefined || nothing === undefined || theirs === undefined)
+    throw new Error("nothing was measured");
+  const what = `sources-report, ${FILES} files`;
+  const peak = peakOf(ours("", tree).command, env);
+  return [
+    {
+      what: `${what}: wall, of the walk`,
+      ours: walk.wallMs - nothing.wallMs,
+      floor: theirs.wallMs,
+      against: "du -sk + find -type f",
+      unit: "ms",
+      ...TIME_BOUNDS,
+    },
+    {
+      what: `${what}: wall, of the whole run`,
+      ours: walk.wallMs,
+      floor: theirs.wallMs,
+      against: "du -sk + find -type f",
+      unit: "ms",
+    },
+    {
+      what: `${what}: CPU, of the walk`,
+      ours: walk.cpuMs - nothing.cpuMs,
+      floor: theirs.cpuMs,
+      against: "du -sk + find -type f",
+      unit: "ms",
+      ...TIME_BOUNDS,
+    },
+    {
+      what: `${what}: peak memory`,
+      ours: peak,
+      floor: peakOf(ours("", empty).command, env),
+      against: "an empty folder",
+      unit: "MiB",
+      limit: MEMORY_LIMIT,
+    },
+    {
+      what: `${what}: peak memory`,
+      ours: peak,
+      floor: peakOf(["sh", "-c", both], env),
+      against: "du -sk + find -type f",
+      unit: "MiB",
+    },
+  ];
+}
+
+/** Folders of a hundred files, a hundred folders in each folder above them. */
+function makeTree(world: World): string {
+  const tree = world.folder("tree");
+  for (let folder = 0; folder < FILES / IN_A_FOLDER; folder++) {
+    const path = join(tree, String(folder % 100), `folder-${folder}`);
+    mkdirSync(path, { recursive: true });
+    for (let file = 0; file < IN_A_FOLDER; file++)
+      writeFileSync(join(path, `file-number-${file}.txt`), "content");
+  }
+  return tree;
+}
