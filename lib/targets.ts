@@ -1,6 +1,7 @@
 /** Where restored files or a mount must not go: one rule for every command that takes a --target. */
 
-import { realPath, relation } from "./paths.ts";
+import { reasonOf } from "./errors.ts";
+import { isVacant, realPath, relation } from "./paths.ts";
 
 /** A place that a target must keep away from. */
 export interface Place {
@@ -61,4 +62,21 @@ export function refusalOf(
     };
   }
   return isVacant() ? undefined : { why: "it is not empty", grave: false };
+}
+
+/**
+ * Why nothing may be restored to `target`; undefined when it may be. `roots` are BACKUP_ROOT_DIR's paths. Compares
+ * real paths, so that no symbolic link leads past it.
+ */
+export function restoreRefusal(
+  target: string,
+  roots: readonly string[],
+  mayHold: boolean,
+): Refusal | undefined {
+  try {
+    const path = realPath(target);
+    return refusalOf(path, sourcePlaces(roots), () => mayHold || isVacant(path));
+  } catch (error) {
+    return { why: `it cannot be looked at: ${reasonOf(error)}`, grave: true };
+  }
 }

@@ -7,7 +7,7 @@ import { removeLeftovers } from "../run/leftovers.ts";
 import type { Run } from "../run/run.ts";
 import { makeWorkdir, removeWorkdir } from "../run/workdir.ts";
 import { formatBytes } from "../size.ts";
-import { lookAtTarget, refusalOf, sourcePlaces } from "../targets.ts";
+import { restoreRefusal } from "../targets.ts";
 import { compact } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import type { RestoreTestPlan } from "./plan.ts";
@@ -36,11 +36,11 @@ export class Ground {
       run.log.warn(`${this.parent}/${name} was left by a run that died; it is removed.`);
     }
     if (plan.target === undefined) return;
-    const refused = refusalOf({ target: lookAtTarget(plan.target), forbidden: sourcePlaces(run.settings) });
-    if (refused === undefined || (refused.rule === "not empty" && plan.force)) return;
-    const force = refused.rule === "not empty" ? ", or give --force if that is meant" : "";
+    const refused = restoreRefusal(plan.target, run.settings.lines("BACKUP_ROOT_DIR"), false);
+    if (refused === undefined || (!refused.grave && plan.force)) return;
+    const force = refused.grave ? "" : ", or give --force if that is meant";
     throw new ConfigError(
-      `The target ${plan.target} is refused: ${refused.reason}. Choose another --target${force}.`,
+      `The target ${plan.target} is refused: ${refused.why}. Choose another --target${force}.`,
     );
   }
 

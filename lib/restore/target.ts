@@ -1,23 +1,9 @@
 /** Where a restore must not write unless it is forced: over the sources, or over what is there already. */
 
-import { ConfigError, reasonOf } from "../errors.ts";
-import { isVacant, realPath } from "../paths.ts";
+import { ConfigError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
-import { type Refusal, refusalOf, sourcePlaces } from "../targets.ts";
+import { type Refusal, restoreRefusal } from "../targets.ts";
 import type { RestorePlan } from "./plan.ts";
-
-/**
- * Why nothing may be restored to `target`; undefined when it may be. `roots` are BACKUP_ROOT_DIR's paths. Compares
- * real paths, so that no symbolic link leads past it.
- */
-export function refusal(target: string, roots: readonly string[], mayHold: boolean): Refusal | undefined {
-  try {
-    const path = realPath(target);
-    return refusalOf(path, sourcePlaces(roots), () => mayHold || isVacant(path));
-  } catch (error) {
-    return { why: `it cannot be looked at: ${reasonOf(error)}`, grave: true };
-  }
-}
 
 /** Holds a run's targets against that rule, and against its flags. */
 export class Guard {
@@ -33,7 +19,7 @@ export class Guard {
 
   /** Why this target may not be restored to; undefined when it may. */
   refusalOf(target: string): Refusal | undefined {
-    const found = refusal(target, this.roots, this.plan.dryRun);
+    const found = restoreRefusal(target, this.roots, this.plan.dryRun);
     // --force is for restoring over files, not for giving away those that were never restored.
     if (found?.grave && this.plan.owner !== undefined) {
       return {
@@ -56,7 +42,7 @@ export class Guard {
 
   /** Says what --force is about to do. */
   warn(target: string): void {
-    const found = refusal(target, this.roots, false);
+    const found = restoreRefusal(target, this.roots, false);
     if (found === undefined) return;
     this.run.log.warn(`Restoring over files in ${target} (--force), although ${found.why}.`);
     if (this.plan.owner !== undefined) {

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import type { Snapshot } from "../../lib/restic/snapshots.ts";
 import { understandSnapshot } from "../../lib/restore/conversation.ts";
 import { type RestoreFlags, readPlan } from "../../lib/restore/plan.ts";
-import { refusal } from "../../lib/restore/target.ts";
 import { Unusable } from "../../lib/run/prompt.ts";
+import { restoreRefusal } from "../../lib/targets.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
 const none: RestoreFlags = {
@@ -74,6 +74,6 @@ describe("a number or an id of the list", () => {
 });
 
 test("all of a system may be a source: then only / itself is refused", () => {
-  expect(refusal("/", ["/"], false)?.why).toBe("it is the root of the file system");
-  expect(refusal("/nonexistent/target", ["/"], false)).toBeUndefined();
+  expect(restoreRefusal("/", ["/"], false)?.why).toBe("it is the root of the file system");
+  expect(restoreRefusal("/nonexistent/target", ["/"], false)).toBeUndefined();
 });
