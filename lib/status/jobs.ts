@@ -60,10 +60,11 @@ export function judge(
   past: readonly Kept[],
   view: View,
 ): Judged {
-  const { logDir, lockDir, now, zone } = view;
+  const { logDir, lockDir, inLockDir, now, zone } = view;
   const found = recordAt(`${logDir}/last-${worker}.json`);
   const record = found?.record;
-  const mark = readMark(markerPath(lockDir, worker));
+  const markPath = markerPath(lockDir, worker);
+  const mark = inLockDir.has(markPath) ? readMark(markPath) : undefined;
   const running = mark !== undefined && isRunning(mark) ? mark : undefined;
   const due = schedule?.cron && record ? dueOf(schedule.cron, record.started_epoch, now, zone) : undefined;
   // While one runs, the next is not late: it would be skipped.

@@ -59,7 +59,7 @@ const command: Command<typeof FLAGS> = {
 export default command;
 
 /** Bytes of the history's end that are read to see suspicious changes: some hundred runs. */
-const LOOKED_BACK_BYTES = 256 * 1024;
+const LOOKED_BACK_BYTES = 128 * 1024;
 /** And for a table, in which one worker's runs may be rare among those of another. */
 const HISTORY_BYTES = 16 * 1024 * 1024;
 

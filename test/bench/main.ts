@@ -6,9 +6,10 @@
 import { cpus } from "node:os";
 import { added } from "./added.ts";
 import { exceeds, type Row, tableOf } from "./report.ts";
+import { status } from "./status.ts";
 import { tick } from "./tick.ts";
 
-const benches: Readonly<Record<string, () => Promise<Row[]>>> = { tick, added };
+const benches: Readonly<Record<string, () => Promise<Row[]>>> = { tick, added, status };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in benches));
