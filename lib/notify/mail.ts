@@ -24,9 +24,6 @@ const SHARE = { ask: 0, kill: 0.05 };
 const WORDS_MOST = 65_536;
 const DRAIN_MS = 500;
 
-/** The longest that `sendMail` takes. */
-export const MAIL_LONGEST_MS = SEND_MS + GRACE_MS + DRAIN_MS;
-
 export interface Mailed {
   readonly to: readonly string[];
   /** Words in MAILX_RCPT that are no address, and get nothing. */

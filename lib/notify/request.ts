@@ -1,25 +1,10 @@
-/**
- * One HTTP request that is made to arrive if it can: time-outs, two retries, redirects. What comes back is a fact or a
- * sentence in our own words: an error's own text may hold the URL, whose path is a secret.
- */
+/** One HTTP request that is made to arrive if it can: time-outs, two retries, redirects. */
 
-import { ConfigError, errnoOf } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import type { Stop } from "../process/stop.ts";
 import { after, within } from "../process/timer.ts";
-import { version } from "../release.ts";
-
-export interface Request {
-  readonly url: URL;
-  readonly method: "POST" | "GET";
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Sent to the URL's own host only. */
-  readonly authorization?: string | undefined;
-  readonly body?: string;
-  /** Milliseconds for one attempt, redirects and all. */
-  readonly timeoutMs: number;
-  /** Ends it at once, wherever it is; its reason completes the words "it was given up, because". */
-  readonly signal: AbortSignal;
-}
+import { type Answer, failure, refused } from "./answer.ts";
+import { follow, isHttp, type Request } from "./follow.ts";
 
 export interface Delivery {
   readonly delivered: boolean;
@@ -30,21 +15,6 @@ export interface Delivery {
 
 /** Pauses before the second and the third attempt (records.md), in milliseconds. */
 const PAUSES_MS = [1000, 2000];
-/** The longest that `deliver` takes. */
-export const longestMs = (timeoutMs: number): number =>
-  timeoutMs * (PAUSES_MS.length + 1) + PAUSES_MS.reduce((sum, pause) => sum + pause, 0);
-const REDIRECTS_MOST = 5;
-/** What an answer says after its status is of no use to us; a polite client reads a little of it all the same. */
-const BODY_MOST_BYTES = 65_536;
-const BODY_MOST_MS = 500;
-
-/** What one attempt came to. */
-interface Answer {
-  readonly ok: boolean;
-  readonly words: string;
-  readonly again: boolean;
-}
-
 /** The URL, if it is one that we may call. Throws a ConfigError, which does not repeat it. */
 export function httpUrl(name: string, text: string): URL {
   const url = URL.parse(text.trim());
@@ -107,118 +77,3 @@ async function paused(ms: number, signal: AbortSignal): Promise<boolean> {
 }
 
 const givenUp = ({ reason }: AbortSignal): string => `it was given up, because ${String(reason)}`;
-
-/** One attempt, along its redirects. Throws what fetch does. */
-async function follow(request: Request, signal: AbortSignal): Promise<Answer> {
-  let { url, method, body } = request;
-  let authorization = request.authorization ?? basicOf(url);
-  for (let hops = 0; hops <= REDIRECTS_MOST; hops++) {
-    const response = await fetch(bare(url), {
-      method,
-      redirect: "manual",
-      signal,
-      headers: {
-        "user-agent": `restic-backup-helper/${version}`,
-        ...request.headers,
-        ...(authorization === undefined ? {} : { authorization }),
-      },
-      ...(body === undefined ? {} : { body }),
-    });
-    await readALittle(response);
-    const { status } = response;
-    const location = response.headers.get("location");
-    if (![301, 302, 303, 307, 308].includes(status) || location === null) return answerOf(status);
-    const next = URL.parse(location, url.href);
-    if (next === null || !isHttp(next)) return refused(`it redirects (${status}) to what is no http(s) URL`);
-    if (url.protocol === "https:" && next.protocol === "http:") {
-      return refused(`it redirects (${status}) from https to http, where everybody can read along`);
-    }
-    if (!isSameHost(url, next)) authorization = undefined;
-    if (status === 303) [method, body] = ["GET", undefined];
-    url = next;
-  }
-  return refused(`it redirects more than ${REDIRECTS_MOST} times`);
-}
-
-/** To the same host by name, and to the same service of it: only from http to https the port may change. */
-function isSameHost(from: URL, to: URL): boolean {
-  const upgraded =
-    from.protocol === "http:" && to.protocol === "https:" && from.port === "" && to.port === "";
-  return (
-    from.hostname === to.hostname && ((from.protocol === to.protocol && from.port === to.port) || upgraded)
-  );
-}
-
-const isHttp = ({ protocol }: URL): boolean => protocol === "http:" || protocol === "https:";
-
-/** `https://user:password@host/`, as curl understands it. */
-function basicOf({ username, password }: URL): string | undefined {
-  if (username === "" && password === "") return undefined;
-  return `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64")}`;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // A lone percent sign: it was meant as it stands.
-    return text;
-  }
-}
-
-function bare(url: URL): URL {
-  const copy = new URL(url);
-  copy.username = "";
-  copy.password = "";
-  copy.hash = "";
-  return copy;
-}
-
-async function readALittle({ body }: Response): Promise<void> {
-  const reader = body?.getReader();
-  if (reader === undefined) return;
-  const read = async () => {
-    for (let bytes = 0; bytes < BODY_MOST_BYTES; ) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      bytes += value.length;
-    }
-  };
-  // A reset in mid-body is no failure: the status had said all that matters.
-  await within(BODY_MOST_MS, read());
-  await reader.cancel().catch(() => {});
-}
-
-function answerOf(status: number): Answer {
-  if (status >= 200 && status < 300) return { ok: true, words: String(status), again: false };
-  const hint =
-    status === 401 || status === 403
-      ? " (its authorization is wrong or missing)"
-      : status === 404 || status === 410
-        ? " (it does not know this path)"
-        : "";
-  return { ok: false, words: `it answered ${status}${hint}`, again: status === 429 || status >= 500 };
-}
-
-const refused = (words: string): Answer => ({ ok: false, words, again: false });
-
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "the connection was refused",
-  ECONNRESET: "the connection was closed before an answer had come",
-  ENOTFOUND: "its host name is not known",
-  EAI_AGAIN: "its host name cannot be looked up just now",
-  EHOSTUNREACH: "its host cannot be reached",
-  ENETUNREACH: "its network cannot be reached",
-  EPROTO: "the TLS handshake failed",
-  Malformed_HTTP_Response: "its answer was no HTTP",
-};
-
-function failure(error: unknown): Answer {
-  const code = errnoOf(error) ?? "";
-  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) {
-    const remedy = "Name the CA's file in NODE_EXTRA_CA_CERTS, or correct the certificate";
-    return refused(`its TLS certificate is not trusted (${code}). ${remedy}`);
-  }
-  const plain = /^[A-Za-z_]{1,60}$/.test(code) ? `the request failed (${code})` : "the request failed";
-  return { ok: false, words: REASONS[code] ?? plain, again: true };
-}

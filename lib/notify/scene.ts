@@ -1,4 +1,4 @@
-/** What telling the world needs to know of a run. */
+/** Where a run takes place, as far as it is needed to tell the world of it; see lib/run/scene.ts. */
 
 import type { Settings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -12,8 +12,8 @@ export interface NotifyScene {
   readonly log: Log;
   readonly logDir: string;
   readonly lockDir: string;
-  /** The run's own log: what a mail carries. */
+  /** `LOG_DIR/<worker>-last.log`: what a mail carries. */
   readonly logPath: string;
-  /** The environment of children. */
+  /** The environment of the run's children: ours, without what a run around us has put there. */
   readonly env: ChildEnvironment;
 }

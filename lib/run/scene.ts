@@ -6,25 +6,17 @@ import { type Environment, environment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { systemHostname } from "../host.ts";
 import { Log } from "../log.ts";
-import { createMask, type Mask, maskRepository } from "../mask.ts";
+import { createMask, maskRepository } from "../mask.ts";
+import type { NotifyScene } from "../notify/scene.ts";
 import type { ChildEnvironment } from "../process/spawn.ts";
 import { release } from "../release.ts";
 import { compact } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import type { Identity } from "./record.ts";
 
-export interface Scene {
+export interface Scene extends NotifyScene {
   readonly identity: Identity;
-  readonly settings: Settings;
-  readonly mask: Mask;
-  readonly log: Log;
-  readonly logDir: string;
-  readonly lockDir: string;
-  /** `LOG_DIR/<worker>-last.log`. */
-  readonly logPath: string;
   readonly recordPath: string;
-  /** The environment of the run's children: ours, without what a run around us has put there. */
-  readonly env: ChildEnvironment;
 }
 
 export function sceneOf(job: string): Scene {

@@ -1,21 +1,18 @@
 /** What is known of each job, and what is not as it should be. */
 
 import { formatDuration } from "../duration.ts";
-import { hasSucceeded } from "../record.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "../run/marker.ts";
 import { skipsSoFar } from "../run/skips.ts";
 import { iso, stamp } from "../time/format.ts";
 import { changesIn } from "./changes.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, Findings } from "./finding.ts";
+import { judgeLast } from "./last.ts";
 import { type Found, type Kept, recordAt } from "./record.ts";
 import { dueOf, type Schedule } from "./schedules.ts";
 import type { View } from "./view.ts";
 
 /** So many skips in a row are no accident any more (workers.md). */
 const SKIPS_MANY = 3;
-/** A record from so many seconds ahead tells of a clock that was set back. */
-const AHEAD_SECONDS = 60;
-
 /** As it stands in the JSON report. */
 export interface Job {
   readonly job: string;
@@ -99,62 +96,6 @@ export function judge(
       running: running === undefined ? null : runningOf(running, view),
     },
   };
-}
-
-class Findings {
-  readonly list: Finding[] = [];
-
-  constructor(private readonly job: string) {}
-
-  warn(kind: string, message: string): void {
-    this.list.push({ job: this.job, status: "WARN", kind, message });
-  }
-
-  fail(kind: string, message: string): void {
-    this.list.push({ job: this.job, status: "FAIL", kind, message });
-  }
-}
-
-function judgeLast(
-  findings: Findings,
-  found: Found | undefined,
-  isEnabled: boolean,
-  isRunningNow: boolean,
-  view: View,
-): void {
-  if (found === undefined) {
-    const said = "it is scheduled, but has left no record yet.";
-    if (isEnabled && !isRunningNow) findings.warn("no-record", said);
-    return;
-  }
-  const { record, path, problem } = found;
-  if (record === undefined) {
-    findings.warn("unreadable", `its record ${path} cannot be read: ${problem}.`);
-    return;
-  }
-  if (record.started_epoch > view.now + AHEAD_SECONDS) {
-    const when = stamp(record.started_epoch * 1000, view.zone);
-    findings.warn("future", `its last run began at ${when}, which is still to come. Was the clock set back?`);
-  }
-  judgeResult(findings, record, isEnabled, view);
-}
-
-/** A failure weighs more where a schedule relies on the job. A person who said no, and a success, are no finding. */
-function judgeResult(findings: Findings, record: Kept, isEnabled: boolean, view: View): void {
-  const { status, exit_code, finished_epoch, error } = record;
-  if (status === "cancelled" || (hasSucceeded(record) && status !== "warning")) return;
-  const when = `${formatDuration(view.now - finished_epoch)} ago`;
-  const why = typeof error === "string" ? ` ${error}` : "";
-  if (status === "warning") {
-    findings.warn("warning", `its last run, ${when}, ended with a warning (exit ${exit_code}).${why}`);
-  } else if (status === "interrupted") {
-    findings.warn("interrupted", `its last run was interrupted ${when} (exit ${exit_code}).${why}`);
-  } else {
-    const what = status === "timed_out" ? "timed out" : "failed";
-    const said = `its last run ${what} ${when} (exit ${exit_code}).${why}`;
-    if (isEnabled) findings.fail("failed", said);
-    else findings.warn("failed", said);
-  }
 }
 
 function overdue(expected: number, { now, zone }: View): string {
