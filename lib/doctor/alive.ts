@@ -6,14 +6,12 @@ import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files.ts";
 import { hasOpen, keepersOf, parseSignature } from "../run/lock.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "../run/marker.ts";
-import { skipsSoFar } from "../run/skips.ts";
+import { SKIPS_MANY, skipsSoFar } from "../run/skips.ts";
 import { stamp } from "../time/format.ts";
 import type { Checks } from "./check.ts";
 import type { Patient } from "./patient.ts";
 
 const LOCK_MOST = 4096;
-/** So many skips in a row are no accident any more; `status` draws the same line. */
-const SKIPS_MANY = 3;
 
 export function judgeNow(checks: Checks, worker: string, patient: Patient): void {
   const lockDir = patient.settings.folder("LOCK_DIR");

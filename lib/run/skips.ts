@@ -11,6 +11,9 @@ const LINE_BYTES = "2026-05-11 09:00:00\n".length;
 
 const pathOf = (lockDir: string, job: string) => `${lockDir}/${job}.skips`;
 
+/** So many in a row are no accident any more (workers.md, status). */
+export const SKIPS_MANY = 3;
+
 /** Notes one more and returns how many there have been in a row; 1 where it cannot be noted. */
 export function countSkip(lockDir: string, job: string, stamp: string): number {
   const path = pathOf(lockDir, job);

@@ -2,7 +2,7 @@
 
 import { formatDuration } from "../duration.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "../run/marker.ts";
-import { skipsSoFar } from "../run/skips.ts";
+import { SKIPS_MANY, skipsSoFar } from "../run/skips.ts";
 import { iso, stamp } from "../time/format.ts";
 import { changesIn } from "./changes.ts";
 import { type Finding, Findings } from "./finding.ts";
@@ -11,8 +11,6 @@ import { type Found, type Kept, recordAt } from "./record.ts";
 import { dueOf, type Schedule } from "./schedules.ts";
 import type { View } from "./view.ts";
 
-/** So many skips in a row are no accident any more (workers.md). */
-const SKIPS_MANY = 3;
 /** As it stands in the JSON report. */
 export interface Job {
   readonly job: string;

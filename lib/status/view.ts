@@ -24,12 +24,12 @@ export interface View {
 export function viewOf(table: readonly Row[]): View {
   // config-check and doctor judge odd values.
   const settings = new Settings(environment, () => {});
-  const lockDir = settings.text("LOCK_DIR");
+  const lockDir = settings.folder("LOCK_DIR");
   return {
     settings,
     hostname: settings.text("HOSTNAME") || systemHostname(),
     workers: workerNames(table),
-    logDir: settings.text("LOG_DIR"),
+    logDir: settings.folder("LOG_DIR"),
     lockDir,
     inLockDir: new Set(pathsIn(lockDir)),
     now: Math.floor(Date.now() / 1000),
