@@ -49,9 +49,8 @@ export class Follower {
     });
   }
 
-  /** The last look; a line without its newline is shown too. */
+  /** Nothing more will come: a line without its newline is shown too. */
   close(): void {
-    this.look();
     for (const file of this.files) this.end(file);
     this.files = [];
   }

@@ -1,7 +1,7 @@
 /** NFS_TARGET: the repository's folder comes from a file server. */
 
 import { mkdirSync } from "node:fs";
-import { EXIT, Failure } from "../errors.ts";
+import { EXIT, Failure, reasonOf } from "../errors.ts";
 import { ask } from "../process/ask.ts";
 import type { Start } from "./scene.ts";
 
@@ -13,7 +13,14 @@ const MOUNT_MS = 130_000;
 export async function mountNfs({ log, settings, env, stop }: Start): Promise<void> {
   const target = settings.text("NFS_TARGET");
   if (target === "") return;
-  mkdirSync(MOUNT_POINT, { recursive: true });
+  try {
+    mkdirSync(MOUNT_POINT, { recursive: true });
+  } catch (error) {
+    throw new Failure(
+      `${MOUNT_POINT}, where NFS_TARGET belongs, cannot be made: ${reasonOf(error)}.`,
+      EXIT.failed,
+    );
+  }
   log.info(`Mounting ${target} on ${MOUNT_POINT}.`);
   const command = ["mount", "-t", "nfs", "-o", "nolock", target, MOUNT_POINT];
   const { code, cause, stderr } = await ask(command, { env, timeoutMs: MOUNT_MS, stop });

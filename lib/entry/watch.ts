@@ -1,6 +1,6 @@
 /** The long part of a container's life: jobs are started, their log is shown, a signal ends it all. */
 
-import { EXIT } from "../errors.ts";
+import { EXIT, reasonOf } from "../errors.ts";
 import type { Signal } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { leaveLastWords } from "../termination.ts";
@@ -23,8 +23,7 @@ export async function watch(
 ): Promise<number> {
   const { log, stop } = start;
   // Before the first job, so that its first line is seen.
-  const follower = cronLog === undefined ? undefined : new Follower(cronLog);
-  const following = setInterval(() => follower?.look(), FOLLOW_MS);
+  const followed = cronLog === undefined ? undefined : following(start, cronLog);
   try {
     const scheduler = await startScheduler(start, crontab);
     const end = await Promise.race([stopOf(stop), scheduler.died.then((died) => ({ died }))]);
@@ -32,10 +31,33 @@ export async function watch(
       ? await endBySignal(start, scheduler, end.signal, lockDir)
       : await endByDeath(start, end.died, lockDir);
   } finally {
-    clearInterval(following);
-    follower?.close();
+    followed?.end();
     log.info("entry ends.");
   }
+}
+
+/** A log that cannot be read (a dead mount) must not end the schedule: that is said, once. */
+function following({ log }: Start, path: string) {
+  const follower = new Follower(path);
+  let said = "";
+  const look = () => {
+    try {
+      follower.look();
+      said = "";
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== said) log.warn(`${path} cannot be read: ${reason}. What jobs log is not shown here.`);
+      said = reason;
+    }
+  };
+  const timer = setInterval(look, FOLLOW_MS);
+  return {
+    end() {
+      clearInterval(timer);
+      look();
+      follower.close();
+    },
+  };
 }
 
 async function endBySignal(start: Start, scheduler: Scheduler, signal: Signal, lockDir: string) {

@@ -258,7 +258,7 @@ class Job {
     if (last.status === "ok") log.info(said);
     else if (last.status === "warning") log.warn(said);
     else log.error(said);
-    leaveLastWords(scene.mask(said));
+    leaveLastWords(scene.mask(last.error === undefined ? said : `${said}: ${last.error}`));
     this.leave(record);
     await this.notifier?.complete(record, this.skips);
     await remember(scene, record);

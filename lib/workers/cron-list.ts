@@ -4,7 +4,7 @@ import { Settings } from "../config/settings.ts";
 import { CronError, parseCron } from "../cron/expression.ts";
 import { nextTimes } from "../cron/next.ts";
 import { environment } from "../environment.ts";
-import { EXIT } from "../errors.ts";
+import { EXIT, Failure, reasonOf } from "../errors.ts";
 import { readIfThere } from "../files.ts";
 import type { Command } from "../run/command.ts";
 import { crontabPath, placesOf, readCrontabLine, renderCrontab } from "../schedule.ts";
@@ -27,7 +27,7 @@ const command: Command = {
     const zone = localZone();
     const settings = new Settings(environment, (message) => writeAll(2, `cron-list: ${message}\n`));
     const path = crontabPath(settings);
-    const written = readIfThere(path);
+    const written = readCrontab(path);
     const crontab = written ?? renderCrontab(settings, placesOf(settings));
     const now = Date.now();
     const lines = crontab.split("\n").filter((line) => readCrontabLine(line) !== undefined);
@@ -43,6 +43,18 @@ const command: Command = {
   },
 };
 export default command;
+
+/** undefined when there is none. Throws a Failure for one that is not ours to read: it is for its owner only. */
+function readCrontab(path: string): string | undefined {
+  try {
+    return readIfThere(path);
+  } catch (error) {
+    throw new Failure(
+      `The crontab ${path} cannot be read: ${reasonOf(error)}. Run cron-list as its owner.`,
+      EXIT.failed,
+    );
+  }
+}
 
 const TIMES = 3;
 

@@ -267,6 +267,30 @@ container(`a stop in ${tree}`, () => {
   });
 });
 
+container(`/dev/termination-log in ${tree}`, () => {
+  test("holds one line of the last run: its result, or why there was none", async () => {
+    using container = new Container();
+    container.file(
+      "dev/termination-log",
+      "the line before, which was longer than the one that takes its place\n".repeat(3),
+    );
+    const run = (env: Record<string, string>) =>
+      container.run({ env, command: ["/sbin/tini", "--", "/bin/backup"] });
+    expect(await run({})).toBe(0);
+    expect(container.read("dev/termination-log")).toMatch(/^backup finished: ok, exit 0, \d+s\n$/);
+    expect(await run({ RESTIC_PASSWORD: "not the password" })).toBe(12);
+    expect(container.read("dev/termination-log")).toMatch(/^backup finished: failed, exit 12, \d+s\n$/);
+    expect(await run({ RESTIC_TAG: "" })).toBe(2);
+    expect(container.read("dev/termination-log")).toMatch(
+      /^backup finished: failed, exit 2, \d+s: RESTIC_TAG is empty\..*\n$/,
+    );
+    expect(await run({ LOCK_DIR: "/none" })).toBe(1);
+    expect(container.read("dev/termination-log")).toStartWith(
+      "backup: The lock /none/backup.lock cannot be taken",
+    );
+  });
+});
+
 container(`folders in ${tree}`, () => {
   test("LOCK_DIR that cannot be written ends the start", async () => {
     using container = new Container();

@@ -27,6 +27,7 @@ test("only what comes after the start, whole lines only, the last one at the end
   expect(look()).toBe("one\n");
   appendFileSync(path, "o\nthree");
   expect(look()).toBe("one\ntwo\n");
+  expect(look()).toBe("one\ntwo\n");
   close();
   expect(shown()).toBe("one\ntwo\nthree\n");
 });

@@ -159,6 +159,13 @@ export class Container {
     return it;
   }
 
+  /** Starts it and waits for its end; its exit code. What was printed before is forgotten. */
+  async run(options: StartOptions): Promise<number> {
+    for (const name of ["pipe", "output"]) rmSync(join(this.dir, name), { force: true });
+    this.start(options);
+    return (await this.ended()).code;
+  }
+
   private environment(): Env {
     return {
       PATH,

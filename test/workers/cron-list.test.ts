@@ -87,3 +87,14 @@ test("an expression that entry would refuse: its variable and its field, exit 2"
     stderr: 'cron-list: BACKUP_CRON: hour "25" is outside of 0 to 23.\n',
   });
 });
+
+test("a crontab that cannot be read is said, not taken for none", async () => {
+  using world = new World();
+  world.folder("crontabs/root");
+  const env = { CRONTAB_DIR: join(world.dir, "crontabs") };
+  expect(await world.run("cron-list", [], { env })).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: `cron-list: The crontab ${world.dir}/crontabs/root cannot be read: it is a directory. Run cron-list as its owner.\n`,
+  });
+});
