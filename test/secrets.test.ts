@@ -123,14 +123,19 @@ function leaks(world: World, secrets: Record<string, string>, streams: Record<st
 }
 
 describe("every secret, in one write and in many, across all boundaries", () => {
-  test.each(["a hook", "restic", "a failing restic"])("printed by %s", async (who) => {
+  test.each([
+    ["a hook", 0],
+    // It names files that it could not read, which counts, whatever it ends with.
+    ["restic", 3],
+    ["a failing restic", 1],
+  ] as const)("printed by %s", async (who, exitCode) => {
     using it = new World();
     const secrets = secretsOf(server.port ?? 0);
     const files = Object.fromEntries(
       Object.entries(FILES).map(([name, text]) => [name, it.file(name, text)]),
     );
     const print = `python3 ${it.file("printer.py", PRINTER)} '${Object.keys(secrets).join(" ")}'`;
-    it.restic(who === "a hook" ? "exit 0" : `${print}; exit ${who === "restic" ? 0 : 1}`);
+    it.restic(who === "a hook" ? "exit 0" : `${print}; exit ${exitCode === 3 ? 0 : exitCode}`);
     if (who === "a hook")
       it.hook("pre-backup", `env; set -x; : "$X_TOKEN" "$RESTIC_PASSWORD"; set +x\n${print}`);
     it.hook("post-backup", 'cat "$RBH_RECORD" "$RBH_LOG"; env | grep RBH_');
@@ -142,7 +147,7 @@ describe("every secret, in one write and in many, across all boundaries", () => 
     };
     const { code, stdout, stderr } = await it.run("backup", [], { env });
     expect({ code, leaks: leaks(it, secrets, { stdout, stderr }) }).toEqual({
-      code: who === "a failing restic" ? 1 : 0,
+      code: exitCode,
       leaks: [],
     });
     // It was all printed, and is hidden rather than lost.

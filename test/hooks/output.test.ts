@@ -31,9 +31,8 @@ test("stdout and stderr keep the order in which they were written", async () => 
 });
 
 test("of several processes too, when each line is one write", async () => {
-  const { lines } = await outputOf(
-    'for i in 1 2 3; do (seq -f "$i %.0f" 2000 >&2) & (seq -f "$i %.0f" 2001 4000) & done; wait',
-  );
+  const count = 'count() { n=0; while [ $n -lt 2000 ]; do echo "$1 $n"; n=$((n+1)); done; }';
+  const { lines } = await outputOf(`${count}; for i in 1 2 3; do count out$i & count err$i >&2 & done; wait`);
   expect(lines.length).toBe(12_000);
   expect(new Set(lines).size).toBe(12_000);
 });
