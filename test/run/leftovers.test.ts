@@ -15,8 +15,12 @@ const stubborn: Record<string, string> = {
   "has closed its output": "exec <&- >&- 2>&-; sleep 60",
   "has emptied its environment": "env -i sleep 60 & exec env -i sleep 60",
   "has stopped itself": "kill -STOP $$; sleep 60",
-  "prints for ever": "yes",
-  "prints for ever in the background": "yes & yes >&2 & wait",
+};
+
+/** These keep a processor busy: one after another. */
+const flooding: Record<string, string> = {
+  "prints for ever": "yes 'a line of ordinary length'",
+  "prints for ever in the background": "yes 'a line of ordinary length' & yes 'and another' >&2 & wait",
 };
 
 /** Who does it, and how it is ended. restic's daemons are its own business, as lock-orphans.test.ts has it. */
@@ -39,30 +43,37 @@ const endings: Record<
   },
 };
 
-describe.each(Object.keys(endings))("%s", (ending) => {
-  test.concurrent.each(Object.keys(stubborn))("and that %s leaves nothing", async (how) => {
-    using world = new World();
-    const { who, env = {}, signals = 0 } = endings[ending]!;
-    world.restic();
-    const body = `touch '${world.dir}/started'\n${stubborn[how]}`;
-    if (who === "restic") world.restic(body);
-    else world.hook(who, body);
-    const run = Bun.spawn(["backup"], {
-      env: { ...world.env, STOP_TIMEOUT: "1", HOOK_LOG_MAX_BYTES: "1000", ...env },
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "pipe",
-    });
-    await waitFor(() => world.has("started"), "the start");
-    await Bun.sleep(200); // to have children
-    for (let count = 0; count < signals; count++) {
-      run.kill("SIGTERM");
-      await Bun.sleep(200);
-    }
-    expect(await run.exited).toBe(signals === 0 ? 0 : 143);
-    expect(await new Response(run.stderr).text()).toBe("");
-    expect(world.processes()).toEqual([]);
-    expect(world.record().hooks.every((hook: object) => "exit_code" in hook)).toBe(true);
-    expect(world.has("lock/backup.run.json")).toBe(false);
+async function leavesNothing(ending: string, body: string): Promise<void> {
+  using world = new World();
+  const { who, env = {}, signals = 0 } = endings[ending]!;
+  world.restic();
+  const script = `touch '${world.dir}/started'\n${body}`;
+  if (who === "restic") world.restic(script);
+  else world.hook(who, script);
+  const run = Bun.spawn(["backup"], {
+    env: { ...world.env, STOP_TIMEOUT: "1", HOOK_LOG_MAX_BYTES: "1000", ...env },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
   });
+  await waitFor(() => world.has("started"), "the start");
+  await Bun.sleep(200); // to have children
+  for (let count = 0; count < signals; count++) {
+    run.kill("SIGTERM");
+    await Bun.sleep(200);
+  }
+  expect(await run.exited).toBe(signals === 0 ? 0 : 143);
+  expect(await new Response(run.stderr).text()).toBe("");
+  expect(world.processes()).toEqual([]);
+  expect(world.record().hooks.every((hook: object) => "exit_code" in hook)).toBe(true);
+  expect(world.has("lock/backup.run.json")).toBe(false);
+}
+
+describe.each(Object.keys(endings))("%s", (ending) => {
+  test.concurrent.each(Object.keys(stubborn))("and that %s leaves nothing", (how) =>
+    leavesNothing(ending, stubborn[how] ?? ""),
+  );
+  test.each(Object.keys(flooding))("and that %s leaves nothing", (how) =>
+    leavesNothing(ending, flooding[how] ?? ""),
+  );
 });
