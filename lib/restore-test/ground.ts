@@ -2,12 +2,12 @@
 
 import { mkdirSync, rmdirSync, statfsSync } from "node:fs";
 import { ConfigError, reasonOf } from "../errors.ts";
-import { absolute } from "../paths.ts";
+import { absolute, isVacant, realPath } from "../paths.ts";
 import { removeLeftovers } from "../run/leftovers.ts";
 import type { Run } from "../run/run.ts";
 import { makeWorkdir, removeWorkdir } from "../run/workdir.ts";
 import { formatBytes } from "../size.ts";
-import { lookAtTarget, refusalOf, sourcePlaces } from "../targets.ts";
+import { type Refusal, refusalOf, sourcePlaces } from "../targets.ts";
 import { compact } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import type { RestoreTestPlan } from "./plan.ts";
@@ -36,11 +36,11 @@ export class Ground {
       run.log.warn(`${this.parent}/${name} was left by a run that died; it is removed.`);
     }
     if (plan.target === undefined) return;
-    const refused = refusalOf({ target: lookAtTarget(plan.target), forbidden: sourcePlaces(run.settings) });
-    if (refused === undefined || (refused.rule === "not empty" && plan.force)) return;
-    const force = refused.rule === "not empty" ? ", or give --force if that is meant" : "";
+    const refused = refusal(plan.target, run.settings.lines("BACKUP_ROOT_DIR"));
+    if (refused === undefined || (!refused.grave && plan.force)) return;
+    const force = refused.grave ? "" : ", or give --force if that is meant";
     throw new ConfigError(
-      `The target ${plan.target} is refused: ${refused.reason}. Choose another --target${force}.`,
+      `The target ${plan.target} is refused: ${refused.why}. Choose another --target${force}.`,
     );
   }
 
@@ -91,6 +91,15 @@ export class Ground {
     if (!(await removeWorkdir(run, root))) return "failed";
     if (made !== undefined) removeEmpty(this.parent, made);
     return "removed";
+  }
+}
+
+function refusal(target: string, roots: readonly string[]): Refusal | undefined {
+  try {
+    const path = realPath(target);
+    return refusalOf(path, sourcePlaces(roots), () => isVacant(path));
+  } catch (error) {
+    return { why: `it cannot be looked at: ${reasonOf(error)}`, grave: true };
   }
 }
 

@@ -2,8 +2,8 @@
 
 import { wholeNumber } from "../config/settings.ts";
 import { ConfigError, UsageError } from "../errors.ts";
-import { pathsIn, staysOnOneFileSystem } from "../restic/backup-words.ts";
 import { namedFiles } from "../named-files.ts";
+import { pathsIn, staysOnOneFileSystem } from "../restic/backup-words.ts";
 import type { FlagValues } from "../run/command.ts";
 import type { Run } from "../run/run.ts";
 
