@@ -9,6 +9,8 @@ export type Shell = (typeof SHELLS)[number];
 interface Entry {
   readonly name: string;
   readonly summary: string;
+  /** Is there a link of that name? If not, what the shell offers after it is another program's affair. */
+  readonly linked: boolean;
   readonly flags: readonly (readonly [flag: string, help: string])[];
 }
 
@@ -20,10 +22,12 @@ export async function completion(shell: Shell, table: readonly Row[]): Promise<s
 async function entryOf(row: Row): Promise<Entry> {
   const { flags } = await row.load();
   const own = Object.entries(flags).map(([name, flag]) => [name, flag.description ?? ""] as const);
-  return { name: row.name, summary: row.summary, flags: [...own, ["help", "show this help"]] };
+  const { name, summary, link = true } = row;
+  return { name, summary, linked: link, flags: [...own, ["help", "show this help"]] };
 }
 
 const names = (entries: readonly Entry[]) => entries.map(({ name }) => name).join(" ");
+const linked = (entries: readonly Entry[]) => entries.filter((entry) => entry.linked);
 const flagWords = ({ flags }: Entry) => flags.map(([name]) => `--${name}`).join(" ");
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
@@ -41,14 +45,14 @@ ${cases.join("\n")}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
-complete -o default -F _restic_backup_helper ${PROGRAM} ${names(entries)}
+complete -o default -F _restic_backup_helper ${PROGRAM} ${names(linked(entries))}
 `;
 }
 
 function zsh(entries: readonly Entry[]): string {
   const commands = entries.map(({ name, summary }) => `    ${quoted(`${name}:${summary}`)}`);
   const cases = entries.map((entry) => `    ${entry.name}) compadd -- ${flagWords(entry)} ;;`);
-  return `#compdef ${PROGRAM} ${names(entries)}
+  return `#compdef ${PROGRAM} ${names(linked(entries))}
 # ${PROGRAM} completion zsh > "\${fpath[1]}/_${PROGRAM}"
 _restic_backup_helper() {
   local command=\${words[1]:t}
@@ -69,11 +73,11 @@ _restic_backup_helper "$@"
 }
 
 function fish(entries: readonly Entry[]): string {
-  const lines = entries.flatMap(({ name, summary, flags }) => [
+  const lines = entries.flatMap(({ name, summary, linked, flags }) => [
     `complete -c ${PROGRAM} -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`,
     ...flags.flatMap(([flag, help]) => [
       `complete -c ${PROGRAM} -n '__fish_seen_subcommand_from ${name}' -l ${flag} -d ${quoted(help)}`,
-      `complete -c ${name} -l ${flag} -d ${quoted(help)}`,
+      ...(linked ? [`complete -c ${name} -l ${flag} -d ${quoted(help)}`] : []),
     ]),
   ]);
   return `# ${PROGRAM} completion fish > ~/.config/fish/completions/${PROGRAM}.fish\n${lines.join("\n")}\n`;

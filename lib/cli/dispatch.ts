@@ -2,7 +2,7 @@
 
 import { environment } from "../environment.ts";
 import { bugReport, EXIT, Failure, UsageError } from "../errors.ts";
-import { type Command, findRow, type Held, type Invocation, type Row } from "../run/command.ts";
+import { type Command, findLinked, findRow, type Held, type Invocation, type Row } from "../run/command.ts";
 import { isTerminal } from "../terminal.ts";
 import { writeAll } from "../write.ts";
 import { parseWords } from "./parse.ts";
@@ -26,7 +26,7 @@ export async function dispatch(
   held?: Held,
 ): Promise<number> {
   const called = commandName(argv0);
-  const row = findRow(table, called);
+  const row = findLinked(table, called);
   if (row !== undefined) return run(table, row, called, args, held);
   const [first, ...rest] = args;
   const named = first === undefined ? undefined : findRow(table, commandName(first));
@@ -44,7 +44,7 @@ async function run(
   args: readonly string[],
   held?: Held,
 ): Promise<number> {
-  return reported(row.name, async () => {
+  return reported(row.link === false ? `${PROGRAM} ${row.name}` : row.name, async () => {
     const command = await row.load();
     if (asksForHelp(command, args)) {
       const { commandHelp } = await import("./help.ts");

@@ -41,7 +41,7 @@ export function programHelp(table: readonly Row[]): string {
       "of that name; called by its own name it takes the command as its first word.",
     section("USAGE", [
       [`${PROGRAM} <command> [options]`, ""],
-      [`${PROGRAM} --list`, "print the names of the commands"],
+      [`${PROGRAM} --list`, "print the names that links are made for"],
       [`${PROGRAM} --install [-s] [--force] DIR`, "make a link for every command in DIR (-s: symbolic)"],
       [`${PROGRAM} completion bash|zsh|fish`, "print a completion script"],
       [`${PROGRAM} schema ${SCHEMAS.join("|")}`, "print the JSON Schema of what these write"],
@@ -54,7 +54,8 @@ export function programHelp(table: readonly Row[]): string {
 }
 
 function usageLine(row: Row, command: Command): string {
-  const words = [row.name, "[options]", command.operands?.usage, command.passThrough && "[-- …]"];
+  const name = row.link === false ? `${PROGRAM} ${row.name}` : row.name;
+  const words = [name, "[options]", command.operands?.usage, command.passThrough && "[-- …]"];
   return `USAGE ${words.filter(Boolean).join(" ")}`;
 }
 

@@ -3,7 +3,7 @@
 import { linkSync, lstatSync, readlinkSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
-import type { Row } from "../run/command.ts";
+import { linkNames, type Row } from "../run/command.ts";
 import { PROGRAM } from "./help.ts";
 
 export interface InstallOptions {
@@ -20,7 +20,7 @@ export function install(table: readonly Row[], { folder, symbolic, force }: Inst
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new Failure(`${folder} is not a directory; create it first.`, EXIT.failed);
   }
-  const paths = table.flatMap((row) => [row.name, ...(row.aliases ?? [])]).map((name) => join(folder, name));
+  const paths = linkNames(table).map((name) => join(folder, name));
   const strangers = paths.filter((path) => !isReplaceable(path, program));
   if (strangers.length > 0 && !force) {
     throw new Failure(

@@ -3,7 +3,7 @@
 import { EXIT, UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { release, version } from "../release.ts";
-import type { Row } from "../run/command.ts";
+import { linkNames, type Row } from "../run/command.ts";
 import { SCHEMAS, schemaText } from "../schema/index.ts";
 import { completion, SHELLS, type Shell } from "./completion.ts";
 import { PROGRAM, programHelp } from "./help.ts";
@@ -14,7 +14,7 @@ export async function ownCommand(table: readonly Row[], args: readonly string[])
   const [first, ...rest] = args;
   switch (first) {
     case "--list":
-      print(`${alone(first, rest, namesOf(table)).join("\n")}\n`);
+      print(`${alone(first, rest, linkNames(table)).join("\n")}\n`);
       return EXIT.ok;
     case "--version":
       print(`${PROGRAM} ${alone(first, rest, version)} (release ${release})\n`);

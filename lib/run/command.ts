@@ -82,6 +82,11 @@ export interface Row {
   readonly aliases?: readonly string[];
   /** A run has a lock, hooks and a record; a tool has none of them. */
   readonly kind: "run" | "tool";
+  /**
+   * The name is the system's, too, which would be hidden or replaced by a link: the command can only be called as
+   * `restic-backup-helper <name>`.
+   */
+  readonly link?: false;
   /** One line for the list of commands. */
   readonly summary: string;
   /** Loaded when called, so that a tick reads no more code than it runs. */
@@ -91,6 +96,17 @@ export interface Row {
 /** The row of a name or an alias. */
 export function findRow(table: readonly Row[], name: string): Row | undefined {
   return table.find((row) => row.name === name || row.aliases?.includes(name));
+}
+
+/** The names that links are made for, in the order of the table. */
+export function linkNames(table: readonly Row[]): string[] {
+  return table.filter((row) => row.link !== false).flatMap((row) => [row.name, ...(row.aliases ?? [])]);
+}
+
+/** The row of a name that the program may be called by itself. */
+export function findLinked(table: readonly Row[], name: string): Row | undefined {
+  const row = findRow(table, name);
+  return row?.link === false ? undefined : row;
 }
 
 /** The names of the runs, in the order of the table. */

@@ -15,7 +15,7 @@ import { Log } from "../log.ts";
 import { createMask } from "../mask.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
-import { type Command, findRow, type Invocation } from "../run/command.ts";
+import { type Command, findLinked, type Invocation } from "../run/command.ts";
 import { withoutOurs } from "../run/scene.ts";
 import { placesOf, renderCrontab } from "../schedule.ts";
 import { leaveLastWords } from "../termination.ts";
@@ -66,7 +66,9 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
   const [name, ...words] = operands;
   const { env, warnings } = withNewNames(withoutOurs(environment));
   if (name !== undefined) {
-    return findRow(table, name) === undefined ? foreground(operands, { env: { ...env } }) : call(name, words);
+    return findLinked(table, name) === undefined
+      ? foreground(operands, { env: { ...env } })
+      : call(name, words);
   }
   const log = new Log("entry", createMask(environment));
   const settings = new Settings(env, (message) => log.warn(message));

@@ -142,6 +142,13 @@ export const table: readonly Row[] = [
     load: from(() => require("./config-check.ts")),
   },
   {
+    name: "env",
+    kind: "tool",
+    link: false,
+    summary: "show every variable: its value that counts, its default, and where it comes from",
+    load: from(() => require("./env.ts")),
+  },
+  {
     name: "hook-test",
     kind: "tool",
     summary: "run the hooks of one phase as a worker would",

@@ -2,11 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { linkNames } from "../../lib/run/command.ts";
 import { table } from "../../lib/workers/index.ts";
 import project from "../../package.json";
 import { binary, World } from "../support/world.ts";
 
-const names = table.flatMap((row) => [row.name, ...(row.aliases ?? [])]);
+const names = linkNames(table);
 const PROGRAM = "restic-backup-helper";
 const bash = Bun.which("bash");
 

@@ -12,10 +12,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { linkNames } from "../../lib/run/command.ts";
 import { table } from "../../lib/workers/index.ts";
 import { binary, World } from "../support/world.ts";
 
-const names = table.flatMap((row) => [row.name, ...(row.aliases ?? [])]);
+const names = linkNames(table);
 const PROGRAM = "restic-backup-helper";
 const HOOKS = /^== Hooks ==\n/;
 

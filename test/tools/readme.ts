@@ -16,8 +16,10 @@ export function renderReadme(text: string): string {
 }
 
 function commands(): string {
-  const rows = table.map(({ name, aliases = [], kind, summary }) => {
-    const names = [name, ...aliases].map((each) => `\`${each}\``).join(", ");
+  const rows = table.map(({ name, aliases = [], kind, summary, link }) => {
+    const names = [link === false ? `restic-backup-helper ${name}` : name, ...aliases]
+      .map((each) => `\`${each}\``)
+      .join(", ");
     return `| ${names} | ${kind === "run" ? "run" : "tool"} | ${summary} |`;
   });
   return ["| command | | what it does |", "| --- | --- | --- |", ...rows].join("\n");

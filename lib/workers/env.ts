@@ -1,0 +1,144 @@
+/** env: every variable with the value that counts, and where that comes from. */
+
+import { knownNames, misspelt, misspeltText } from "../config/misspelt.ts";
+import { Settings } from "../config/settings.ts";
+import { type NameOf, type Variable, type VariableName, variables } from "../config/variables.ts";
+import { type Entry, entriesOf } from "../doctor/environment.ts";
+import { type Environment, environment } from "../environment.ts";
+import { ConfigError, EXIT } from "../errors.ts";
+import { systemHostname } from "../host.ts";
+import { createMask, isSecret } from "../mask.ts";
+import { release } from "../release.ts";
+import { type Command, hookPhases, type Invocation, workerNames } from "../run/command.ts";
+import { masked } from "../run/record.ts";
+import { shownRepository } from "../run/scene.ts";
+import { tableLines } from "../table.ts";
+import { iso, localZone } from "../time/format.ts";
+import { visible } from "../visible.ts";
+import { writeAll } from "../write.ts";
+
+const FLAGS = { json: { type: "boolean", description: "print one JSON object instead of lines" } } as const;
+
+const command: Command<typeof FLAGS> = {
+  about:
+    "Shows every variable of this program, and those that it hands on: the value that counts, its default, and where " +
+    "it comes from. Secrets are masked. Names what is not understood: values, and variables that are misspelt.",
+  flags: FLAGS,
+  environment: Object.keys(variables) as VariableName[],
+  exits: [
+    ["0", "shown, whatever it is"],
+    ["2", "the command line is wrong"],
+  ],
+  main,
+};
+export default command;
+
+type Origin = "environment" | "file" | "old name" | "default" | "unset";
+
+/** A row of the answer, and an object of the JSON. */
+interface Shown {
+  readonly name: string;
+  readonly value: string | null;
+  readonly default: string | null;
+  readonly origin: Origin;
+  /** The other variable or the file that it comes from. */
+  readonly from?: string;
+  readonly secret: boolean;
+  /** What it was given, when that makes no sense and something else counts. */
+  readonly ignored?: string;
+}
+
+async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number> {
+  const workers = workerNames(table);
+  const known = knownNames(hookPhases(table), workers);
+  const complaints: string[] = [];
+  const settings = new Settings(environment, (message) => complaints.push(message));
+  const quiet = new Settings(environment, () => {});
+  const rows = entriesOf(quiet, known, shownRepository(quiet)).map((entry) => rowOf(entry, settings));
+  for (const worker of workers) settings.workTimeout(worker);
+  for (const phase of hookPhases(table)) settings.hookTimeout(phase);
+  const strays = misspelt(environment, known);
+  const notes = [...complaints, ...strays.map((stray) => `${stray.name} ${misspeltText(stray)}`)];
+  const mask = createMask(environment);
+  if (flags.json) {
+    const now = Date.now();
+    const answer = {
+      schema: "restic-backup-helper.env/1",
+      release,
+      hostname: settings.text("HOSTNAME") || systemHostname(),
+      generated_at: iso(now, localZone()),
+      generated_epoch: Math.floor(now / 1000),
+      variables: rows,
+      misspelt: strays,
+      warnings: notes,
+    };
+    writeAll(1, `${JSON.stringify(masked(answer, mask), null, 2)}\n`);
+    return EXIT.ok;
+  }
+  const lines = [["VARIABLE", "FROM", "DEFAULT", "VALUE"], ...rows.map(cellsOf)];
+  const text = tableLines(lines.map((line) => line.map((cell) => oneLine(mask(cell)))));
+  const warnings = notes.map((note) => `[WARN] ${oneLine(mask(note))}`);
+  writeAll(1, `${[...text, ...(warnings.length > 0 ? ["", ...warnings] : [])].join("\n")}\n`);
+  return EXIT.ok;
+}
+
+const oneLine = (text: string): string => visible(text).replaceAll("\n", "\\n");
+
+function cellsOf({ value, default: fallback, origin, from, name, ignored }: Shown): string[] {
+  const whence = from === undefined ? origin : `${origin} ${from}`;
+  return [
+    name,
+    ignored === undefined ? whence : `${origin} (${ignored} makes no sense)`,
+    fallback ?? "-",
+    value ?? "-",
+  ];
+}
+
+function rowOf({ name, value, from }: Entry, settings: Settings): Shown {
+  const declared: Variable | undefined = Object.hasOwn(variables, name)
+    ? variables[name as VariableName]
+    : undefined;
+  const fallback = declared?.fallback ?? null;
+  const row = { name, default: fallback, secret: isSecret(name) };
+  if (value === undefined) return { ...row, value: null, origin: "unset" };
+  if (
+    declared !== undefined &&
+    from !== "default" &&
+    !isUnderstood(settings, name as VariableName, declared)
+  ) {
+    return { ...row, value: fallback, origin: "default", ignored: value };
+  }
+  return { ...row, value, ...originOf(from, environment) };
+}
+
+/** Settings tells of what it does not understand, and takes the default. */
+function isUnderstood(settings: Settings, name: VariableName, { kind }: Variable): boolean {
+  let understood = true;
+  const probe = new Settings(settings.env, () => {
+    understood = false;
+  });
+  for (const each of [probe, settings]) {
+    try {
+      if (kind === "switch") each.flag(name as NameOf<"switch">);
+      if (kind === "choice") each.choice(name as NameOf<"choice">);
+      // Of this one hooks have a reading of their own.
+      if (name === "HOOK_TIMEOUT") each.hookTimeout("");
+      else if (kind === "count") each.count(name as NameOf<"count">);
+      if (kind === "seconds") each.seconds(name as NameOf<"seconds">);
+      if (kind === "words") each.words(name as NameOf<"words">);
+    } catch (error) {
+      // An unbalanced quote, or a variable that was given twice: config-check and the worker say so.
+      if (!(error instanceof ConfigError)) throw error;
+    }
+  }
+  return understood;
+}
+
+function originOf(from: string | undefined, env: Environment): { origin: Origin; from?: string } {
+  if (from === undefined) return { origin: "environment" };
+  if (from === "default") return { origin: "default" };
+  const name = from.replace(/^from /, "");
+  return name.endsWith("_FILE")
+    ? { origin: "file", from: env[name] ?? name }
+    : { origin: "old name", from: name };
+}
