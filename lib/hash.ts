@@ -2,6 +2,8 @@
 
 import { constants, promises } from "node:fs";
 
+const crypto = () => require("node:crypto") as typeof import("node:crypto");
+
 /** Bytes of a piece: hashed in a millisecond or two, so that signals find their turn in between. */
 const PIECE = 1024 * 1024;
 
@@ -10,12 +12,11 @@ const PIECE = 1024 * 1024;
  * Error for what is no regular file: no link is followed, and no pipe waited for.
  */
 export async function sha256Of(path: string | Buffer, enough: () => boolean): Promise<string | undefined> {
-  const { createHash } = require("node:crypto") as typeof import("node:crypto");
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const file = await promises.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     if (!(await file.stat()).isFile()) throw new Error("it is not a regular file");
-    const hash = createHash("sha256");
+    const hash = crypto().createHash("sha256");
     const piece = Buffer.allocUnsafe(PIECE);
     for (;;) {
       const { bytesRead } = await file.read(piece, 0, PIECE, null);

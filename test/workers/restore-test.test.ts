@@ -334,7 +334,7 @@ describe("when it goes wrong", () => {
     expect((await world.test([], { RESTIC_PASSWORD: "wrong and long" })).code).toBe(12);
     const { code, stdout } = await world.test([], { RESTORE_TEST_TAG: "other" });
     expect(code).toBe(1);
-    expect(stdout).toContain("No snapshot with tag other of host testhost.");
+    expect(stdout).toContain("There is no snapshot with tag other of host testhost.");
   });
 
   /** A restic that restores one file and then hangs, until it is told to end. */
@@ -367,6 +367,8 @@ esac`;
       child.kill("SIGKILL");
       await child.exited;
       process.kill(-Number(world.read("restoring")), "SIGKILL");
+      // Until then they hold the lock.
+      await waitFor(() => world.processes().length === 0, "the end of all of them");
     }
     expect([world.left.length, readdirSync(target).length]).toEqual([1, 1]);
     mkdirSync(join(world.temporary, "restore-test"));
