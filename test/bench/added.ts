@@ -6,15 +6,18 @@ import type { Row } from "./report.ts";
 
 const ROUNDS = 60;
 /** Workers that call restic once. */
-const WORKERS = ["check", "prune"];
+const WORKERS = ["check", "prune", "forget-preview"];
 /** As much as a tick; the rest is the noise of a machine that does other things too. */
 const LIMIT = 1.15;
 
 export async function added(): Promise<Row[]> {
   using world = new World();
   world.restic();
-  const { env } = world;
-  const contender = (name: string): Contender => ({ name, command: [world.link(name)], env });
+  const contender = (name: string): Contender => ({
+    name,
+    command: [world.link(name)],
+    env: { ...world.env, ...(name === "forget-preview" ? { RESTIC_FORGET_ARGS: "--keep-last 1" } : {}) },
+  });
   const [tick, ...measured] = await compare(["backup", ...WORKERS].map(contender), ROUNDS);
   if (tick === undefined) throw new Error("nothing was measured");
   return measured.flatMap(({ name, wallMs, cpuMs }) => [

@@ -5,13 +5,21 @@
 
 import { cpus } from "node:os";
 import { added } from "./added.ts";
+import { exported } from "./export.ts";
 import { idle } from "./idle.ts";
 import { exceeds, type Row, tableOf } from "./report.ts";
 import { sources } from "./sources.ts";
 import { status } from "./status.ts";
 import { tick } from "./tick.ts";
 
-const benches: Readonly<Record<string, () => Promise<Row[]>>> = { tick, added, status, idle, sources };
+const benches: Readonly<Record<string, () => Promise<Row[]>>> = {
+  tick,
+  added,
+  status,
+  idle,
+  sources,
+  export: exported,
+};
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in benches));

@@ -49,6 +49,7 @@ for folder, names, files in os.walk(root, topdown=False):
     for at, name in enumerate(sorted(names + files)):
         ns = 946684800_000000000 + at * 1_000_000_001 + 123456789
         os.utime(os.path.join(folder, name), ns=(ns, ns), follow_symlinks=False)
+os.utime(root, (946684800, 946684800))
 `;
 
 /** A line for everything below a folder. Names of one file are told by the first of them. */

@@ -111,6 +111,12 @@ export class World {
     symlinkSync(path, join(this.bin, "restic"));
   }
 
+  /** Puts busybox's own of that name in front. */
+  useBusybox(name: string): void {
+    rmSync(join(this.bin, name), { force: true });
+    symlinkSync(Bun.which("busybox") ?? "busybox", join(this.bin, name));
+  }
+
   /** Starts a command by its link and leaves it running. */
   start(name: string, args: readonly string[] = [], options: RunOptions = {}) {
     return Bun.spawn([this.link(name), ...args], {

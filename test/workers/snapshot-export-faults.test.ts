@@ -150,6 +150,18 @@ describe.each(WAYS)("an export that is %s", (way, args) => {
   });
 });
 
+test("SNAPSHOT_EXPORT_TIMEOUT: exit 124, nothing left behind", async () => {
+  using world = large.open(restic.path);
+  const out = world.folder("out");
+  const words = ["--output", join(out, "x.tar.gz")];
+  const { code, stdout } = await world.run("snapshot-export", words, {
+    env: { SNAPSHOT_EXPORT_TIMEOUT: "3s" },
+  });
+  expect(code).toBe(124);
+  expect(stdout).toContain("snapshot-export finished: timed_out, exit 124");
+  expect({ out: readdirSync(out), locks: locksIn(world) }).toEqual({ out: [], locks: [] });
+});
+
 test.each(restics.map(({ version, path }) => [version, path] as const))(
   "restic %s killed in mid-dump: its 137, no archive",
   async (_, path) => {
