@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { errnoOf } from "./errors.ts";
@@ -102,4 +103,16 @@ export function readSmallFile(path: string, most: number, encoding: "utf8" | "la
     if (size > most) throw new Error(`it is larger than ${most} bytes`);
     return readFileSync(fd, encoding);
   });
+}
+
+/** Do two paths lead to the same file? */
+export function isSameFile(a: string, b: string): boolean {
+  try {
+    const one = statSync(a);
+    const two = statSync(b);
+    return one.ino === two.ino && one.dev === two.dev;
+  } catch {
+    // One of them is gone, or not ours to look at: nothing says that they are the same.
+    return false;
+  }
 }

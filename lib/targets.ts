@@ -1,7 +1,7 @@
 /** Where restored files or a mount must not go: one rule for every command that takes a --target. */
 
 import { reasonOf } from "./errors.ts";
-import { isVacant, realPath, relation } from "./paths.ts";
+import { absolute, isVacant, realPath, relation } from "./paths.ts";
 
 /** A place that a target must keep away from. */
 export interface Place {
@@ -74,8 +74,13 @@ export function restoreRefusal(
   mayHold: boolean,
 ): Refusal | undefined {
   try {
-    const path = realPath(target);
-    return refusalOf(path, sourcePlaces(roots), () => mayHold || isVacant(path));
+    const places = sourcePlaces(roots);
+    // restic shortens `link/..` by its text, the kernel goes where the link leads: neither may be a wrong place.
+    const found = [target, absolute(target)].map((each) => {
+      const path = realPath(each);
+      return refusalOf(path, places, () => mayHold || isVacant(path));
+    });
+    return found.find((refusal) => refusal?.grave) ?? found.find((refusal) => refusal !== undefined);
   } catch (error) {
     return { why: `it cannot be looked at: ${reasonOf(error)}`, grave: true };
   }

@@ -4,7 +4,7 @@ import { type Stats, statSync } from "node:fs";
 import { formatDuration } from "../duration.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files.ts";
-import { hasOpen, keepersOf, parseSignature } from "../run/lock.ts";
+import { hasOpen, keepersOf, parseSignature } from "../run/holder.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "../run/marker.ts";
 import { SKIPS_MANY, skipsSoFar } from "../run/skips.ts";
 import { stamp } from "../time/format.ts";

@@ -6,7 +6,7 @@ import { leaveLastWords } from "../termination.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import { announceSkip } from "./announce.ts";
-import { type Holder, holderOf, keepersOf } from "./lock.ts";
+import { type Holder, holderOf, keepersOf } from "./holder.ts";
 import type { RunMark } from "./marker.ts";
 import { header } from "./record.ts";
 import { remember } from "./remember.ts";

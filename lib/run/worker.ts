@@ -2,7 +2,7 @@
 
 import type { VariableName } from "../config/variables.ts";
 import type { Command, ExitStatus, Flags, Invocation } from "./command.ts";
-import { liveRun } from "./job.ts";
+import { liveRun } from "./life.ts";
 import type { Outcome, Run } from "./run.ts";
 import type { Scene } from "./scene.ts";
 

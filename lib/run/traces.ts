@@ -1,0 +1,70 @@
+/** What a run leaves behind in LOG_DIR, and what a run that died could not. */
+
+import { copyWhole, discard, replaceFile, temporaryOf } from "../files.ts";
+import type { HookResult } from "../hooks/execute.ts";
+import { stamp } from "../time/format.ts";
+import { localZone } from "../time/zone.ts";
+import type { Ending } from "./ending.ts";
+import { newestOfHistory } from "./history.ts";
+import type { RunMark } from "./marker.ts";
+import { header, masked, type RunRecord } from "./record.ts";
+import { remember } from "./remember.ts";
+import type { Run } from "./run.ts";
+import { type Scene, shownRepository } from "./scene.ts";
+
+/** Lines of the history among which the last word of a run that has died since is looked for. */
+const DEATH_LOOKED_BACK = 200;
+
+/** The record of a run that has come to this end, with what its hooks have come to so far. */
+export function recordOf(scene: Scene, run: Run, ending: Ending, hooks: readonly HookResult[]): RunRecord {
+  const { signal } = run.stop;
+  const repository = shownRepository(scene.settings);
+  return masked(
+    {
+      ...header(scene.identity, ending.startedMs, ending.finishedMs),
+      exit_code: ending.exitCode,
+      status: ending.status,
+      ...(ending.status === "interrupted" && signal !== undefined ? { signal } : {}),
+      ...(ending.status === "timed_out" ? { timed_out: true as const } : {}),
+      ...(ending.workExitCode === undefined ? {} : { work_exit_code: ending.workExitCode }),
+      ...(ending.error === undefined ? {} : { error: ending.error }),
+      ...(repository === undefined ? {} : { repository }),
+      ...run.facts,
+      hooks,
+    },
+    scene.mask,
+  );
+}
+
+/** Writes the record, and keeps the log of a failure where the next run does not begin it anew. */
+export function leaveRecord({ log, recordPath, logPath }: Scene, record: RunRecord): void {
+  try {
+    replaceFile(recordPath, `${JSON.stringify(record, null, 2)}\n`);
+  } catch (error) {
+    log.lost(`The record ${recordPath}`, error);
+  }
+  if (record.exit_code === 0 || !log.hasFile) return;
+  const copy = logPath.replace(/-last\.log$/, "-error-last.log");
+  try {
+    copyWhole(logPath, copy);
+  } catch (error) {
+    log.lost(`The copy ${copy} of this failure's log`, error);
+  }
+}
+
+/** Says and remembers that the run before this one died, unless it had told all that there is. */
+export async function reportDeath(scene: Scene, died: RunMark, nowMs: number): Promise<void> {
+  const { identity, log, mask, logDir, recordPath } = scene;
+  discard(temporaryOf(recordPath, died.pid));
+  // Killed in the instant between its line in the history and its last step, it has told all that there is.
+  const name = `"run_id":${JSON.stringify(died.run_id)}`;
+  if (newestOfHistory(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return;
+  const since = stamp(died.started_epoch * 1000, localZone());
+  log.warn(
+    `The run before this one died without a record: run ${died.run_id}, pid ${died.pid}, started ${since}, ` +
+      `last seen in phase ${died.phase}. If it was killed, restic may have left its lock in the repository.`,
+  );
+  const ran = header({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
+  const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] };
+  await remember(scene, masked(entry, mask));
+}
