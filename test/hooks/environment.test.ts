@@ -67,6 +67,13 @@ test("the rest of the environment is the worker's own", async () => {
   expect(environment).toContain(`RESTIC_PASSWORD=${it.env.RESTIC_PASSWORD}`);
 });
 
+/** Signal 32 is libc's own: who starts the tests may have left it ignored, and no program can undo that. */
+const ordinarySignals = (line: string) =>
+  line.replace(/^(Sig\w+): ([0-9a-f]+)$/, (_, name, set) => {
+    const ordinary = BigInt(`0x${set}`) & 0x7fffffffn;
+    return `${name}: ${ordinary.toString(16).padStart(16, "0")}`;
+  });
+
 test.each(["backup", "locked_run"])(
   "started as %s: a place of its own, /dev/null, and no descriptor but 0, 1 and 2",
   async (name) => {
@@ -94,7 +101,10 @@ test.each(["backup", "locked_run"])(
       ...args,
     ]);
     expect(code).toBe(0);
-    const said = stdout.split("\n").flatMap((line) => /(?:pre|post)-backup \| (.*)/.exec(line)?.[1] ?? []);
+    const said = stdout
+      .split("\n")
+      .flatMap((line) => /(?:pre|post)-backup \| (.*)/.exec(line)?.[1] ?? [])
+      .map(ordinarySignals);
     const pid = /^pid (\d+)$/m.exec(said.join("\n"))?.[1];
     expect(said).toEqual([
       "/",
