@@ -11,6 +11,8 @@ import type { Scheduler, Start } from "./scene.ts";
 
 /** crond's level of what is not usual: its greeting and a line per job are left out, the run's own lines say more. */
 const UNUSUAL = "9";
+/** How long crond's last words are waited for once it has ended, in milliseconds. */
+const LAST_WORDS_MS = 200;
 /** Milliseconds that crond gets to end after SIGTERM, which it does not handle. */
 const GONE_MS = 500;
 
@@ -18,9 +20,14 @@ export class Crond implements Scheduler {
   readonly died: Promise<string>;
   private stopping = false;
 
-  private constructor(private readonly child: Child) {
+  private constructor(
+    private readonly child: Child,
+    words: Promise<void>,
+  ) {
     this.died = new Promise((resolve) => {
-      void child.exited.then((exit) => {
+      void child.exited.then(async (exit) => {
+        // A job may hold the pipe open; what crond itself said last is there within a moment.
+        await within(LAST_WORDS_MS, words);
         if (!this.stopping) resolve(`crond ended (${howOf(exit)})`);
       });
     });
@@ -41,16 +48,15 @@ export class Crond implements Scheduler {
         session: true,
       },
     );
-    if (pipe !== undefined) {
-      closeSync(pipe.write);
-      const lines = new SafeLines(log.mask);
-      pump(streamOf(pipe), {
-        take: (bytes) => void log.output("crond", lines.push(bytes)),
-        end: () => log.output("crond", lines.end()),
-      });
-    }
     log.info(`crond started (pid ${child.pid}).`);
-    return new Crond(child);
+    if (pipe === undefined) return new Crond(child, Promise.resolve());
+    closeSync(pipe.write);
+    const lines = new SafeLines(log.mask);
+    const { done } = pump(streamOf(pipe), {
+      take: (bytes) => void log.output("crond", lines.push(bytes)),
+      end: () => log.output("crond", lines.end()),
+    });
+    return new Crond(child, done);
   }
 
   async stop(): Promise<number[]> {

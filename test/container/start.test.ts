@@ -49,6 +49,7 @@ container(`a start in ${tree}`, () => {
       [["cron-list"], 0, "Time zone  UTC"],
       [["backup", "--nonsense"], 2, "The flag --nonsense is unknown"],
       [["sh", "-c", "echo $0 $1; exit 7", "a", "b c"], 7, "a b c\n"],
+      [["env", "A=a thing", "sh", "-c", "echo $A"], 0, "a thing\n"],
       [["no-such-thing"], 127, "no-such-thing was not found in PATH"],
       [["sh", "-c", "kill -9 $$"], 137, ""],
     ] as const) {

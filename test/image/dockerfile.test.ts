@@ -8,6 +8,7 @@ import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlink
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { variables } from "../../lib/config/variables.ts";
+import { linkNames } from "../../lib/run/command.ts";
 import { table } from "../../lib/workers/index.ts";
 import { binary } from "../support/world.ts";
 
@@ -72,9 +73,7 @@ function laidOut(): Map<string, string | undefined> {
     else if (program === "ln") paths.set(plain[1] ?? "", plain[0]);
     else if (program === "restic-backup-helper") {
       expect(words).toEqual(["--install", "-s", "/bin"]);
-      for (const { name, aliases = [] } of table)
-        for (const each of [name, ...aliases])
-          paths.set(`/bin/${each}`, "/usr/local/bin/restic-backup-helper");
+      for (const name of linkNames(table)) paths.set(`/bin/${name}`, "/usr/local/bin/restic-backup-helper");
     } else expect(program).toBe("apk");
   }
   return paths;
