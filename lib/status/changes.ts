@@ -1,6 +1,7 @@
 /** Changes between runs that are suspicious although every run succeeded: a source that is gone, a run that drags. Pure. */
 
 import { formatDuration } from "../duration.ts";
+import { count } from "../plural.ts";
 import { hasSucceeded } from "../record.ts";
 import type { Kept } from "./record.ts";
 
@@ -38,7 +39,7 @@ function fewerFiles(last: Kept, before: readonly Kept[]): Change | undefined {
   const usual = median(before.map((run) => numberOf(run, "total_files_processed")).filter(isNumber));
   if (files === undefined || usual === undefined || files * 2 >= usual) return undefined;
   const message =
-    `it processed ${files} files; the ${runsText(before)} before processed ${usual} (median). ` +
+    `it processed ${count(files, "file")}; the ${runsText(before)} before processed ${usual} (median). ` +
     "Is a part of the source not mounted?";
   return { kind: "fewer-files", message };
 }

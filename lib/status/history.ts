@@ -2,15 +2,17 @@
 
 import { formatDuration } from "../duration.ts";
 import { formatBytes } from "../size.ts";
+import { tableLines } from "../table.ts";
 import { stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
 import { visible } from "../visible.ts";
 import { jobOf } from "./past.ts";
 import { type Kept, keptIn } from "./record.ts";
-import { sparkline, tableOf } from "./table.ts";
+import { sparkline } from "./sparkline.ts";
 
 /** Runs that are shown: a screen of them. */
 const SHOWN_MOST = 20;
+const HEADS = ["START", "JOB", "DURATION", "RESULT", "DATA ADDED", "HOOKS"];
 
 export interface Past {
   readonly job: string;
@@ -39,7 +41,7 @@ export function historyText(past: readonly Past[], zone: Zone): string {
     bytesText(run, "data_added_bytes"),
     hooksOf(run),
   ]);
-  const table = tableOf(["START", "JOB", "DURATION", "RESULT", "DATA ADDED", "HOOKS"], rows);
+  const table = tableLines([HEADS, ...rows]);
   const jobs = [...new Set(past.map(({ job }) => job))];
   const drawn = jobs.flatMap((job) =>
     curvesOf(
@@ -47,7 +49,7 @@ export function historyText(past: readonly Past[], zone: Zone): string {
       past.filter((each) => each.job === job).map(({ run }) => run),
     ),
   );
-  const lines = [...table, ...(drawn.length > 0 ? ["", ...tableOf(["", "", "", ""], drawn).slice(1)] : [])];
+  const lines = [...table, ...(drawn.length > 0 ? ["", ...tableLines(drawn)] : [])];
   return lines.map((line) => `${visible(line)}\n`).join("");
 }
 

@@ -1,16 +1,18 @@
 /** status as text for people. Pure. */
 
 import { formatDuration } from "../duration.ts";
+import { count } from "../plural.ts";
+import { tableLines } from "../table.ts";
 import { stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
 import { visible } from "../visible.ts";
 import type { Finding, Verdict } from "./finding.ts";
 import type { Job } from "./jobs.ts";
-import { tableOf } from "./table.ts";
 
 const COLOUR: Readonly<Record<Verdict, string>> = { OK: "\x1b[32m", WARN: "\x1b[33m", FAIL: "\x1b[31m" };
 const RESET = "\x1b[0m";
 const TAG_WIDTH = 6;
+const HEADS = ["JOB", "LAST RUN", "RESULT", "TOOK", "ENDED", "NEXT"];
 
 export interface Overview {
   readonly verdict: Verdict;
@@ -36,14 +38,11 @@ export function overviewText(
     const text = status.padEnd(TAG_WIDTH);
     return colour ? `${COLOUR[status]}${text}${RESET}` : text;
   };
-  const told = findings.length === 0 ? "" : `, ${counted(findings.length, "finding")}`;
+  const told = findings.length === 0 ? "" : `, ${count(findings.length, "finding")}`;
   const lines = [
     `${tag(verdict)}${oneLine(hostname)}, ${stamp(now * 1000, zone)}${told}`,
     "",
-    ...tableOf(
-      ["JOB", "LAST RUN", "RESULT", "TOOK", "ENDED", "NEXT"],
-      jobs.map((each) => row(each, zone)),
-    ),
+    ...tableLines([HEADS, ...jobs.map((each) => row(each, zone))]),
     ...jobs.flatMap(({ job }) => runningText(job)),
     ...findings.map(({ status, job, message }) => `${tag(status)}${oneLine(`${job}: ${message}`)}`),
   ];
@@ -78,7 +77,3 @@ function runningText({ job, running }: Job): string[] {
 
 /** What a record holds must not look like a line of ours. */
 const oneLine = (text: string): string => visible(text.replace(/\s+/g, " "));
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}

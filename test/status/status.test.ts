@@ -7,7 +7,7 @@ import { historyText, lastRuns } from "../../lib/status/history.ts";
 import { jobOf, pastRuns } from "../../lib/status/past.ts";
 import { type Kept, keptIn } from "../../lib/status/record.ts";
 import { dueOf, schedulesIn, slackOf } from "../../lib/status/schedules.ts";
-import { sparkline, tableOf } from "../../lib/status/table.ts";
+import { sparkline } from "../../lib/status/sparkline.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
 const at = (text: string) => Date.parse(`${text}Z`) / 1000;
@@ -133,7 +133,7 @@ describe("suspicious changes", () => {
       "a warning does",
       [...runs(5, files(100)), run({ ...files(1), exit_code: 3, status: "warning" })],
       [
-        "fewer-files: it processed 1 files; the 5 runs before processed 100 (median). Is a part of the source not mounted?",
+        "fewer-files: it processed 1 file; the 5 runs before processed 100 (median). Is a part of the source not mounted?",
       ],
     ],
     ["five times as long", [...runs(3), run({ duration_seconds: 300 })], []],
@@ -302,15 +302,3 @@ test.each([
   [[1, 2, 3, 4, 5, 6, 7], "▂▃▄▅▆▇█"],
   [[-5, 10], "▁█"],
 ])("%j draws %j", (values, drawn) => expect(sparkline(values)).toBe(drawn));
-
-test("columns", () => {
-  expect(
-    tableOf(
-      ["A", "LONG"],
-      [
-        ["wide cell", ""],
-        ["x", "y"],
-      ],
-    ),
-  ).toEqual(["A          LONG", "wide cell", "x          y"]);
-});

@@ -257,7 +257,7 @@ describe("WARN", () => {
     await world.exec(["sh", "-c", `rm ${world.source}/more-*`]);
     expect((await world.run("backup")).code).toBe(0);
     expect((await world.status()).findings).toEqual([
-      "WARN  backup: it processed 1 files; the run before processed 10 (median). Is a part of the source not mounted?",
+      "WARN  backup: it processed 1 file; the run before processed 10 (median). Is a part of the source not mounted?",
     ]);
   });
 

@@ -1,16 +1,4 @@
-/** Columns and sparklines. Pure. */
-
-/** Rows below their heads, each column as wide as its widest cell. */
-export function tableOf(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const all = [heads, ...rows];
-  const widths = heads.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
+/** A small picture of how a number developed. Pure. */
 
 const BARS = "▁▂▃▄▅▆▇█";
 
