@@ -96,6 +96,8 @@ export class Container {
   /** The root of its tree, as the machine around it sees it. */
   readonly root = join(this.dir, "root");
   private process: Bun.Subprocess | undefined;
+  /** Empties the pipe that is its stdout. */
+  private reader: Bun.Subprocess | undefined;
 
   constructor() {
     must("cp", "-al", original(), this.root);
@@ -139,7 +141,7 @@ export class Container {
   start({ env = {}, options = [], command = ["/sbin/tini", "--", "/entry.sh"] }: StartOptions = {}): void {
     const fifo = join(this.dir, "pipe");
     must("mkfifo", "-m", "666", fifo);
-    Bun.spawn(["/bin/sh", "-c", 'exec cat "$0" >"$1"', fifo, join(this.dir, "output")]);
+    this.reader = Bun.spawn(["/bin/sh", "-c", 'exec cat "$0" >"$1"', fifo, join(this.dir, "output")]);
     const fd = openSync(fifo, "w");
     this.process = Bun.spawn([enter, ...options, this.root, ...command], {
       env: { ...this.environment(), ...env },
@@ -254,10 +256,8 @@ export class Container {
     const begun = performance.now();
     await waitFor(() => this.process?.exitCode != null, `its end:\n${this.output}`, ms);
     const took = performance.now() - begun;
-    // What it wrote last is still on its way through the pipe.
-    await waitFor(() => this.output.endsWith("\n") || this.output === "", "its last line", 2000).catch(
-      () => {},
-    );
+    // What it wrote last is still on its way through the pipe, which ends with its last process.
+    await waitFor(() => this.reader?.exitCode != null, "the end of its output", 5000);
     return { code: this.process?.exitCode ?? -1, ms: took };
   }
 
