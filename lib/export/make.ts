@@ -35,7 +35,7 @@ export async function makeArchive(
     if (exitCode !== EXIT.ok || run.ending) return exitCode;
     await feed.end();
     await archive.finish();
-    if (verify) await verifyArchive(archive, format, () => run.ending);
+    if (verify) await verifyArchive(archive, format, () => run.expired());
     if (run.ending) return exitCode;
     await archive.publish();
     published = true;

@@ -86,6 +86,7 @@ export class Restic implements Caller {
       answer.push(bytes);
     };
     const { exitCode } = await this.call(words, { onBytes, env });
+    if (this.run.ending) throw new Failure(`restic was stopped before it told ${what}.`, exitCode);
     if (exitCode !== EXIT.ok) {
       const meaning = explain(exitCode, this.shown) ?? "Its own words stand above.";
       throw new Failure(`restic could not tell ${what} (exit ${exitCode}). ${meaning}`, exitCode);

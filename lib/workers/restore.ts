@@ -40,7 +40,6 @@ const worker = defineWorker({
   exits: [
     ["0", "everything that was asked for is restored (or listed, or rehearsed)"],
     ["1", "restic failed, or no snapshot matches"],
-    ["2", "the target is refused"],
     ["3", "no --include matched anything"],
     ...REPOSITORY_EXITS,
     ["130", "the person at the terminal cancelled"],

@@ -238,20 +238,19 @@ test("a restic that ends with 0 in the middle of its stream: no archive", async 
 test("2 GiB with flat memory, and no temporary disk", async () => {
   using world = large.open(restic.path);
   const out = world.folder("out");
-  // A single file, then all of the snapshot.
-  for (const args of [["--include", "/big/zeros"], []]) {
-    const output = join(out, `x${args.length}.tar.gz`);
-    const words = ["--tag", "zeros", "--output", output, ...args];
-    const child = world.start("snapshot-export", words, { env: { TMPDIR: "/nonexistent" } });
-    const seen: number[] = [];
-    const watch = setInterval(() => seen.push(residentMiB(child.pid)), 50);
-    const { code, stdout } = await finish(child);
-    clearInterval(watch);
-    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("2.000 GiB") });
-    expect(Math.max(...seen)).toBeLessThan(256);
-    const { exitCode, stdout: size } = Bun.spawnSync(["sh", "-c", `gzip -dc "${output}" | tar -xO | wc -c`]);
-    expect({ exitCode, size: Number(size.toString()) }).toEqual({ exitCode: 0, size: 2 ** 31 });
-  }
+  const output = join(out, "x.tar.gz");
+  const child = world.start("snapshot-export", ["--tag", "zeros", "--output", output], {
+    env: { TMPDIR: "/nonexistent" },
+  });
+  const seen: number[] = [];
+  const watch = setInterval(() => seen.push(residentMiB(child.pid)), 50);
+  const { code, stdout } = await finish(child);
+  clearInterval(watch);
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("2.000 GiB") });
+  // Its floor is some 45 MiB; blocks on their way, and what is not collected yet, take the rest.
+  expect(Math.max(...seen)).toBeLessThan(256);
+  const { exitCode, stdout: size } = Bun.spawnSync(["sh", "-c", `gzip -dc "${output}" | tar -xO | wc -c`]);
+  expect({ exitCode, size: Number(size.toString()) }).toEqual({ exitCode: 0, size: 2 ** 31 });
 }, 120_000);
 
 function residentMiB(pid: number): number {

@@ -26,7 +26,9 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       using world = snapshots.open(path);
       const out = world.folder("out");
       const expected = timeless(describeFolder(snapshots.source));
-      for (const ending of ["tar.gz", "tar.zst", "tar"]) {
+      // How it is packed has nothing to do with restic.
+      const endings = path === restic.path ? ["tar", "tar.gz", "tar.zst"] : ["tar.gz"];
+      for (const ending of endings) {
         const output = join(out, `all.${ending}`);
         const { code, stdout, stderr } = await world.run(
           "snapshot-export",
@@ -54,7 +56,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
           bytes: 3_276_047,
         });
       }
-      expect(left(out)).toEqual(["all.tar", "all.tar.gz", "all.tar.zst"]);
+      expect(left(out)).toEqual(endings.map((ending) => `all.${ending}`));
     });
 
     test("a folder, a file, and patterns: either way gives the same members", async () => {
