@@ -70,9 +70,9 @@ async function probe(run: Run, restic: Restic): Promise<boolean> {
   const { status, code, message } = await probeRepository(restic.access, settings.env, stop);
   if (run.ending) return false;
   facts.probe_exit_code = code;
-  // A password is only ever wrong for a repository that is there; of any other failure nothing is known.
+  // A password is only ever wrong for a repository that is there; of any other failure nothing is known, or said.
   const isThere = status === "ok" || status === "wrong_password";
-  facts.repo_existed = isThere ? "ON" : status === "missing" ? "OFF" : "unknown";
+  if (isThere || status === "missing") facts.repo_existed = isThere ? "ON" : "OFF";
   if (status !== "ok" && status !== "missing") throw new ConfigError(`Nothing was created. ${message}`);
   return isThere;
 }

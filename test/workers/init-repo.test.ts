@@ -79,7 +79,8 @@ describe.each(restics.map((tool) => [tool.version, tool] as const))("init-repo w
       /Nothing was created\. .*(cannot be opened \(exit 1\)|did not answer within 30 s)/,
     );
     expect(stdout).toContain("not a directory");
-    expect(world.record("init-repo")).toMatchObject({ exit_code: 2, repo_existed: "unknown" });
+    expect(world.record("init-repo")).toMatchObject({ exit_code: 2, status: "failed" });
+    expect(world.record("init-repo")).not.toHaveProperty("repo_existed");
     expect(world.read("repository")).toBe("a letter");
   });
 
