@@ -37,3 +37,18 @@ describe("on the disk", () => {
   test.each([
     ["link", "real/sub"],
     ["link/new/er", "real/sub/new/er"],
+    // As the kernel goes: .. is above what the link leads to.
+    ["link/../x", "real/x"],
+    ["missing/../x", "x"],
+    ["real", "real"],
+  ])("%p leads to %p", (path, found) => expect(realPath(join(dir, "/") + path)).toBe(join(dir, found)));
+
+  test("a loop of links is an error", () => expect(() => realPath(join(dir, "loop/x"))).toThrow("ELOOP"));
+
+  test("what is vacant", () => {
+    expect(isVacant(join(dir, "missing"))).toBe(true);
+    expect(isVacant(join(dir, "real/sub"))).toBe(true);
+    expect(isVacant(join(dir, "real"))).toBe(false);
+    expect(() => isVacant(join(dir, "file"))).toThrow("ENOTDIR");
+  });
+});

@@ -5,7 +5,7 @@ import { absolute } from "../paths.ts";
 import { count } from "../plural.ts";
 import { needDryRun, restoreTree } from "../restic/restore.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { makeWorkdir, removeWorkdir } from "../run/workdir.ts";
+import { keepWorkdir, makeWorkdir, removeWorkdir } from "../run/workdir.ts";
 import { announce, clean, type Job, nothing, wouldBe } from "./job.ts";
 import { makeArchive } from "./make.ts";
 import { packInto, removeSpecials } from "./pack.ts";
@@ -21,8 +21,10 @@ export async function exportPacked(job: Job): Promise<Outcome> {
   try {
     return await restoreAndPack(job, workdir);
   } finally {
-    if (flags["keep-workdir"]) run.log.info(`The work directory is kept: ${workdir}.`);
-    else await removeWorkdir(run, workdir);
+    if (flags["keep-workdir"]) {
+      run.facts.work_dir = keepWorkdir(run, workdir);
+      run.log.info(`The work directory is kept: ${run.facts.work_dir}.`);
+    } else await removeWorkdir(run, workdir);
   }
 }
 

@@ -1,8 +1,10 @@
 /** A folder that a run makes to put a snapshot's files into for a while. */
 
-import { mkdirSync, promises } from "node:fs";
+import { mkdirSync, promises, renameSync } from "node:fs";
 import { ConfigError, errnoOf, reasonOf } from "../errors.ts";
 import { within } from "../process/timer.ts";
+import { compact } from "../time/format.ts";
+import { localZone } from "../time/zone.ts";
 import { openFolders } from "../tree.ts";
 import { ownMark } from "./leftovers.ts";
 import type { Run } from "./run.ts";
@@ -17,6 +19,20 @@ export function makeWorkdir(parent: string, worker: string, flag: string): strin
     throw new ConfigError(
       `The work directory ${path} cannot be made: ${reasonOf(error)}. Choose another one with ${flag}.`,
     );
+  }
+}
+
+/** Gives it a name without our mark, by which the next run would take it for a leftover. Returns where it is then. */
+export function keepWorkdir(run: Run, path: string): string {
+  const kept = path.replace(/\.rbh-[^/]*$/, `-${compact(Date.now(), localZone())}`);
+  try {
+    renameSync(path, kept);
+    return kept;
+  } catch (error) {
+    run.log.warn(
+      `${path} cannot be renamed (${reasonOf(error)}); move it away before the next ${run.name} removes it.`,
+    );
+    return path;
   }
 }
 

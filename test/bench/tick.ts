@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { World } from "../support/world.ts";
+import { peakOf } from "./memory.ts";
 import { compare } from "./paired.ts";
 import { countProcesses } from "./processes.ts";
 import { hello } from "./programs.ts";
@@ -62,8 +63,8 @@ export async function tick(): Promise<Row[]> {
     },
     {
       what: "tick, two hooks: peak memory",
-      ours: tick.peakMiB,
-      floor: bare.peakMiB,
+      ours: peakOf(ours, env),
+      floor: peakOf([await hello()], env),
       against: "a bare Bun start",
       unit: "MiB",
     },

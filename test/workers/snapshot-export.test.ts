@@ -180,6 +180,17 @@ test("--keep-workdir leaves the work directory, and says where", async () => {
   expect(stdout).toContain(`The work directory is kept: ${work_dir}.`);
   expect(existsSync(join(work_dir, snapshots.source, "logs/app.log"))).toBe(true);
   expect(statSync(work_dir).mode & 0o777).toBe(0o700);
+
+  const again = join(world.dir, "y.tar");
+  await world.run("snapshot-export", [
+    "--output",
+    again,
+    "--work-dir",
+    world.folder("work"),
+    "--exclude",
+    "none",
+  ]);
+  expect(existsSync(work_dir)).toBe(true);
 });
 
 test("--force replaces an archive, and --verbose names the members", async () => {
