@@ -322,7 +322,7 @@ describe("a target that is refused", () => {
     world.file("target/mine", "mine");
     const args = ["--target", target, "--force", "--include", "app.log"];
     const { code, stdout } = await world.run("restore", args);
-    expect(code).toBe(0);
+    expect({ code, stdout }).toMatchObject({ code: 0 });
     expect(stdout).toContain(
       `WARN  restore  Restoring over files in ${target} (--force), although it is not empty.`,
     );
