@@ -2,19 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import { chmodSync, chownSync, symlinkSync } from "node:fs";
-import { World } from "../support/world.ts";
-
-const isRoot = process.getuid?.() === 0;
-
-/** A world with a fake restic and an empty HOOKS_DIR. */
-function world(): World {
-  const it = new World();
-  it.restic();
-  return it;
-}
-
-/** Where the one pre-hook of these tests is. */
-const hookIn = (it: World) => `${it.hooks}/pre-backup.sh`;
+import { hookIn, isRoot, world } from "../support/hooked.ts";
+import type { World } from "../support/world.ts";
 
 describe("a hook that runs", () => {
   test.each<[string, (it: World) => unknown]>([

@@ -3,19 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
 import { isAbsolute } from "node:path";
-import { World } from "../support/world.ts";
-
-const isRoot = process.getuid?.() === 0;
-
-/** A world with a fake restic and an empty HOOKS_DIR. */
-function world(): World {
-  const it = new World();
-  it.restic();
-  return it;
-}
-
-/** Where the one pre-hook of these tests is. */
-const hookIn = (it: World) => `${it.hooks}/pre-backup.sh`;
+import { hookIn, isRoot, world } from "../support/hooked.ts";
+import type { World } from "../support/world.ts";
 
 describe("a hook that cannot run is an error that says why, and the backup runs", () => {
   test.each<[string, (it: World) => unknown, string]>([
