@@ -27,7 +27,7 @@ BUILD   = $(BIN)/bun build main.ts --compile --minify --bytecode --format=esm \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=1000 \
 	--define BUILD_VERSION='"$(VERSION)"' --define BUILD_RELEASE='"$(VERSION)-$(RESTIC)"'
 
-.PHONY: all dist install demo test check format rootfs bench clean help
+.PHONY: all dist install demo test test-faults check format rootfs bench clean help
 .DELETE_ON_ERROR:
 
 all: $(BINARY) ## build the binary for this machine (the default)
@@ -57,6 +57,11 @@ test: $(BINARY) $(MUSL) ## run the tests (TESTS=test/run runs only those below t
 	@test/tools/restics
 	@RBH_TEST_BINARY='$(CURDIR)/$(BINARY)' test/tools/run-tests $(TESTS)
 
+test-faults: $(BINARY) $(MUSL) ## make every fault of test/faults and print what was seen (FAULTS=FILE… only those)
+	@test/tools/setup
+	@test/tools/restics
+	@RBH_TEST_BINARY='$(CURDIR)/$(BINARY)' test/tools/run-faults $(FAULTS)
+
 check: $(PACKAGES) ## check types, lint and format
 	$(BIN)/tsc
 	$(BIN)/biome check --error-on-warnings
@@ -83,4 +88,4 @@ $(PACKAGES): package-lock.json
 	touch $@
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
