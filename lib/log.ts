@@ -8,6 +8,8 @@ import { type ConsolaInstance, createConsola } from "consola/core";
 import { environment } from "./environment.ts";
 import { reasonOf } from "./errors.ts";
 import type { Mask } from "./mask.ts";
+import { Outlet, type OutletEvents } from "./outlet.ts";
+import { count } from "./plural.ts";
 import { prefixLines } from "./prefix.ts";
 import { isTerminal } from "./terminal.ts";
 import { localZone, stamp } from "./time/format.ts";
@@ -34,8 +36,9 @@ export class Log {
   quiet = false;
   readonly colour = this.onTerminal && !environment.NO_COLOR;
   private readonly consola: ConsolaInstance;
-  private stdout: number | undefined = 1;
+  private stdout: Outlet | undefined;
   private file: number | undefined;
+  private path = "";
   private bar = false;
   private lostSomething = false;
 
@@ -43,6 +46,7 @@ export class Log {
     private readonly source: string,
     readonly mask: Mask,
   ) {
+    this.stdout = new Outlet(1, this.events);
     this.consola = createConsola({
       throttle: 0,
       reporters: [
@@ -109,6 +113,7 @@ export class Log {
 
   /** Begins the run's own file anew. A failure is said once; the run goes on without the file. */
   openFile(path: string): void {
+    this.path = path;
     try {
       this.file = openSync(path, "w", 0o644);
     } catch (error) {
@@ -123,7 +128,8 @@ export class Log {
 
   /** From here on what goes to stdout goes to this descriptor: the file behind stdout has been set aside. */
   divert(fd: number): void {
-    this.stdout = fd;
+    this.stdout?.close();
+    this.stdout = new Outlet(fd, this.events);
   }
 
   closeFile(): void {
@@ -158,14 +164,26 @@ export class Log {
 
   private toStdout(text: string | Uint8Array): void {
     if (this.stdout === undefined) return;
-    const cleared = this.bar ? writeAll(this.stdout, CLEAR) : undefined;
+    const cleared = this.bar ? this.stdout.write(CLEAR) : undefined;
     this.bar = false;
-    const error = cleared ?? writeAll(this.stdout, text);
+    const error = cleared ?? this.stdout.write(text);
     if (error === undefined) return;
     // Nobody reads stdout any more, or its disk is full. The work matters more: the file still gets it all.
     this.stdout = undefined;
     this.toFile(this.render("WARN", [`stdout cannot be written any more: ${reasonOf(error)}.`], false));
   }
+
+  private readonly events: OutletEvents = {
+    stalled: (seconds) => {
+      const said = `Nobody has read stdout for ${seconds} s: until somebody does, lines are left out there.`;
+      this.toFile(this.render("WARN", [said], false));
+    },
+    gap: (lines) => {
+      const where = this.path === "" ? "" : ` They are in ${this.path}.`;
+      const said = `${count(lines, "line")} left out here, because nobody read stdout in time.${where}`;
+      return this.render("WARN", [said], false);
+    },
+  };
 
   private toFile(text: string | Uint8Array): void {
     if (this.file === undefined) return;

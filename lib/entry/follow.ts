@@ -5,7 +5,8 @@
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
-import { writeAll } from "../write.ts";
+import { Outlet } from "../outlet.ts";
+import { count } from "../plural.ts";
 
 interface Followed {
   readonly fd: number;
@@ -28,7 +29,7 @@ export class Follower {
 
   constructor(
     private readonly path: string,
-    private readonly show: (text: Buffer) => void = (text) => void writeAll(1, text),
+    private readonly show: (text: Buffer) => void = stdoutBeside(path),
   ) {
     // What was written before this container started has been shown by the one before it.
     const [current] = this.openCurrent() ? this.files : [];
@@ -96,4 +97,14 @@ export class Follower {
     if (file.rest.length > 0) this.show(Buffer.concat([file.rest, Buffer.of(NEWLINE)]));
     closeSync(file.fd);
   }
+}
+
+/** The file keeps what a reader of stdout that stands still does not take. */
+function stdoutBeside(path: string): (text: Buffer) => void {
+  const outlet = new Outlet(1, {
+    stalled: () => {},
+    gap: (lines) =>
+      `${count(lines, "line")} left out here, because nobody read stdout in time; see ${path}.\n`,
+  });
+  return (text) => void outlet.write(text);
 }

@@ -1,6 +1,6 @@
 // stdout that nobody reads, or that cannot be written: the run goes on, and its own log has everything.
 import { describe, expect, test } from "bun:test";
-import { World } from "../support/world.ts";
+import { World, waitFor } from "../support/world.ts";
 
 const LINES = 5000;
 
@@ -44,6 +44,57 @@ describe("when stdout", () => {
     // Nothing of the log went into a file that took the closed descriptor's number.
     expect(world.read("lock/backup.lock")).toBe("");
     expect(world.history()).toHaveLength(1);
+  });
+});
+
+describe("when the reader of stdout stands still", () => {
+  test("the run ends all the same, and its own log has everything", async () => {
+    using world = talkative();
+    await world.exec([
+      "sh",
+      "-c",
+      "(backup; echo $? >code; touch done) | while [ ! -e done ]; do sleep 0.05; done",
+    ]);
+    expect(world.read("code")).toBe("3\n");
+    const log = world.read("log/backup-last.log");
+    expect(log).toContain("Nobody has read stdout for 2 s: until somebody does, lines are left out there.");
+    expect(log.match(/pre-backup \| hook/g)).toHaveLength(LINES);
+    expect(log.match(/post-backup \| hook/g)).toHaveLength(LINES);
+    expect(world.record()).toMatchObject({ status: "warning", exit_code: 3 });
+  });
+
+  test("a time-out and a stop are heard", async () => {
+    using world = talkative();
+    world.hook("pre-backup", `seq -f 'hook %.0f' ${LINES}; touch '${world.dir}/printed'; exec sleep 60`);
+    const script =
+      "(backup & echo $! >pid; wait $!; echo $? >code; touch done) | while [ ! -e done ]; do sleep 0.05; done";
+    const all = world.exec(["sh", "-c", script], { env: { HOOK_TIMEOUT: "30", STOP_TIMEOUT: "4" } });
+    await waitFor(() => world.has("printed"), "the hook's last line");
+    await waitFor(() => world.read("log/backup-last.log").includes("Nobody has read stdout"), "the stall");
+    process.kill(Number(world.read("pid")), "SIGTERM");
+    await all;
+    expect(world.read("code")).toBe("143\n");
+    expect(world.record()).toMatchObject({ status: "interrupted", signal: "SIGTERM" });
+  });
+
+  test("it is told what it missed when it goes on", async () => {
+    using world = talkative();
+    world.hook("post-backup", `touch '${world.dir}/go'; sleep 0.5; echo last words`);
+    const { stdout } = await world.exec([
+      "sh",
+      "-c",
+      "backup | { while [ ! -e go ]; do sleep 0.05; done; cat; }",
+    ]);
+    const [, missed] =
+      /^\S+ \S+ WARN {2}backup {2}(\d+) lines left out here, because nobody read stdout in time\. They are in .*backup-last\.log\.$/m.exec(
+        stdout,
+      ) ?? [];
+    const own = world.read("log/backup-last.log").split("\n");
+    const shown = stdout.split("\n").filter((line) => !line.includes("left out here"));
+    // One line more is in the file alone: the one that says that nobody reads stdout.
+    expect(own.length - shown.length).toBe(Number(missed) + 1);
+    expect(shown.every((line) => own.includes(line))).toBe(true);
+    expect(stdout).toContain("post-backup | last words");
   });
 });
 
