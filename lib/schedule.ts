@@ -22,6 +22,9 @@ const JOBS = {
   ROTATE_LOG_CRON: "rotate_log",
 } as const satisfies Record<CronVariable, string>;
 
+/** Every variable of the schedule. */
+export const CRON_VARIABLES = Object.keys(JOBS) as readonly CronVariable[];
+
 export interface Scheduled {
   readonly job: string;
   readonly variable: CronVariable;

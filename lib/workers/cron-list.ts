@@ -7,7 +7,7 @@ import { environment } from "../environment.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
 import { readIfThere } from "../files.ts";
 import type { Command } from "../run/command.ts";
-import { crontabPath, placesOf, readCrontabLine, renderCrontab } from "../schedule.ts";
+import { CRON_VARIABLES, crontabPath, placesOf, readCrontabLine, renderCrontab } from "../schedule.ts";
 import { localZone, stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
 import { writeAll } from "../write.ts";
@@ -17,7 +17,7 @@ const command: Command = {
     "Shows the time zone, the time, and the crontab line by line, each with the next three times at which crond " +
     "will start it. Before entry has written a crontab, shows the one that it would write.",
   flags: {},
-  environment: ["CRONTAB_DIR", "BACKUP_CRON", "LOG_DIR", "LOCK_DIR", "TZ"],
+  environment: ["CRONTAB_DIR", ...CRON_VARIABLES, "LOG_DIR", "LOCK_DIR", "TZ"],
   exits: [
     ["0", "every line will be started"],
     ["1", "a line cannot be read by crond, or its time never comes"],

@@ -17,7 +17,7 @@ import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
 import { type Command, findLinked, type Invocation } from "../run/command.ts";
 import { withoutOurs } from "../run/scene.ts";
-import { placesOf, renderCrontab } from "../schedule.ts";
+import { CRON_VARIABLES, placesOf, renderCrontab } from "../schedule.ts";
 import { leaveLastWords } from "../termination.ts";
 
 const command: Command = {
@@ -39,13 +39,7 @@ const command: Command = {
     "RESTIC_PASSWORD",
     "RESTIC_CHECK_REPOSITORY_STATUS",
     "RESTIC_INIT_ARGS",
-    "BACKUP_CRON",
-    "CHECK_CRON",
-    "FORGET_CRON",
-    "PRUNE_CRON",
-    "REPLICATE_CRON",
-    "RESTORE_TEST_CRON",
-    "ROTATE_LOG_CRON",
+    ...CRON_VARIABLES,
     "STOP_TIMEOUT",
     "CRONTAB_DIR",
     "LOG_DIR",

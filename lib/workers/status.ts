@@ -5,6 +5,7 @@ import { environment } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { Command, Invocation } from "../run/command.ts";
+import { CRON_VARIABLES } from "../schedule.ts";
 import { RUNS_LOOKED_AT } from "../status/changes.ts";
 import { type Finding, type Verdict, verdictOf } from "../status/finding.ts";
 import { historyText, lastRuns } from "../status/history.ts";
@@ -35,20 +36,7 @@ const command: Command<typeof FLAGS> = {
     least: 0,
     most: 1,
   },
-  environment: [
-    "LOG_DIR",
-    "LOCK_DIR",
-    "CRONTAB_DIR",
-    "BACKUP_CRON",
-    "CHECK_CRON",
-    "FORGET_CRON",
-    "PRUNE_CRON",
-    "REPLICATE_CRON",
-    "RESTORE_TEST_CRON",
-    "HOSTNAME",
-    "TZ",
-    "NO_COLOR",
-  ],
+  environment: ["LOG_DIR", "LOCK_DIR", "CRONTAB_DIR", ...CRON_VARIABLES, "HOSTNAME", "TZ", "NO_COLOR"],
   exits: [
     ["0", "OK or WARN"],
     ["1", "FAIL: the last run of a job that is scheduled failed"],

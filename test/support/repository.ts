@@ -1,12 +1,13 @@
 /** A small restic repository, made once and copied, and the ways in which one can be spoilt. */
 
+import { afterAll, beforeAll } from "bun:test";
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { restics } from "./restics.ts";
+import { restic, restics } from "./restics.ts";
 import { World, waitFor } from "./world.ts";
 
 /** Two snapshots, of which the first alone needs a megabyte; forgotten, it gives prune something to do. */
-export class Template {
+class Template {
   private readonly world = new World();
 
   /** Made with the oldest restic: the younger ones read what it has written. */
@@ -27,15 +28,31 @@ export class Template {
   }
 
   /** Puts a copy of it into another world, where that one's environment looks for it. */
-  copyTo(world: World): string {
-    const path = join(world.dir, "repository");
-    cpSync(join(this.world.dir, "repository"), path, { recursive: true });
-    return path;
+  copyTo(world: World): void {
+    cpSync(join(this.world.dir, "repository"), world.repository, { recursive: true });
   }
 
   [Symbol.dispose](): void {
     this.world[Symbol.dispose]();
   }
+}
+
+/**
+ * For a file of tests with real restics: the template is made before its first test and goes after its last. What is
+ * returned makes a world with a copy of it and the restic at `path`.
+ */
+export function withTemplate(): (path?: string) => World {
+  let template: Template;
+  beforeAll(async () => {
+    template = await Template.make();
+  });
+  afterAll(() => template[Symbol.dispose]());
+  return (path = restic.path) => {
+    const world = new World();
+    world.useRestic(path);
+    template.copyTo(world);
+    return world;
+  };
 }
 
 /** The largest pack: one with data, not with trees. */
@@ -76,7 +93,7 @@ export async function lockFromElsewhere(world: World, restic: string): Promise<v
     stdout: "ignore",
     stderr: "ignore",
   });
-  const locks = join(world.dir, "repository/locks");
+  const locks = join(world.repository, "locks");
   // Under another name while it is being written.
   const isLock = (name: string) => /^[0-9a-f]{64}$/.test(name);
   await waitFor(() => readdirSync(locks).some(isLock), "the lock of a backup elsewhere");

@@ -46,6 +46,8 @@ export class World {
   readonly log = this.folder("log");
   readonly lock = this.folder("lock");
   readonly source = this.folder("source");
+  /** Where a repository may be; see test/support/repository.ts and ready-repository.ts. */
+  readonly repository = join(this.dir, "repository");
   /** What every program in this world is started with, and nothing else. */
   readonly env: Env = {
     PATH: `${this.bin}:${process.env.PATH}`,
@@ -56,7 +58,7 @@ export class World {
     LOG_DIR: this.log,
     LOCK_DIR: this.lock,
     BACKUP_ROOT_DIR: this.source,
-    RESTIC_REPOSITORY: join(this.dir, "repository"),
+    RESTIC_REPOSITORY: this.repository,
     RESTIC_PASSWORD: "correct horse battery",
     RESTIC_CACHE_DIR: join(this.dir, "cache"),
   };

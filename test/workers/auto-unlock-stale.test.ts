@@ -1,22 +1,11 @@
 // RESTIC_AUTO_UNLOCK=STALE: after a locked repository only a lock of this host whose process is dead goes.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { Forger, leaveDeadLock, lockNames, startHolder } from "../support/locks.ts";
-import { Template } from "../support/repository.ts";
-import { restic, restics } from "../support/restics.ts";
+import { withTemplate } from "../support/repository.ts";
+import { restics } from "../support/restics.ts";
 import { World } from "../support/world.ts";
 
-let template: Template;
-beforeAll(async () => {
-  template = await Template.make();
-});
-afterAll(() => template[Symbol.dispose]());
-
-function withRepository(path = restic.path): World {
-  const world = new World();
-  world.useRestic(path);
-  template.copyTo(world);
-  return world;
-}
+const withRepository = withTemplate();
 const STALE = { env: { RESTIC_AUTO_UNLOCK: "STALE", RESTIC_FORGET_ARGS: "--keep-last 1" } };
 
 describe.each(restics.map(({ version, path }) => [version, path] as const))("with restic %s", (_, path) => {

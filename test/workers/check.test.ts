@@ -1,22 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { canBeAnotherHost, flipByte, lockFromElsewhere, losePack, Template } from "../support/repository.ts";
+import {
+  canBeAnotherHost,
+  flipByte,
+  lockFromElsewhere,
+  losePack,
+  withTemplate,
+} from "../support/repository.ts";
 import { restics } from "../support/restics.ts";
 import { World } from "../support/world.ts";
 
-let template: Template;
-beforeAll(async () => {
-  template = await Template.make();
-});
-afterAll(() => template[Symbol.dispose]());
-
-/** A world with a copy of the repository and a real restic. */
-function withRepository(restic: string): { world: World; repository: string } {
-  const world = new World();
-  world.useRestic(restic);
-  return { world, repository: template.copyTo(world) };
-}
+const withRepository = withTemplate();
 
 describe.each(restics.map(({ version, path }) => [version, path] as const))(
   "check with restic %s",
@@ -24,8 +19,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
     const tellsFacts = Bun.semver.order(version, "0.18.0") >= 0;
 
     test("a healthy repository", async () => {
-      const { world } = withRepository(path);
-      using _ = world;
+      using world = withRepository(path);
       const { code, stdout, stderr } = await world.run("check");
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       expect(stdout).toContain("restic | no errors were found");
@@ -38,8 +32,8 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
     });
 
     test("a lost pack", async () => {
-      const { world, repository } = withRepository(path);
-      using _ = world;
+      using world = withRepository(path);
+      const { repository } = world;
       const pack = losePack(repository);
       const { code, stdout, stderr } = await world.run("check");
       expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
@@ -53,8 +47,8 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
     });
 
     test("a flipped byte, found by the words of RESTIC_CHECK_ARGS", async () => {
-      const { world, repository } = withRepository(path);
-      using _ = world;
+      using world = withRepository(path);
+      const { repository } = world;
       const pack = flipByte(repository);
       expect((await world.run("check")).code).toBe(0);
       const { code, stdout } = await world.run("check", [], { env: { RESTIC_CHECK_ARGS: "'--read-data'" } });
@@ -70,8 +64,8 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
     });
 
     test.skipIf(!canBeAnotherHost)("locked by another host (needs root, for a host name)", async () => {
-      const { world, repository } = withRepository(path);
-      using _ = world;
+      using world = withRepository(path);
+      const { repository } = world;
       await lockFromElsewhere(world, path);
       // What is nobody's to take stays, whatever the operator allows.
       const { code, stdout } = await world.run("check", [], { env: { RESTIC_AUTO_UNLOCK: "ON" } });
@@ -85,8 +79,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
     });
 
     test("a wrong password, and no repository", async () => {
-      const { world } = withRepository(path);
-      using _ = world;
+      using world = withRepository(path);
       const wrong = await world.run("check", [], { env: { RESTIC_PASSWORD: "wrong and long" } });
       expect(wrong.code).toBe(12);
       expect(wrong.stdout).toContain("The password does not open the repository");

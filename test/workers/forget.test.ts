@@ -1,20 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { canBeAnotherHost, lockFromElsewhere, Template } from "../support/repository.ts";
+import { describe, expect, test } from "bun:test";
+import { canBeAnotherHost, lockFromElsewhere, withTemplate } from "../support/repository.ts";
 import { restics } from "../support/restics.ts";
 import { World } from "../support/world.ts";
 
-let template: Template;
-beforeAll(async () => {
-  template = await Template.make();
-});
-afterAll(() => template[Symbol.dispose]());
-
-function withRepository(path: string): World {
-  const world = new World();
-  world.useRestic(path);
-  template.copyTo(world);
-  return world;
-}
+const withRepository = withTemplate();
 
 async function snapshots(world: World): Promise<number> {
   const { stdout } = await world.exec(["restic", "snapshots", "--json", "--no-lock"]);

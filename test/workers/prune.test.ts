@@ -1,21 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { canBeAnotherHost, lockFromElsewhere, losePack, Template } from "../support/repository.ts";
+import { canBeAnotherHost, lockFromElsewhere, losePack, withTemplate } from "../support/repository.ts";
 import { restics } from "../support/restics.ts";
 import { World } from "../support/world.ts";
 
-let template: Template;
-beforeAll(async () => {
-  template = await Template.make();
-});
-afterAll(() => template[Symbol.dispose]());
-
-function withRepository(restic: string): { world: World; repository: string } {
-  const world = new World();
-  world.useRestic(restic);
-  return { world, repository: template.copyTo(world) };
-}
+const withRepository = withTemplate();
 
 /** Bytes of all packs. */
 function dataOf(repository: string): number {
@@ -28,8 +18,8 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
   "prune with restic %s",
   (_, path) => {
     test("removes what a forgotten snapshot alone needed", async () => {
-      const { world, repository } = withRepository(path);
-      using _ = world;
+      using world = withRepository(path);
+      const { repository } = world;
       await world.exec(["restic", "forget", "--keep-last", "1"]);
       expect(dataOf(repository)).toBeGreaterThan(1_000_000);
       const { code, stdout, stderr } = await world.run("prune", [], {
@@ -44,8 +34,8 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
     });
 
     test("a lost pack", async () => {
-      const { world, repository } = withRepository(path);
-      using _ = world;
+      using world = withRepository(path);
+      const { repository } = world;
       const pack = losePack(repository);
       const { code, stdout } = await world.run("prune");
       expect(code).toBe(1);
@@ -56,8 +46,8 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
     });
 
     test.skipIf(!canBeAnotherHost)("locked by another host (needs root, for a host name)", async () => {
-      const { world, repository } = withRepository(path);
-      using _ = world;
+      using world = withRepository(path);
+      const { repository } = world;
       await lockFromElsewhere(world, path);
       const { code, stdout } = await world.run("prune", [], { env: { RESTIC_AUTO_UNLOCK: "ON" } });
       expect(code).toBe(11);
@@ -68,8 +58,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
     });
 
     test("a wrong password, and no repository", async () => {
-      const { world } = withRepository(path);
-      using _ = world;
+      using world = withRepository(path);
       expect((await world.run("prune", [], { env: { RESTIC_PASSWORD: "wrong and long" } })).code).toBe(12);
       expect(world.record("prune")).toMatchObject({ exit_code: 12 });
       expect(

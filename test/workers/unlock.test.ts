@@ -1,24 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { Forger, leaveDeadLock, lockNames, startHolder } from "../support/locks.ts";
-import { Template } from "../support/repository.ts";
-import { restic, restics } from "../support/restics.ts";
+import { withTemplate } from "../support/repository.ts";
+import { restics } from "../support/restics.ts";
 import { alive, World, waitFor } from "../support/world.ts";
 
-let template: Template;
-beforeAll(async () => {
-  template = await Template.make();
-});
-afterAll(() => template[Symbol.dispose]());
-
-function withRepository(path = restic.path): World {
-  const world = new World();
-  world.useRestic(path);
-  template.copyTo(world);
-  return world;
-}
+const withRepository = withTemplate();
 
 /** A process that is no restic, and notes a SIGHUP. */
 async function stranger(world: World) {
