@@ -35,6 +35,10 @@ import { lastLines } from "../tail.ts";
 const LINE_LEAST = 3;
 /** Bytes that a line seldom exceeds: what is read of a history for so many lines. */
 const LINE_LONG = 4096;
+/** A long history is counted once for so many bytes that it grows by: counting a thousand lines costs a tick 0.6 ms. */
+const BLOCK_BYTES = 16 * 1024;
+/** From so many lines on a history is long. */
+const LONG = 500;
 /** Milliseconds after which who trims is taken to hang; trimming a thousand lines takes about five. */
 const TRIM_MS = 5000;
 /** Milliseconds in which a line that another process is just writing gets its end. */
@@ -45,14 +49,18 @@ export const historyPath = (logDir: string): string => `${logDir}/history.jsonl`
 const temporaryPath = (logDir: string) => `${logDir}/history.jsonl.tmp`;
 const lockPath = (logDir: string) => `${logDir}/history.lock`;
 
-/** Appends one object as one line. Throws when it cannot be written, or may have been lost. */
-export async function appendHistory(logDir: string, entry: object, env: ChildEnvironment): Promise<void> {
+/**
+ * Appends one object as one line, and resolves to how many bytes there were before it. Throws when it cannot be
+ * written, or may have been lost.
+ */
+export async function appendHistory(logDir: string, entry: object, env: ChildEnvironment): Promise<number> {
   const line = `${JSON.stringify(entry)}\n`;
   const fd = openSync(historyPath(logDir), "a+", 0o644);
   try {
-    await writeLine(fd, line);
-    if (!isThere(temporaryPath(logDir)) && isFileAt(historyPath(logDir), fd)) return;
-    await settle(logDir, fd, line, env);
+    const size = await writeLine(fd, line);
+    const stands = !isThere(temporaryPath(logDir)) && isFileAt(historyPath(logDir), fd);
+    if (!stands) await settle(logDir, fd, line, env);
+    return size;
   } finally {
     closeSync(fd);
   }
@@ -60,12 +68,19 @@ export async function appendHistory(logDir: string, entry: object, env: ChildEnv
 
 /**
  * Cuts the history down to its newest `most` lines once there are more. Large ones are cut a fiftieth late, so that
- * not every tick of a full history rewrites it. Somebody else who is at it is left to it. Throws what writing does.
+ * not every tick of a full history rewrites it, and looked at only where they have grown into another block since they
+ * had `before` bytes. Somebody else who is at it is left to it. Throws what writing does.
  */
-export async function trimHistory(logDir: string, most: number, env: ChildEnvironment): Promise<void> {
+export async function trimHistory(
+  logDir: string,
+  most: number,
+  env: ChildEnvironment,
+  before = 0,
+): Promise<void> {
   const keep = Math.max(1, most);
-  const late = keep < 500 ? 0 : Math.floor(keep / 50);
-  if (!hasMoreLines(logDir, keep + late)) return;
+  const isLong = keep >= LONG;
+  if (isLong && blockOf(before) === blockOf(sizeOf(logDir))) return;
+  if (!hasMoreLines(logDir, keep + (isLong ? Math.floor(keep / 50) : 0))) return;
   const lock = await lockShortly(lockPath(logDir), 0, env);
   if (lock === undefined) return;
   const temporary = temporaryPath(logDir);
@@ -104,7 +119,8 @@ export function newestOfHistory(
   }
 }
 
-async function writeLine(fd: number, line: string): Promise<void> {
+/** Resolves to the file's size before. */
+async function writeLine(fd: number, line: string): Promise<number> {
   // A disk that was full or a power cut may have left half a line; ours must not become a part of it.
   let torn = !endsInNewline(fd);
   if (torn) {
@@ -114,7 +130,7 @@ async function writeLine(fd: number, line: string): Promise<void> {
   const bytes = Buffer.from(torn ? `\n${line}` : line);
   const { size } = fstatSync(fd);
   const written = writeSync(fd, bytes);
-  if (written === bytes.length) return;
+  if (written === bytes.length) return size;
   // Taken back where nobody has written behind it; else it stays, and readers pass over it.
   if (fstatSync(fd).size === size + written) ftruncateSync(fd, size);
   throw new Error("there was room for a part of the line only");
@@ -138,9 +154,14 @@ async function settle(logDir: string, fd: number, line: string, env: ChildEnviro
   }
 }
 
+const sizeOf = (logDir: string): number =>
+  statSync(historyPath(logDir), { throwIfNoEntry: false })?.size ?? 0;
+
+/** From 1 on, so that a history of which nothing is known is in another one. */
+const blockOf = (size: number): number => (size === 0 ? 0 : 1 + Math.floor(size / BLOCK_BYTES));
+
 function hasMoreLines(logDir: string, count: number): boolean {
-  const size = statSync(historyPath(logDir), { throwIfNoEntry: false })?.size ?? 0;
-  if (size < count * LINE_LEAST) return false;
+  if (sizeOf(logDir) < count * LINE_LEAST) return false;
   const bytes = readFileSync(historyPath(logDir));
   let lines = 0;
   for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {

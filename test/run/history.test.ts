@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,6 +59,16 @@ describe("trimming", () => {
     const newest = Array.from({ length: left }, (_, n) => ({ id: `old-${there - left + n}` }));
     expect(folder.lines).toEqual(newest);
     expect(readdirSync(folder.path).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  test("a long one is counted when it has grown into another block of 16 KiB", async () => {
+    using folder = new Folder();
+    folder.fill(2000);
+    const size = statSync(historyPath(folder.path)).size;
+    await trimHistory(folder.path, 1000, process.env, size - (size % 16_384));
+    expect(folder.lines).toHaveLength(2000);
+    await trimHistory(folder.path, 1000, process.env, size - (size % 16_384) - 1);
+    expect(folder.lines).toHaveLength(1000);
   });
 
   test("drops what a full disk has left of a line, and keeps a line of its own for the next", async () => {
