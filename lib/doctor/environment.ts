@@ -5,6 +5,7 @@ import { VALUE_FILE_MOST } from "../config/value-file.ts";
 import { type Variable, type VariableName, variables } from "../config/variables.ts";
 import type { Environment } from "../environment.ts";
 import { readSmallFile } from "../files.ts";
+import type { ImageDefaults } from "../image-defaults.ts";
 import { isSecret, maskRepository, maskWebhook } from "../mask.ts";
 import { maskRemote } from "../rclone/credentials.ts";
 import { visible } from "../visible.ts";
@@ -45,14 +46,18 @@ export function effectiveEnvironment(entries: readonly Entry[]): Findings<Enviro
 
 const noted = (from: string | undefined): string => (from === undefined ? "" : `  (${from})`);
 
+/** What Entry.from says of a value that the image set. */
+export const BY_IMAGE = "image default";
+
 /**
  * Every variable that counts. `known`: every name that we read. `repository`: the one that counts, as it may be
- * shown; undefined when none is configured.
+ * shown; undefined when none is configured. `image`: what the image sets.
  */
 export function entriesOf(
   settings: Settings,
   known: ReadonlySet<string>,
   repository: string | undefined,
+  image: ImageDefaults = {},
 ): Entry[] {
   const { env } = settings;
   const declared = Object.entries<Variable>(variables)
@@ -61,19 +66,48 @@ export function entriesOf(
       if (name === "RESTIC_REPOSITORY" && env.RESTIC_REPOSITORY_FILE) {
         return { name, value: repository, from: "from RESTIC_REPOSITORY_FILE" };
       }
-      return entryOf(name as VariableName, variable, env);
+      return entryOf(name as VariableName, variable, env, image);
     });
   const names = new Set(declared.map(({ name }) => name));
   const others = Object.keys(env)
     .filter((name) => env[name] && !names.has(name) && (known.has(name) || HANDED_ON.test(name)))
     .sort()
-    .map((name) => ({ name, value: shown(name, env[name] ?? "", known.has(name)) }));
+    .map((name) => ownEntry(name, env[name] ?? "", known.has(name), image));
   return [...declared, ...others];
 }
 
-function entryOf(name: VariableName, { fallback, file, old }: Variable, env: Environment): Entry {
+function ownEntry(name: string, value: string, isOurs: boolean, image: ImageDefaults): Entry {
+  const entry = { name, value: shown(name, value, isOurs) };
+  return Object.hasOwn(image, name) && image[name] === value ? { ...entry, from: BY_IMAGE } : entry;
+}
+
+/**
+ * What of an environment an image may set: what we read or hand on, but for secrets, and for what the build of an image
+ * itself is given (its host's name, its proxies). `refused`: the names of secrets.
+ */
+export function imageDefaultsOf(
+  env: Environment,
+  known: ReadonlySet<string>,
+): { defaults: ImageDefaults; refused: string[] } {
+  const set = Object.entries(env).filter(
+    ([name, value]) =>
+      value && (known.has(name) || HANDED_ON.test(name)) && name !== "HOSTNAME" && !/_proxy$/i.test(name),
+  ) as [string, string][];
+  const isOpen = ([name, value]: [string, string]) => shown(name, value, known.has(name)) === value;
+  return {
+    defaults: Object.fromEntries(set.filter(isOpen).sort()),
+    refused: set.filter((each) => !isOpen(each)).map(([name]) => name),
+  };
+}
+
+function entryOf(
+  name: VariableName,
+  { fallback, file, old }: Variable,
+  env: Environment,
+  image: ImageDefaults,
+): Entry {
   const path = env[`${name}_FILE`];
-  if (env[name]) return { name, value: shown(name, env[name], true) };
+  if (env[name]) return ownEntry(name, env[name], true, image);
   if (file && path) return { name, value: shown(name, contentOf(path), true), from: `from ${name}_FILE` };
   if (old && env[old]) return { name, value: shown(name, env[old], true), from: `from ${old}` };
   return fallback === undefined ? { name, value: undefined } : { name, value: fallback, from: "default" };

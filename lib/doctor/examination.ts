@@ -1,6 +1,7 @@
 /** The sections of the report in their order. All are begun at once, so that the slow ones run side by side. */
 
 import { bugReport } from "../errors.ts";
+import { readImageDefaults } from "../image-defaults.ts";
 import { look } from "../look.ts";
 import { shownRepository } from "../run/scene.ts";
 import { Checks, type Findings, type Section } from "./check.ts";
@@ -35,7 +36,7 @@ export function examine(patient: Patient): Promise<Examined>[] {
   // Those that wait for other programs go first; the rest is done meanwhile.
   const asked = runtime(patient);
   const probed = probe(patient);
-  const entries = entriesOf(settings, known, shownRepository(settings));
+  const entries = entriesOf(settings, known, shownRepository(settings), readImageDefaults());
   return [
     part("Runtime", "runtime", asked),
     part("Effective environment", "environment", Promise.resolve(effectiveEnvironment(entries))),

@@ -8,7 +8,8 @@ import type { Run } from "../run/run.ts";
 import { readExcludeFile, readFileList } from "./lists.ts";
 import type { Named, SourcesPlan } from "./plan.ts";
 import { suspicionOf } from "./suspicion.ts";
-import { addTo, type Level, Tally, Walk } from "./walk.ts";
+import { addTo, type Level, Tally } from "./tally.ts";
+import { Walk } from "./walk.ts";
 
 export interface Source extends Named {
   readonly type: "directory" | "file" | "symlink" | "special" | "missing" | "unknown";

@@ -5,7 +5,7 @@ import type { Facts } from "../run/record.ts";
 import { formatBytes } from "../size.ts";
 import { tableLines } from "../table.ts";
 import type { Examination, ListReport, Source } from "./examine.ts";
-import type { Level, Tally } from "./walk.ts";
+import type { Level, Tally } from "./tally.ts";
 
 /** Folders of --depth, and missing entries, that are named; the largest first. */
 const NAMED_MOST = 200;

@@ -4,7 +4,7 @@ import { lstatSync, type Stats } from "node:fs";
 import { readIfThere } from "../files.ts";
 import { absolute } from "../paths.ts";
 import { formatBytes } from "../size.ts";
-import type { Tally } from "./walk.ts";
+import type { Tally } from "./tally.ts";
 
 /** Why a source looks too empty, as a sentence without its end; undefined when it does not. */
 export function suspicionOf(path: string, stat: Stats, tally: Tally): string | undefined {

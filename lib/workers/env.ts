@@ -3,10 +3,11 @@
 import { knownNames, misspelt, misspeltText } from "../config/misspelt.ts";
 import { Settings } from "../config/settings.ts";
 import { type NameOf, type Variable, type VariableName, variables } from "../config/variables.ts";
-import { type Entry, entriesOf } from "../doctor/environment.ts";
+import { BY_IMAGE, type Entry, entriesOf, imageDefaultsOf } from "../doctor/environment.ts";
 import { type Environment, environment } from "../environment.ts";
-import { ConfigError, EXIT } from "../errors.ts";
+import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
 import { systemHostname } from "../host.ts";
+import { readImageDefaults, writeImageDefaults } from "../image-defaults.ts";
 import { createMask, isSecret } from "../mask.ts";
 import { release } from "../release.ts";
 import { type Command, hookPhases, type Invocation, workerNames } from "../run/command.ts";
@@ -17,7 +18,14 @@ import { iso, localZone } from "../time/format.ts";
 import { visible } from "../visible.ts";
 import { writeAll } from "../write.ts";
 
-const FLAGS = { json: { type: "boolean", description: "print one JSON object instead of lines" } } as const;
+const FLAGS = {
+  json: { type: "boolean", description: "print one JSON object instead of lines" },
+  image: {
+    type: "boolean",
+    description:
+      "note what is set now as what this image sets; for a RUN behind the ENV lines of a Dockerfile",
+  },
+} as const;
 
 const command: Command<typeof FLAGS> = {
   about:
@@ -26,14 +34,15 @@ const command: Command<typeof FLAGS> = {
   flags: FLAGS,
   environment: Object.keys(variables) as VariableName[],
   exits: [
-    ["0", "shown, whatever it is"],
+    ["0", "shown, whatever it is; or noted"],
+    ["1", "--image: it cannot be noted, or ENV sets a secret"],
     ["2", "the command line is wrong"],
   ],
   main,
 };
 export default command;
 
-type Origin = "environment" | "file" | "old name" | "default" | "unset";
+type Origin = "environment" | typeof BY_IMAGE | "file" | "old name" | "default" | "unset";
 
 /** A row of the answer, and an object of the JSON. */
 interface Shown {
@@ -51,10 +60,15 @@ interface Shown {
 async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number> {
   const workers = workerNames(table);
   const known = knownNames(hookPhases(table), workers);
+  if (flags.image) return note(known);
+  const image = readImageDefaults();
   const complaints: string[] = [];
   const settings = new Settings(environment, (message) => complaints.push(message));
   const quiet = new Settings(environment, () => {});
-  const rows = entriesOf(quiet, known, shownRepository(quiet)).map((entry) => rowOf(entry, settings));
+  const rows = entriesOf(quiet, known, shownRepository(quiet), image).map((entry) => ({
+    ...rowOf(entry, settings),
+    ...(Object.hasOwn(image, entry.name) ? { default: image[entry.name] as string } : {}),
+  }));
   for (const worker of workers) settings.workTimeout(worker);
   for (const phase of hookPhases(table)) settings.hookTimeout(phase);
   const strays = misspelt(environment, known);
@@ -80,6 +94,24 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const warnings = notes.map((note) => `[WARN] ${oneLine(mask(note))}`);
   writeAll(1, `${[...text, ...(warnings.length > 0 ? ["", ...warnings] : [])].join("\n")}\n`);
   return EXIT.ok;
+}
+
+/** A secret in an image can be read by everyone who has it, so its build fails. */
+function note(known: ReadonlySet<string>): number {
+  const { defaults, refused } = imageDefaultsOf(environment, known);
+  if (refused.length > 0) {
+    throw new Failure(
+      `ENV sets ${refused.join(", ")}: who has the image can read that. Give it to the container instead.`,
+      EXIT.failed,
+    );
+  }
+  try {
+    const names = Object.keys(defaults);
+    writeAll(1, `${writeImageDefaults(defaults)}: ${names.join(", ") || "the image sets nothing"}\n`);
+    return EXIT.ok;
+  } catch (error) {
+    throw new Failure(`What the image sets cannot be noted: ${reasonOf(error)}.`, EXIT.failed);
+  }
 }
 
 const oneLine = (text: string): string => visible(text).replaceAll("\n", "\\n");
@@ -136,7 +168,7 @@ function isUnderstood(settings: Settings, name: VariableName, { kind }: Variable
 
 function originOf(from: string | undefined, env: Environment): { origin: Origin; from?: string } {
   if (from === undefined) return { origin: "environment" };
-  if (from === "default") return { origin: "default" };
+  if (from === "default" || from === BY_IMAGE) return { origin: from };
   const name = from.replace(/^from /, "");
   return name.endsWith("_FILE")
     ? { origin: "file", from: env[name] ?? name }

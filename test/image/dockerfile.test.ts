@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { variables } from "../../lib/config/variables.ts";
+import { type VariableName, variable, variables } from "../../lib/config/variables.ts";
 import { linkNames } from "../../lib/run/command.ts";
 import { table } from "../../lib/workers/index.ts";
 import { binary } from "../support/world.ts";
@@ -61,6 +61,9 @@ const PROGRAMS: Readonly<Record<string, string | undefined>> = {
   tzdata: "/usr/share/zoneinfo/Europe/Amsterdam",
 };
 
+/** Where `env --image` notes what the ENV lines set. */
+const NOTED = "/usr/local/share/restic-backup-helper/image.json";
+
 /** Every path that the last stage lays out; a link with its target. */
 function laidOut(): Map<string, string | undefined> {
   const paths = new Map<string, string | undefined>();
@@ -71,6 +74,7 @@ function laidOut(): Map<string, string | undefined> {
     const plain = words.filter((word) => !word.startsWith("-"));
     if (program === "mkdir") for (const path of plain) paths.set(path, undefined);
     else if (program === "ln") paths.set(plain[1] ?? "", plain[0]);
+    else if (command === "restic-backup-helper env --image") paths.set(NOTED, undefined);
     else if (program === "restic-backup-helper") {
       expect(words).toEqual(["--install", "-s", "/bin"]);
       for (const name of linkNames(table)) paths.set(`/bin/${name}`, "/usr/local/bin/restic-backup-helper");
@@ -103,6 +107,7 @@ describe.skipIf(process.getuid?.() !== 0)(
       const paths = new Set(laidOut().keys());
       // What Alpine's base image has by itself.
       const alpine = "bin dev etc lib lib64 mnt proc root run sbin sys tmp usr var".split(" ");
+      expect(JSON.parse(readFileSync(join(tree, NOTED), "utf8"))).toEqual({});
       const top = readdirSync(tree).filter((name) => !alpine.includes(name));
       expect(top.filter((name) => !paths.has(`/${name}`))).toEqual([]);
       const ours = readdirSync(join(tree, "bin")).filter(
@@ -160,6 +165,20 @@ describe("the Dockerfile", () => {
     expect(of(image, "VOLUME")).toEqual(["/data"]);
     for (const label of ["title", "description", "licenses", "version", "revision", "created"])
       expect(of(image, "LABEL").join(" ")).toContain(`org.opencontainers.image.${label}=`);
+  });
+
+  test("what ENV sets is noted, and says nothing that the program does not know or says itself", () => {
+    const noted = image.findIndex(({ words }) => words.includes("restic-backup-helper env --image"));
+    expect(noted).toBeGreaterThan(0);
+    const set = image.flatMap(({ name, words }, at) => (name === "ENV" ? [{ words, at }] : []));
+    for (const { words, at } of set) {
+      expect(at).toBeLessThan(noted);
+      const [, name = "", value] = /^(\w+)=(?:"(.*)"|(.*))$/.exec(words) ?? [];
+      expect(Object.keys(variables)).toContain(name);
+      expect(variable(name as VariableName).fallback).not.toBe(value);
+    }
+    // The tree of make rootfs, and an image derived from this one, run the same command; see test/workers/env.test.ts.
+    expect(set).toEqual([]);
   });
 
   test("every folder that a variable points to by default is laid out, or Alpine's", () => {

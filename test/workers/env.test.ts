@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { variables } from "../../lib/config/variables.ts";
-import { World } from "../support/world.ts";
+import { binary, World } from "../support/world.ts";
 
 const PROGRAM = "restic-backup-helper";
 
@@ -67,6 +67,55 @@ test("files, old names, and those of phases and workers", async () => {
   expect(row("REPLICATE_CRON")).toMatchObject({ value: "@weekly", origin: "old name", from: "SYNC_CRON" });
   expect(row("HOOK_TIMEOUT_PRE_BACKUP")).toMatchObject({ value: "5", origin: "environment" });
   expect(row("RESTORE_TEST_TIMEOUT")).toMatchObject({ value: "6h", origin: "environment" });
+});
+
+describe("what the image sets", () => {
+  /** A program of its own, beside which the note lies; what its image's ENV lines set. */
+  function imageOf(world: World, set: Record<string, string>) {
+    const program = join(world.bin, "of-the-image");
+    copyFileSync(binary, program);
+    const run = (args: string[], env: Record<string, string>) =>
+      world.exec([program, "env", ...args], { env: { ...set, ...env } });
+    return { run, note: () => run(["--image"], { http_proxy: "http://build:1" }) };
+  }
+
+  test("is an image default; what a container is given instead comes from its environment", async () => {
+    using world = new World();
+    for (const name of Object.keys(world.env)) if (name !== "PATH") delete world.env[name];
+    const set = { BACKUP_CRON: "0 2 * * *", STOP_TIMEOUT: "30", RCLONE_BWLIMIT: "1M", HOOK_TIMEOUT: "soon" };
+    const { note, run } = imageOf(world, set);
+    const { code, stdout, stderr } = await note();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toEndWith("/image.json: BACKUP_CRON, HOOK_TIMEOUT, RCLONE_BWLIMIT, STOP_TIMEOUT\n");
+    expect(JSON.parse(world.read("share/restic-backup-helper/image.json"))).toEqual(set);
+    const shown = await run(["--json"], { STOP_TIMEOUT: "45", RESTIC_TAG: "automated" });
+    const rows: Shown[] = JSON.parse(shown.stdout).variables;
+    const row = (name: string) => rows.find((each) => each.name === name);
+    expect(row("BACKUP_CRON")).toMatchObject({
+      value: "0 2 * * *",
+      default: "0 2 * * *",
+      origin: "image default",
+    });
+    expect(row("STOP_TIMEOUT")).toMatchObject({ value: "45", default: "30", origin: "environment" });
+    expect(row("RCLONE_BWLIMIT")).toMatchObject({ value: "1M", origin: "image default" });
+    expect(row("RESTIC_TAG")).toMatchObject({ origin: "environment" });
+    expect(row("HOOK_TIMEOUT")).toMatchObject({ value: "0", origin: "default", ignored: "soon" });
+    expect((await run([], {})).stdout).toMatch(/^BACKUP_CRON +image default +0 2 \* \* \* +0 2 \* \* \*$/m);
+    const doctor = await world.exec([join(world.bin, "of-the-image"), "doctor"], { env: set });
+    expect(doctor.stdout).toMatch(/BACKUP_CRON +0 2 \* \* \* {2}\(image default\)$/m);
+  });
+
+  test("a secret in it fails its build; a note that is damaged counts as none", async () => {
+    using world = new World();
+    const { note, run } = imageOf(world, { RESTIC_PASSWORD: "correct horse battery", BACKUP_CRON: "@daily" });
+    const refused = await note();
+    expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 1, stdout: "" });
+    expect(refused.stderr).toContain("ENV sets RESTIC_PASSWORD: who has the image can read that.");
+    expect(refused.stderr).not.toContain("correct horse");
+    expect(world.has("share")).toBe(false);
+    world.file("share/restic-backup-helper/image.json", '{"BACKUP_CRON": "@dai');
+    expect((await run([], {})).stdout).toMatch(/^BACKUP_CRON +environment +0 \*\/6 \* \* \* +@daily$/m);
+  });
 });
 
 test("secrets are masked, wherever they stand; control characters are made visible", async () => {

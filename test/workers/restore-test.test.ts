@@ -381,24 +381,13 @@ esac`;
     expect(world.left).toEqual(["restore-test"]);
   });
 
-  test("RESTORE_TEST_TIMEOUT bounds the hashing too; memory is flat with a file of 5 GB", async () => {
+  test("RESTORE_TEST_TIMEOUT bounds the hashing too", async () => {
     using world = new TestWorld();
     world.restic(`${hanging.replace("echo content >", "truncate -s 5G ").replace("sleep 60", "exit 0")}`);
     const canary = ["--canary", `/x/file=${sha("")}`];
     const late = await world.test(canary, { RESTORE_TEST_TIMEOUT: "1" });
     expect(late.code).toBe(124);
     expect(world.last).toMatchObject({ status: "timed_out", cleanup_status: "removed" });
-    // The worker is the hook's parent; what the system tells of a child counts from its fork, and so counts us.
-    world.hook(
-      "post-restore-test",
-      `sed -n 's/^VmHWM:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$PPID/status >${world.dir}/peak`,
-    );
-    const { code, stdout } = await world.run("restore-test", canary);
-    expect(code).toBe(1);
-    expect(stdout).toContain("Restored 1 file, 5.000 GiB.");
-    // sha256sum of 5 GiB of zeros.
-    expect(world.last.canary_results[0].actual_sha256).toMatch(/^[0-9a-f]{64}$/);
-    expect(Number(world.read("peak")) / 1024).toBeWithin(20, 150);
     expect(world.left).toEqual([]);
   });
 });

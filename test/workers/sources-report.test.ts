@@ -81,6 +81,23 @@ test("--depth tells of folders by themselves, --no-size only counts", async () =
   expect(world.last.sources[0]).toMatchObject({ files: 3, folders: 4, bytes: -1, hard_link_bytes: -1 });
 });
 
+test("a large folder, which the walk goes into; what is named relatively stays where it is", async () => {
+  using world = new Sources();
+  for (let at = 0; at < 30; at++) world.file(`source/large/${at}/${at}.txt`, "12345");
+  for (let at = 0; at < 30; at++) world.file(`source/large/file ${at}`, "12345");
+  const env = { LOG_DIR: "relative/log", LOCK_DIR: "relative/lock" };
+  for (const name of ["log", "lock"]) world.folder(`relative/${name}`);
+  const { code, stdout } = await world.report(["--source", "source", "--source", world.source], env);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^\S+ \S+ INFO {2}sources-report {2}source +61 +32 /m);
+  const record = JSON.parse(world.read("relative/log/last-sources-report.json"));
+  expect(record.totals).toMatchObject({ files: 61, folders: 32, bytes: 308 });
+  const deep = await world.report(["--source", world.source, "--depth", "2"], env);
+  expect(deep.stdout).toContain(`${world.source}/large/29 `);
+  const counted = await world.report(["--source", world.source, "--no-size"], env);
+  expect(counted.stdout).toMatch(new RegExp(`${world.source} +61 +32`));
+});
+
 describe("what is not as it should be", () => {
   test("a missing source, a file, a link, and one within another", async () => {
     using world = new Sources();
@@ -152,6 +169,7 @@ describe("what is not as it should be", () => {
 
   test.skipIf(!isRoot)("what another user may not read (needs root, to be nobody)", async () => {
     using world = new Sources();
+    for (let at = 0; at < 20; at++) world.file(`source/file ${at}`, "x");
     world.file("source/secret", "x", 0o600);
     world.file("source/closed/in", "x");
     chmodSync(join(world.source, "closed"), 0o700);
