@@ -3,7 +3,7 @@
  * A line is `2026-05-11 09:30:00 INFO  backup  message`; on a terminal with colour, never in a file.
  */
 
-import { closeSync, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { type ConsolaInstance, createConsola } from "consola/core";
 import { environment } from "./environment.ts";
 import { reasonOf } from "./errors.ts";
@@ -20,6 +20,8 @@ const COLOUR: Readonly<Record<Level, string>> = { INFO: "", WARN: "\x1b[33m", ER
 const RESET = "\x1b[0m";
 /** Removes what a progress bar has left on the terminal's current line. */
 const CLEAR = "\r\x1b[K";
+
+const ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
 
 /** Bytes of log lines. */
 export interface Written {
@@ -107,10 +109,13 @@ export class Log {
     );
   }
 
-  /** Begins the run's own file anew. A failure is said once; the run goes on without the file. */
+  /**
+   * Begins the run's own file anew. A failure is said once; the run goes on without the file. Each line goes to its
+   * end: a hook may add to it by RBH_LOG, or empty it.
+   */
   openFile(path: string): void {
     try {
-      this.file = openSync(path, "w", 0o644);
+      this.file = openSync(path, ANEW, 0o644);
     } catch (error) {
       this.lost(`The run's log ${path}`, error);
     }
