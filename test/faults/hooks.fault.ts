@@ -20,7 +20,7 @@ function isRefused(hook: HostileHook): boolean {
 
 function promiseOf(hook: HostileHook): string {
   const { destroys, hangs, exit = 0 } = hook;
-  if (destroys !== undefined) return `what it destroys is gone; ${destroys}`;
+  if (destroys !== undefined) return `what can be promised of it: ${destroys}`;
   if (hangs) return "ended by HOOK_TIMEOUT with all that it started (124); work and other hooks run, exit 0";
   if (isRefused(hook)) return "an error names the reason; work and other hooks run, exit 0";
   return `recorded as exit ${exit}; work and other hooks run, exit 0`;

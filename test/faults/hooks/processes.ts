@@ -56,7 +56,8 @@ export const processes: readonly HostileHook[] = [
   { name: "reads its own pipe for ever", script: 'cat "$LOCK_DIR/backup.pipe"', hangs: true },
   {
     name: "uses a coprocess",
-    script: '#!/bin/bash\ncoproc { echo hello; exec sleep 60; }; read -r x <&$COPROC; echo "$x"; kill $COPROC_PID',
+    script:
+      '#!/bin/bash\ncoproc { echo hello; exec sleep 60; }; read -r x <&$COPROC; echo "$x"; kill $COPROC_PID',
     says: / \| hello$/m,
   },
   { name: "becomes another program", script: "exec sleep 0.1" },
