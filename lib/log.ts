@@ -23,6 +23,9 @@ const CLEAR = "\r\x1b[K";
 
 const ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
 
+/** Lines of children that have not been written yet. */
+const NOTHING = { source: "", lines: "" };
+
 /** Bytes of log lines. */
 export interface Written {
   readonly inFile: number;
@@ -40,6 +43,8 @@ export class Log {
   private file: number | undefined;
   private bar = false;
   private lostSomething = false;
+  private isGathering = false;
+  private gathered = NOTHING;
 
   constructor(
     private readonly source: string,
@@ -81,17 +86,46 @@ export class Log {
 
   /** A line that a child printed, as it is. */
   childLine(source: string, line: string): void {
-    this.output(source, `${visible(this.mask(line))}\n`);
+    const safe = `${visible(this.mask(line))}\n`;
+    if (!this.isGathering) {
+      this.output(source, safe);
+      return;
+    }
+    if (this.gathered.source !== source) this.flush();
+    this.gathered = { source, lines: this.gathered.lines + safe };
+  }
+
+  /**
+   * Lines that a child prints at once are written at once: a write for each would make the child wait for us. Only
+   * within `action`, and in order with all else.
+   */
+  gather(action: () => void): void {
+    this.isGathering = true;
+    try {
+      action();
+    } finally {
+      this.isGathering = false;
+      this.flush();
+    }
+  }
+
+  private flush(): void {
+    const { source, lines } = this.gathered;
+    if (lines === "") return;
+    this.gathered = NOTHING;
+    this.output(source, lines);
   }
 
   /** A quiet line: only in the run's own file. */
   note(message: string): void {
+    this.flush();
     this.toFile(this.render("INFO", [this.mask(message)], false));
   }
 
   /** Text on the last line of the terminal, replaced by the next call and by the next log line. */
   status(text: string): void {
     if (!this.onTerminal || this.quiet) return;
+    this.flush();
     this.toStdout(this.bar ? text : CLEAR + text);
     this.bar = true;
   }
@@ -142,6 +176,7 @@ export class Log {
   }
 
   private write(level: Level, lines: readonly string[]): void {
+    this.flush();
     const plain = this.render(level, lines, false);
     if (level !== "INFO" || !this.keepsOffStdout) {
       this.toStdout(this.colour ? this.render(level, lines, true) : plain);
