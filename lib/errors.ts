@@ -54,6 +54,8 @@ const WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EBADF: "it is closed, or open for reading only",
   EEXIST: "it exists already",
+  EFBIG: "the file would be larger than is allowed",
+  EINTR: "interrupted by a signal",
   EIO: "input/output error",
   EISDIR: "it is a directory",
   ELOOP: "it is a symbolic link",

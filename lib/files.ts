@@ -62,12 +62,17 @@ export function copyWhole(from: string, to: string): void {
 /** Where the process `pid` prepares the file that is to become `path`. */
 export const temporaryOf = (path: string, pid = process.pid): string => `${path}.${pid}.tmp`;
 
-/** Removes a file if it can be removed; for what is left behind by something that has failed already. */
-export function discard(path: string): void {
+/**
+ * Removes a file if it can be removed; for what is left behind by something that has failed already. False when it
+ * may still be there.
+ */
+export function discard(path: string): boolean {
   try {
     rmSync(path, { force: true });
+    return true;
   } catch {
     // The folder is read-only or gone. The failure before this one is what the caller reports.
+    return false;
   }
 }
 

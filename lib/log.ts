@@ -3,7 +3,7 @@
  * A line is `2026-05-11 09:30:00 INFO  backup  message`; on a terminal with colour, never in a file.
  */
 
-import { closeSync, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { type ConsolaInstance, createConsola } from "consola/core";
 import { environment } from "./environment.ts";
 import { reasonOf } from "./errors.ts";
@@ -23,6 +23,11 @@ const RESET = "\x1b[0m";
 /** Removes what a progress bar has left on the terminal's current line. */
 const CLEAR = "\r\x1b[K";
 
+const ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
+
+/** Lines of children that have not been written yet. */
+const NOTHING = { source: "", lines: "" };
+
 /** Bytes of log lines. */
 export interface Written {
   readonly inFile: number;
@@ -41,6 +46,8 @@ export class Log {
   private path = "";
   private bar = false;
   private lostSomething = false;
+  private isGathering = false;
+  private gathered = NOTHING;
 
   constructor(
     private readonly source: string,
@@ -83,17 +90,46 @@ export class Log {
 
   /** A line that a child printed, as it is. */
   childLine(source: string, line: string): void {
-    this.output(source, `${visible(this.mask(line))}\n`);
+    const safe = `${visible(this.mask(line))}\n`;
+    if (!this.isGathering) {
+      this.output(source, safe);
+      return;
+    }
+    if (this.gathered.source !== source) this.flush();
+    this.gathered = { source, lines: this.gathered.lines + safe };
+  }
+
+  /**
+   * Lines that a child prints at once are written at once: a write for each would make the child wait for us. Only
+   * within `action`, and in order with all else.
+   */
+  gather(action: () => void): void {
+    this.isGathering = true;
+    try {
+      action();
+    } finally {
+      this.isGathering = false;
+      this.flush();
+    }
+  }
+
+  private flush(): void {
+    const { source, lines } = this.gathered;
+    if (lines === "") return;
+    this.gathered = NOTHING;
+    this.output(source, lines);
   }
 
   /** A quiet line: only in the run's own file. */
   note(message: string): void {
+    this.flush();
     this.toFile(this.render("INFO", [this.mask(message)], false));
   }
 
   /** Text on the last line of the terminal, replaced by the next call and by the next log line. */
   status(text: string): void {
     if (!this.onTerminal || this.quiet) return;
+    this.flush();
     this.toStdout(this.bar ? text : CLEAR + text);
     this.bar = true;
   }
@@ -111,11 +147,14 @@ export class Log {
     );
   }
 
-  /** Begins the run's own file anew. A failure is said once; the run goes on without the file. */
+  /**
+   * Begins the run's own file anew. A failure is said once; the run goes on without the file. Each line goes to its
+   * end: a hook may add to it by RBH_LOG, or empty it.
+   */
   openFile(path: string): void {
     this.path = path;
     try {
-      this.file = openSync(path, "w", 0o644);
+      this.file = openSync(path, ANEW, 0o644);
     } catch (error) {
       this.lost(`The run's log ${path}`, error);
     }
@@ -143,6 +182,7 @@ export class Log {
   }
 
   private write(level: Level, lines: readonly string[]): void {
+    this.flush();
     const plain = this.render(level, lines, false);
     if (level !== "INFO" || !this.keepsOffStdout) {
       this.toStdout(this.colour ? this.render(level, lines, true) : plain);

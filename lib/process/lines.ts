@@ -58,7 +58,8 @@ export class RawLines {
   push(bytes: Uint8Array): string[] {
     const lines = (this.held + this.decoder.decode(bytes, { stream: true })).split("\n");
     this.held = lines.pop() ?? "";
-    if (this.held.length > RAW_MOST) {
+    // Only what begins like JSON may be a message; plain words need no more room than those of a hook.
+    if (this.held.length > (this.held.startsWith("{") ? RAW_MOST : HELD_MOST)) {
       const { done, rest } = cut(this.held, this.mask, 1);
       this.held = rest;
       lines.push(done);

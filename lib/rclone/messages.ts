@@ -32,19 +32,20 @@ const LOUD: Readonly<Record<string, string>> = {
 export function parseLine(line: string): Line {
   const message = line.startsWith("{") ? parse(line) : undefined;
   if (message === undefined) return { text: plain(line) };
-  const { level = "", msg = "", object, stats } = message;
+  const { level, msg = "", object, stats } = message;
+  const loud = typeof level === "string" && Object.hasOwn(LOUD, level) ? LOUD[level] : "";
   const of = typeof object === "string" && object !== "" ? `${object}: ` : "";
   return {
-    text: `${LOUD[level] ?? ""}${of}${plain(msg)}`,
-    ...(stats === undefined ? {} : { stats: statsOf(stats) }),
+    text: `${loud}${of}${plain(msg)}`,
+    ...(typeof stats !== "object" || stats === null ? {} : { stats: statsOf(stats) }),
   };
 }
 
 interface LogMessage {
-  readonly level?: string;
+  readonly level?: unknown;
   readonly msg?: string;
   readonly object?: unknown;
-  readonly stats?: Readonly<Record<string, unknown>>;
+  readonly stats?: Readonly<Record<string, unknown>> | null;
 }
 
 function parse(line: string): LogMessage | undefined {
@@ -58,7 +59,7 @@ function parse(line: string): LogMessage | undefined {
 }
 
 function statsOf(stats: Readonly<Record<string, unknown>>): Stats {
-  const number = (name: string) => (typeof stats[name] === "number" ? stats[name] : 0);
+  const number = (name: string) => finite(stats[name]) ?? 0;
   return {
     bytes: number("bytes"),
     totalBytes: number("totalBytes"),
@@ -66,9 +67,13 @@ function statsOf(stats: Readonly<Record<string, unknown>>): Stats {
     totalTransfers: number("totalTransfers"),
     deletes: number("deletes"),
     speed: number("speed"),
-    eta: typeof stats.eta === "number" ? stats.eta : null,
+    eta: finite(stats.eta) ?? null,
   };
 }
+
+/** 1e999 is a number of JSON, too. */
+const finite = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isFinite(value) ? value : undefined;
 
 /** bisync colours its words since 1.66, in JSON too. The flag that forbids it means another thing to 1.60. */
 const plain = (text: string): string =>

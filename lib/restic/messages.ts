@@ -59,11 +59,40 @@ export function parseMessage(line: string): Message | undefined {
   if (!line.startsWith("{")) return undefined;
   try {
     const value = JSON.parse(line) as { message_type?: unknown };
-    return typeof value.message_type === "string" ? (value as Message) : undefined;
+    if (typeof value.message_type !== "string") return undefined;
+    return Object.fromEntries(Object.entries(value).filter(([name, each]) => fits(name, each))) as never;
   } catch {
     // Not JSON after all: the caller shows the line as it is.
     return undefined;
   }
+}
+
+/** A field of a type that restic does not give it is left out: whatever a message says must not cost a backup. */
+function fits(name: string, value: unknown): boolean {
+  switch (name) {
+    case "message_type":
+    case "message":
+    case "during":
+    case "item":
+    case "action":
+      return typeof value === "string";
+    case "snapshot_id":
+      return typeof value === "string" && /^[0-9a-f]+$/.test(value);
+    case "error":
+      return typeof value === "string" || isGoError(value);
+    case "broken_packs":
+      return Array.isArray(value) && value.every((each) => typeof each === "string");
+    case "suggest_repair_index":
+    case "suggest_prune":
+      return typeof value === "boolean";
+    default:
+      return Number.isFinite(value);
+  }
+}
+
+function isGoError(value: unknown): boolean {
+  const words = (value as { message?: unknown } | null | undefined)?.message;
+  return typeof value === "object" && value !== null && (words === undefined || typeof words === "string");
 }
 
 /** The errno values that reading a file gives, in the words of strerror(3) (Linux, errno-base.h). */

@@ -33,6 +33,8 @@ export class Marker {
   private mark: RunMark;
   private readonly path: string;
   private fd: number | undefined;
+  /** What the marker was prepared in could not be removed then. */
+  private isLittered = false;
 
   constructor(lockDir: string, worker: string, runId: string, startedEpoch: number) {
     this.path = markerPath(lockDir, worker);
@@ -77,6 +79,7 @@ export class Marker {
     closeSync(this.fd);
     this.fd = undefined;
     discard(this.path);
+    if (this.isLittered) discard(temporaryOf(this.path));
   }
 
   /** link(2) makes it whole and only if there is none, so that of two runs exactly one succeeds. */
@@ -93,7 +96,7 @@ export class Marker {
       // Anything but "there is one": no room or no links in LOCK_DIR. The lock protects the run all the same.
       return errnoOf(error) !== "EEXIST";
     } finally {
-      discard(temporary);
+      this.isLittered = !discard(temporary);
     }
   }
 

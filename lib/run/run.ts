@@ -2,7 +2,6 @@
 
 import { type Settings, screaming } from "../config/settings.ts";
 import type { Log } from "../log.ts";
-import type { Mask } from "../mask.ts";
 import { familyMembers, nameOf } from "../process/family.ts";
 import { RawLines } from "../process/lines.ts";
 import { pump } from "../process/pump.ts";
@@ -41,6 +40,8 @@ export type TakeBytes = (bytes: Uint8Array) => void | Promise<void>;
 const WORK_SHARE = { ask: 0, kill: 0.6 };
 /** After its time-out the work has so long to end cleanly (run.md). */
 const WORK_GRACE_MS = 30_000;
+/** So many bytes become lines at once: short ones are many times as large in memory. */
+const PIECE = 16 * 1024;
 /** What a child's child still prints after the child has ended is waited for so long. */
 const DRAIN_MS = 1000;
 
@@ -102,8 +103,8 @@ export class Run {
     const { onBytes } = plan;
     const bytes = onBytes === undefined ? undefined : carry(child.stdout, onBytes);
     const pumps = [
-      bytes?.pump ?? follow(child.stdout, plan.onStdout, this.log.mask),
-      follow(child.stderr, plan.onStderr, this.log.mask),
+      bytes?.pump ?? follow(child.stdout, plan.onStdout, this.log),
+      follow(child.stderr, plan.onStderr, this.log),
     ];
     const limits = { ...this.limits(), ...(bytes === undefined ? {} : { vain: bytes.vain }) };
     const ended = await supervise(child, { leader: child.pid, marks: [], program: command[0] }, limits);
@@ -158,14 +159,20 @@ export class Run {
 function follow(
   stream: ReadableStream<Uint8Array> | undefined,
   take: ((line: string) => void) | undefined,
-  mask: Mask,
+  log: Log,
 ) {
   if (stream === undefined) return undefined;
-  const lines = new RawLines(mask);
+  const lines = new RawLines(log.mask);
   const hand = (each: readonly string[]) => {
-    if (take !== undefined) for (const line of each) take(line);
+    if (take === undefined) return;
+    log.gather(() => {
+      for (const line of each) take(line);
+    });
   };
-  return pump(stream, { take: (bytes) => hand(lines.push(bytes)), end: () => hand(lines.end()) });
+  const push = (bytes: Uint8Array) => {
+    for (let at = 0; at < bytes.length; at += PIECE) hand(lines.push(bytes.subarray(at, at + PIECE)));
+  };
+  return pump(stream, { take: push, end: () => hand(lines.end()) });
 }
 
 /** `vain` resolves when the bytes cannot be taken any more. */

@@ -1,0 +1,104 @@
+// Hostile hooks, a row each: what one can spoil, and what it cannot.
+import { expect } from "bun:test";
+import { readdirSync } from "node:fs";
+import type { HookResult } from "../../lib/record.ts";
+import { type World, waitFor } from "../support/world.ts";
+import { fault } from "./fault.ts";
+import type { HostileHook } from "./hooks/hostile.ts";
+import { hostileHooks } from "./hooks/index.ts";
+
+const PHASES = ["pre-backup", "post-backup"] as const;
+
+for (const hook of hostileHooks) {
+  fault({ injected: `a hook that ${hook.name}`, promised: promiseOf(hook) }, (world) => run(world, hook));
+}
+
+/** Is it one that cannot run? */
+function isRefused(hook: HostileHook): boolean {
+  return "exit" in hook && hook.exit === undefined;
+}
+
+function promiseOf(hook: HostileHook): string {
+  const { destroys, hangs, exit = 0 } = hook;
+  if (destroys !== undefined) return `what can be promised of it: ${destroys}`;
+  if (hangs) return "ended by HOOK_TIMEOUT with all that it started (124); work and other hooks run, exit 0";
+  if (isRefused(hook)) return "an error names the reason; work and other hooks run, exit 0";
+  return `recorded as exit ${exit}; work and other hooks run, exit 0`;
+}
+
+async function run(world: World, hook: HostileHook): Promise<string> {
+  world.restic("echo work");
+  for (const phase of PHASES) {
+    world.hook(`${phase}.d/good`, "echo good");
+    if (hook.only === undefined || hook.only === phase) plant(world, hook, `hooks/${phase}.sh`);
+  }
+  const env = { STOP_TIMEOUT: "2", ...(hook.hangs ? { HOOK_TIMEOUT: "1", HOOK_KILL_AFTER: "0" } : {}) };
+  const { code, stdout, stderr } = await world.run("backup", [], { env });
+  const run = hook.run ?? 0;
+  expect({ code, stderr, stdout }).toEqual({ code: run, stderr: "", stdout: expect.anything() });
+  expect(hook.says === undefined ? "" : stdout).toMatch(hook.says ?? /^$/);
+  expectClean(stdout);
+  if (run === 0) expect(stdout.match(/restic \| work$|-backup \| good$/gm)).toContain("restic | work");
+  await expectNothingLeft(world, hook);
+  hook.mend?.(world);
+  return run === 137 ? deathOf(world) : `exit ${code}, ${seenOf(world, hook)}`;
+}
+
+function plant(world: World, { script }: HostileHook, path: string): void {
+  if (typeof script === "function") script(world, path);
+  else world.file(path, script.startsWith("#!") ? `${script}\n` : `#!/bin/sh\n${script}\n`, 0o755);
+}
+
+/** Neither a secret nor a character that a terminal would obey. */
+function expectClean(text: string): void {
+  expect(text).not.toContain("horse battery");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  expect(text.match(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/)).toBeNull();
+}
+
+async function expectNothingLeft(world: World, { leaves }: HostileHook): Promise<void> {
+  if (leaves) {
+    expect(world.processes().length).toBeGreaterThan(0);
+    for (const pid of world.processes()) process.kill(pid, "SIGKILL");
+  }
+  await waitFor(() => world.processes().length === 0, "the end of what the hook started");
+}
+
+/** What the record says of the hook, in words; holds it against what was promised. */
+function seenOf(world: World, hook: HostileHook): string {
+  expect(readdirSync(world.log).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  if (world.has("log/backup-last.log")) expectClean(world.read("log/backup-last.log"));
+  if (!world.has("log/last-backup.json")) {
+    expect(hook.destroys).toBeDefined();
+    return "no record, for it had no place";
+  }
+  const { status, hooks }: { status: string; hooks: HookResult[] } = world.record();
+  const own = hooks.filter(({ path }) => /(pre|post)-backup\.sh$/.test(path));
+  const good = hooks.filter(({ path }) => path.endsWith("good.sh"));
+  for (const each of own) expect(each).toMatchObject(promisedResult(hook));
+  expect(own.length).toBeGreaterThan(0);
+  if (hook.destroys === undefined) {
+    expect(own).toHaveLength(2);
+    expect(good.map(({ exit_code }) => exit_code)).toEqual([0, 0]);
+  }
+  return `${status}; ${[...new Set(own.map(wordsOf))].join(" and ")}`;
+}
+
+function promisedResult(hook: HostileHook): object {
+  const { exit = 0, signal, hangs } = hook;
+  if (hangs) return { exit_code: 124, timed_out: true };
+  if (isRefused(hook)) return { error: expect.any(String) };
+  return { exit_code: exit, timed_out: false, ...(signal === undefined ? {} : { signal }) };
+}
+
+const wordsOf = ({ error, exit_code, signal, timed_out }: HookResult): string =>
+  `the hook ${error ?? (timed_out ? "timed out" : `ended with ${signal ?? exit_code}`)}`;
+
+async function deathOf(world: World): Promise<string> {
+  world.restic();
+  for (const name of readdirSync(world.hooks)) await world.exec(["rm", "-rf", `${world.hooks}/${name}`]);
+  const { code, stdout } = await world.run("backup");
+  expect(code).toBe(0);
+  expect(stdout).toContain("The run before this one died without a record");
+  return "exit 137; the next run: died, and right again";
+}
