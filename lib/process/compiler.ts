@@ -1,4 +1,4 @@
-/** The compiler of JavaScriptCore, which the build keeps back. */
+/** The compiler of JavaScriptCore, which the build keeps back (--compile-jit-policy in the Makefile). */
 
 /**
  * Lets it begin. For a tick, which ends before it pays, it is a quarter of all CPU time; whoever finds that there is much

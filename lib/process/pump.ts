@@ -1,5 +1,6 @@
 /** Reads a stream to its end, chunk by chunk, so that the writer waits when we are slower. */
 
+import { compile } from "./compiler.ts";
 import { turn } from "./timer.ts";
 
 export interface Reader {
@@ -16,10 +17,7 @@ export interface Pump {
   cancel(): Promise<void>;
 }
 
-/**
- * Chunks after which output is much. The build keeps the compiler of JavaScriptCore back (--compile-jit-policy in
- * the Makefile): for a tick, which ends before it pays, it is a quarter of all CPU time. Here it begins to pay.
- */
+/** Chunks after which output is much. */
 const MUCH = 16;
 
 /**
@@ -50,7 +48,7 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
     for (let chunks = 0; ; chunks++) {
       const { value, done } = await source.read();
       if (done) break;
-      if (chunks === MUCH) Bun.unsafe.setJITPolicy(1);
+      if (chunks === MUCH) compile();
       const taken = guarded(() => reader.take(value));
       if (taken !== undefined) await taken;
       if (performance.now() - turned < TURN_MS) continue;
