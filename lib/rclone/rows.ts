@@ -48,25 +48,28 @@ export function parseRows(text: string): JobFile {
     const content = trim(untrimmed);
     if (content === "" || content.startsWith("#")) continue;
     const line = index + 1;
-    const row = parseRow(content);
-    if (typeof row === "string") malformed.push({ line, text: shown(content), why: row });
+    const text = shown(content);
+    const row = parseRow(content, text);
+    if (typeof row === "string") malformed.push({ line, text, why: row });
     else rows.push({ line, ...row });
   }
   return { rows, malformed };
 }
 
-/** The row, or what is wrong with it. */
-function parseRow(content: string): Omit<JobRow, "line"> | string {
+/** The row, or what is wrong with it. What does not stand in `text`, its shown form, may be half a credential. */
+function parseRow(content: string, text: string): Omit<JobRow, "line"> | string {
   const [source = "", destination, modeText = "", ...rest] = content.split(";").map(trim);
   // What follows the third `;` as it was written: blanks may be quoted there.
   const extraText = rest.length === 0 ? "" : content.split(";").slice(3).join(";");
   if (destination === undefined) return "SOURCE;DESTINATION is expected, and it has no ;";
-  const problem = endpointProblem("source", source) ?? endpointProblem("destination", destination);
+  const problem =
+    endpointProblem("source", source, text) ?? endpointProblem("destination", destination, text);
   if (problem !== undefined) return problem;
   const mode = modeText === "" ? MODES[0] : MODES.find((each) => each === modeText.toLowerCase());
   if (mode === undefined) {
     const near = nearest(modeText, MODES);
-    return `the mode "${modeText}" is none of ${MODES.join(", ")}${near === undefined ? "" : `; is ${near} meant?`}`;
+    const quoted = text.includes(modeText) ? ` "${modeText}"` : "";
+    return `the mode${quoted} is none of ${MODES.join(", ")}${near === undefined ? "" : `; is ${near} meant?`}`;
   }
   if (hasFifthField(extraText))
     return "it has more than four fields; put a ; that belongs to EXTRA in quotes";
@@ -78,9 +81,12 @@ function parseRow(content: string): Omit<JobRow, "line"> | string {
   }
 }
 
-function endpointProblem(name: string, endpoint: string): string | undefined {
+function endpointProblem(name: string, endpoint: string, text: string): string | undefined {
   if (endpoint === "") return `the ${name} is missing`;
-  if (endpoint.startsWith("-")) return `the ${name} begins with a dash, as flags do; write ./${endpoint}`;
+  if (endpoint.startsWith("-")) {
+    const better = text.includes(endpoint) ? `./${endpoint}` : "./ before it";
+    return `the ${name} begins with a dash, as flags do; write ${better}`;
+  }
   if (endpoint.includes("\0")) return `the ${name} holds a NUL character`;
   // Read as UTF-8 it is another path already.
   if (endpoint.includes("\ufffd")) return `the ${name} is not UTF-8`;
@@ -102,8 +108,10 @@ function hasFifthField(extra: string): boolean {
 
 /** EXTRA may hold any secret, so it is never shown. */
 function shown(content: string): string {
-  const fields = content.split(";");
-  return maskRemote(fields.length > 3 ? `${fields.slice(0, 3).join(";")};…` : content);
+  // Masked first: a credential in quotes may hold a ; and must not be cut in half.
+  const masked = maskRemote(content);
+  const fields = masked.split(";");
+  return fields.length > 3 ? `${fields.slice(0, 3).join(";")};…` : masked;
 }
 
 /** Blanks only: a no-break space may be a part of a name. */

@@ -22,6 +22,7 @@ describe("maskRemote", () => {
       "job --s3-secret-access-key=abc --sftp-pass def -v",
       "job --s3-secret-access-key=*** --sftp-pass *** -v",
     ],
+    [`--sftp-pass 'two words' --x`, "--sftp-pass *** --x"],
     ["--s3-env-auth --transfers 4", "--s3-env-auth --transfers 4"],
     ["a,b=c,secretive path", "a,b=c,secretive path"],
   ])("%s", (text, masked) => expect(maskRemote(text)).toBe(masked));
@@ -57,7 +58,13 @@ test("createRemoteMask hides the credentials of a row wherever they turn up", ()
     "anothersecret",
     "--header=Authorization:abcdefgh",
     "--token=short",
+    "--sftp-pass",
+    "correct horse",
+    "https://user:webdav-password@host/dav",
+    "--s3-env-auth",
+    "--transfers",
   ]);
+  expect(hide("correct horse or webdav-password with --transfers")).toBe("*** or *** with --transfers");
   expect(hide("signing with top'secret, then anothersecret")).toBe("signing with ***, then ***");
   expect(hide("sent Authorization:abcdefgh")).toBe("sent ***");
   expect(hide("a short text")).toBe("a short text");

@@ -70,6 +70,14 @@ test.each(["\n", "\r\n", "\r"])("lines that end in %j", (end) => {
   });
 });
 
+test.each([
+  ["/a;/b;--sftp-pass=supersecret", "the mode is none of bisync, sync, copy"],
+  ["/a;--sftp-pass 'super secret'", "the destination begins with a dash, as flags do; write ./ before it"],
+  ['/b;:s3,pass="a,secret;with,more":b;copy', "the mode is none of bisync, sync, copy"],
+])("what is wrong with %j is said without credentials", (text, why) => {
+  expect(parseRows(text).malformed[0]?.why).toBe(why);
+});
+
 test("a malformed row is shown without EXTRA and without credentials", () => {
   const text = ":s3,secret_access_key=topsecretvalue:b;/b;snyc;--s3-session-token anothersecret";
   expect(parseRows(text).malformed[0]?.text).toBe(":s3,secret_access_key=***:b;/b;snyc;…");
