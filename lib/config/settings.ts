@@ -86,9 +86,9 @@ export class Settings {
     }
   }
 
-  /** The non-empty lines. */
+  /** The non-empty lines; a CR before the end of each, the last one's too, is none of a path's. */
   lines(name: NameOf<"lines">): string[] {
-    return (this.raw(name) ?? "").split(/\r?\n/).filter((line) => line.trim() !== "");
+    return (this.raw(name) ?? "").split(/\r?\n|\r$/).filter((line) => line.trim() !== "");
   }
 
   /** Was it given at all, even as an empty string? */

@@ -6,7 +6,7 @@ import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files.ts";
 import { scheduleOf } from "../schedule.ts";
 import { formatBytes } from "../size.ts";
-import { stamp } from "../time/format.ts";
+import { isEpoch, stamp } from "../time/format.ts";
 import { judgeNow, statOf } from "./alive.ts";
 import { Checks, type Findings, type Status } from "./check.ts";
 import type { Patient } from "./patient.ts";
@@ -68,7 +68,7 @@ export function recordIn(text: string): Seen | undefined {
       string,
       unknown
     >;
-    if (typeof exit_code !== "number" || typeof finished_epoch !== "number") return undefined;
+    if (typeof exit_code !== "number" || !isEpoch(finished_epoch)) return undefined;
     return {
       exit_code,
       finished_epoch,

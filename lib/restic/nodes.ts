@@ -54,8 +54,10 @@ export async function visitNodes(
 /** The node on a line; undefined for the snapshot itself, which comes first. */
 export function parseNode(line: string): Node | undefined {
   try {
-    const value = JSON.parse(line) as { struct_type?: unknown };
-    return value.struct_type === "node" ? (value as unknown as Node) : undefined;
+    const value = JSON.parse(line) as { struct_type?: unknown; path?: unknown };
+    return value.struct_type === "node" && typeof value.path === "string"
+      ? (value as unknown as Node)
+      : undefined;
   } catch {
     // Words for people: not a node.
     return undefined;

@@ -82,10 +82,16 @@ function bytesText(run: Kept, field: string): string {
   return value === undefined ? "-" : formatBytes(value);
 }
 
+interface HookSeen {
+  readonly exit_code?: unknown;
+  readonly timed_out?: unknown;
+}
+
 /** `2 ok`, `1 of 2 failed`, `1 of 2 timed out`, `-`. */
 function hooksOf({ hooks }: Kept): string {
-  if (!Array.isArray(hooks) || hooks.length === 0) return "-";
-  const all = hooks as readonly { exit_code?: unknown; timed_out?: unknown }[];
+  const listed: readonly unknown[] = Array.isArray(hooks) ? hooks : [];
+  const all = listed.filter((hook) => typeof hook === "object" && hook !== null) as readonly HookSeen[];
+  if (all.length === 0) return "-";
   const late = all.filter((hook) => hook.timed_out === true).length;
   const failed = all.filter((hook) => hook.exit_code !== 0).length;
   if (failed === 0) return `${all.length} ok`;

@@ -2,6 +2,7 @@
 
 import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files.ts";
+import { isEpoch } from "../time/format.ts";
 
 /** The fields that are looked at. Those of a worker stand beside them. */
 export interface Kept {
@@ -41,13 +42,14 @@ export function recordAt(path: string): Found | undefined {
 export function keptIn(text: string): Kept | undefined {
   try {
     const value = JSON.parse(text) as Record<string, unknown> | null;
-    const { started_epoch, finished_epoch, exit_code = null, status } = value ?? {};
-    if (typeof started_epoch !== "number" || typeof finished_epoch !== "number") return undefined;
+    const { started_epoch, finished_epoch, exit_code = null, status, duration_seconds } = value ?? {};
+    if (!isEpoch(started_epoch) || !isEpoch(finished_epoch)) return undefined;
     // A run that died has no exit code.
     const code = typeof exit_code === "number" ? exit_code : -1;
     return {
-      duration_seconds: Math.max(0, finished_epoch - started_epoch),
       ...value,
+      duration_seconds:
+        typeof duration_seconds === "number" ? duration_seconds : Math.max(0, finished_epoch - started_epoch),
       status: typeof status === "string" ? status : code === 0 ? "ok" : "failed",
       exit_code: code,
       started_epoch,

@@ -26,6 +26,10 @@ export function compact(epochMs: number, zone: Zone): string {
   return `${text.slice(0, 10).replaceAll("-", "")}-${text.slice(11, 19).replaceAll(":", "")}`;
 }
 
+/** Is it an epoch second that every zone can show, from 1970 to 9998? What was read from a file may be anything. */
+export const isEpoch = (value: unknown): value is number =>
+  typeof value === "number" && value >= 0 && value < 253_370_764_800;
+
 function shifted(epochMs: number, zone: Zone): string {
   const offset = zone.offsetAt(Math.floor(epochMs / 1000));
   return new Date(epochMs + offset * 1000).toISOString();

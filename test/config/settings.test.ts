@@ -170,6 +170,8 @@ test("words, lines, text and folders", () => {
   };
   expect(found(env, (settings) => settings.words("RESTIC_JOB_ARGS")).value).toEqual(["-x", "a b"]);
   expect(found(env, (settings) => settings.lines("BACKUP_ROOT_DIR")).value).toEqual(["/a", "/b c"]);
+  const dos = { BACKUP_ROOT_DIR: "/a\r\n/b c\r" };
+  expect(found(dos, (settings) => settings.lines("BACKUP_ROOT_DIR")).value).toEqual(["/a", "/b c"]);
   expect(found(env, (settings) => settings.text("TZ")).value).toBe("");
   expect(found(env, (settings) => [settings.folder("LOG_DIR"), settings.folder("LOCK_DIR")]).value).toEqual([
     `${process.cwd()}/logs`,

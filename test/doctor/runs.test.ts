@@ -22,6 +22,7 @@ describe("a record", () => {
     '"x"',
     '{"exit_code":"0","finished_epoch":5}',
     '{"exit_code":0}',
+    '{"exit_code":0,"finished_epoch":1e300}',
     "\u0000",
   ])("%j is none", (text) => expect(recordIn(text)).toBeUndefined());
 });

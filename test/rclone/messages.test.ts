@@ -12,6 +12,7 @@ test.each<[string, string]>([
   ['{"level":"info","msg":"Copied (new)","object":"a b"}', "a b: Copied (new)"],
   ['{"level":"error","msg":"not found","object":"x","objectType":"*local.Object"}', "ERROR: x: not found"],
   ['{"level":"critical","msg":"Failed"}', "CRITICAL: Failed"],
+  ['{"level":"toString","msg":"odd","stats":null}', "odd"],
   [
     '{"level":"error","msg":"\\u001b[31mred \\n\\u001b[0m\\n  \\u001b[36mblue\\u001b[0m\\n"}',
     "ERROR: red\n  blue",

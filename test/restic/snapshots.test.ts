@@ -110,6 +110,7 @@ test("a node of ls, of every version", () => {
     '{"name":"rx","type":"dir","path":"/tmp/rx","uid":0,"gid":0,"mode":2147484141,"struct_type":"node"}';
   expect(parseNode(line)).toMatchObject({ path: "/tmp/rx", type: "dir" });
   expect(parseNode('{"time":"…","struct_type":"snapshot"}')).toBeUndefined();
+  expect(parseNode('{"path":7,"struct_type":"node"}')).toBeUndefined();
   expect(parseNode("repository 1234 opened")).toBeUndefined();
 });
 

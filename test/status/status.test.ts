@@ -192,10 +192,19 @@ describe("a record that is read again", () => {
       '{"started_epoch":1,"finished_epoch":4,"exit_code":0,"status":"ok","duration_seconds":2,"files_new":7}',
       { duration_seconds: 2, files_new: 7 },
     ],
+    ['{"started_epoch":1e300,"finished_epoch":5}', undefined],
+    ['{"started_epoch":-1,"finished_epoch":5}', undefined],
+    ['{"started_epoch":1,"finished_epoch":5,"duration_seconds":"x"}', { duration_seconds: 4 }],
   ])("%s", (text, expected) => {
     if (expected === undefined) expect(keptIn(text)).toBeUndefined();
     else expect(keptIn(text)).toMatchObject(expected);
   });
+});
+
+test("hooks that are none are not counted", () => {
+  const line =
+    '{"job":"backup","started_epoch":1,"finished_epoch":5,"exit_code":0,"hooks":[null,7,{"exit_code":0}]}';
+  expect(historyText(lastRuns([line], undefined), loadZone("UTC"))).toContain("1 ok");
 });
 
 describe("runs of the history", () => {
