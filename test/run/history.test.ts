@@ -232,7 +232,8 @@ test("a history that cannot be written is said and changes nothing", async () =>
 
 test("a run that was killed after its last word did not die without a record", async () => {
   using world = new World();
-  world.restic();
+  world.restic("exit 1");
+  const METRICS_DIR = world.folder("metrics");
   const mark = {
     pid: 2 ** 22 - 1,
     ticks: 1,
@@ -244,8 +245,11 @@ test("a run that was killed after its last word did not die without a record", a
     join(world.log, "history.jsonl"),
     `${JSON.stringify({ run_id: mark.run_id, status: "ok" })}\n`,
   );
-  const { code, stdout } = await world.run("backup");
-  expect(code).toBe(0);
+  const { code, stdout } = await world.run("backup", [], { env: { METRICS_DIR } });
+  expect(code).toBe(1);
   expect(stdout).not.toContain("died");
-  expect(world.history().map(({ status }) => status)).toEqual(["ok", "ok"]);
+  expect(world.read("metrics/restic_backup.prom")).toContain(
+    'restic_backup_consecutive_failures{hostname="testhost"} 1\n',
+  );
+  expect(world.history().map(({ status }) => status)).toEqual(["ok", "failed"]);
 });

@@ -1,0 +1,182 @@
+/** The book of a soak: what was done to each worker, and what must therefore stand in history, metrics and status. */
+
+import { expect } from "bun:test";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import type { World } from "./world.ts";
+
+/** How a tick must end when nobody disturbs it. */
+export interface Natural {
+  readonly code: number;
+  readonly status: string;
+}
+
+/** A line of the history. */
+export interface Line {
+  readonly run_id: string;
+  readonly job: string;
+  readonly status: string;
+  readonly exit_code?: number;
+  readonly skips_in_a_row?: number;
+}
+
+interface Death {
+  readonly runId: string;
+}
+
+/** What is known of one worker. */
+interface Account {
+  skips: number;
+  failures: number;
+  /** A run that was killed, and that the next one has to tell of. */
+  pending: Death | undefined;
+  last: Natural | undefined;
+}
+
+export class Book {
+  /** What the history must hold, each line once: by run id, or by the end of it for a skip. */
+  readonly ran = new Map<string, Natural>();
+  readonly died = new Set<string>();
+  readonly skipped: string[] = [];
+  /** Killed before they were a run, and deaths that nobody could tell of, since the next one was killed as well. */
+  vanished = 0;
+  readonly untold: string[] = [];
+  private readonly accounts = new Map<string, Account>();
+
+  constructor(private readonly world: World) {}
+
+  of(worker: string): Account {
+    const account = this.accounts.get(worker) ?? {
+      skips: 0,
+      failures: 0,
+      pending: undefined,
+      last: undefined,
+    };
+    this.accounts.set(worker, account);
+    return account;
+  }
+
+  /** A run that came to its own end. `isAlone`: no other run of this worker was about. */
+  noteRun(worker: string, runId: string, ended: Natural, out: string, isAlone: boolean): void {
+    const account = this.of(worker);
+    const { pending } = account;
+    expect(this.ran.has(runId)).toBe(false);
+    this.ran.set(runId, ended);
+    if (pending === undefined) expect(out).not.toContain("died without a record");
+    else expect(out).toContain(`died without a record: run ${pending.runId},`);
+    if (pending !== undefined) this.died.add(pending.runId);
+    // A signal that came after the work had ended takes nothing from its success.
+    const { run_id, work_exit_code } = this.world.record(worker);
+    expect(run_id).toBe(runId);
+    const isGood = ended.status === "ok" || ended.status === "warning" || work_exit_code === 0;
+    account.failures = isGood ? 0 : account.failures + (pending === undefined ? 0 : 1) + 1;
+    account.pending = undefined;
+    account.last = ended;
+    if (isAlone) account.skips = 0;
+  }
+
+  noteSkip(worker: string, pid: number, out: string): void {
+    const account = this.of(worker);
+    account.skips++;
+    this.skipped.push(`${worker}-${pid}`);
+    const nth = /the (\d+)\w\w time in a row/.exec(out)?.[1];
+    expect({ out, nth: Number(nth ?? 1) }).toEqual({ out, nth: account.skips });
+  }
+
+  /** Killed with SIGKILL: what it had done by then is read from what it left. */
+  noteKill(worker: string, pid: number, natural: readonly Natural[]): void {
+    const account = this.of(worker);
+    // Thousands of ticks may use a pid again: a line that is in the book already is another's.
+    const told = this.history().find(
+      ({ run_id, job, status }) =>
+        job === worker && run_id.endsWith(`-${pid}`) && isEnd(status) && !this.ran.has(run_id),
+    );
+    const mark = this.mark(worker);
+    const before = account.pending;
+    if (before !== undefined && mark?.pid === pid) {
+      // It had taken the place of the dead run's marker; whether it came to tell of it, only the history knows.
+      const isTold = this.history().some(
+        ({ run_id, status }) => run_id === before.runId && status === "died",
+      );
+      if (isTold) this.died.add(before.runId);
+      else this.untold.push(before.runId);
+      account.pending = undefined;
+    }
+    if (told !== undefined) {
+      const ended = { code: told.exit_code ?? 0, status: told.status };
+      expect(natural).toContainEqual(ended);
+      this.ran.set(told.run_id, ended);
+      account.last = ended;
+      if (before !== undefined && account.pending !== undefined) this.died.add(before.runId);
+      account.pending = undefined;
+    } else if (mark?.pid === pid) account.pending = { runId: mark.run_id };
+    else this.vanished++;
+    const skips = this.skipsOf(worker);
+    expect([0, account.skips]).toContain(skips);
+    account.skips = skips;
+    account.failures = this.metric(worker, "consecutive_failures") ?? account.failures;
+  }
+
+  /** After a tick with nobody else about. */
+  checkMetrics(worker: string): void {
+    const { failures, skips, last } = this.of(worker);
+    const seen = {
+      failures: this.metric(worker, "consecutive_failures"),
+      skips: this.metric(worker, "consecutive_skips"),
+      code: this.metric(worker, "last_exit_code"),
+    };
+    expect({ worker, ...seen }).toEqual({ worker, failures, skips, code: last?.code ?? 0 });
+    expect(this.skipsOf(worker)).toBe(skips);
+  }
+
+  /** These lines of the history are those of the book, each once. */
+  checkHistory(lines: readonly Line[]): void {
+    const wanted = [
+      ...[...this.ran].map(([runId, { code, status }]) => `${runId} ${status} ${code}`),
+      ...[...this.died].map((runId) => `${runId} died`),
+      ...this.skipped.map((each) => `${each} skipped`),
+    ];
+    const got = lines.map(({ run_id, job, status, exit_code }) => {
+      if (status === "skipped") return `${job}-${run_id.split("-").at(-1)} skipped`;
+      return status === "died" ? `${run_id} died` : `${run_id} ${status} ${exit_code}`;
+    });
+    expect({ strangers: without(got, wanted), missing: without(wanted, got) }).toEqual({
+      strangers: [],
+      missing: [],
+    });
+  }
+
+  history(): Line[] {
+    return this.world.history();
+  }
+
+  private metric(worker: string, name: string): number | undefined {
+    const path = `${this.world.dir}/metrics/restic_${worker}.prom`;
+    if (!existsSync(path)) return undefined;
+    const text = readFileSync(path, "utf8");
+    expect(text).toEndWith("\n");
+    const value = new RegExp(`^restic_${worker}_${name}\\{[^}]*\\} (\\S+)$`, "m").exec(text)?.[1];
+    return value === undefined ? undefined : Number(value);
+  }
+
+  private skipsOf(worker: string): number {
+    return (statSync(`${this.world.lock}/${worker}.skips`, { throwIfNoEntry: false })?.size ?? 0) / 20;
+  }
+
+  private mark(worker: string): { pid: number; run_id: string } | undefined {
+    const path = `${this.world.lock}/${worker}.run.json`;
+    return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+  }
+}
+
+const isEnd = (status: string): boolean => status !== "died" && status !== "skipped";
+
+/** What is left of `all` when each of `taken` has taken one away. */
+function without(all: readonly string[], taken: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const each of taken) counts.set(each, (counts.get(each) ?? 0) + 1);
+  return all.filter((each) => {
+    const count = counts.get(each) ?? 0;
+    counts.set(each, count - 1);
+    return count <= 0;
+  });
+}
