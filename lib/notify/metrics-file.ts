@@ -1,7 +1,7 @@
 /** `METRICS_DIR/restic_<worker>.prom`: whoever reads it finds the old one or the new one, whole. */
 
 import { closeSync } from "node:fs";
-import { readIfThere, replaceFile } from "../files.ts";
+import { discard, readIfThere, replaceFile, temporaryOf } from "../files.ts";
 import { lockShortly } from "../process/flock.ts";
 import type { RunRecord } from "../record.ts";
 import {
@@ -23,8 +23,8 @@ export class RunMetrics {
 
   constructor(
     private readonly scene: NotifyScene,
-    /** The run before this one was killed. */
-    private readonly died: boolean,
+    /** The pid of the run before this one, when that was killed. */
+    private readonly died: number | undefined,
   ) {}
 
   /** Throws what writing the file does. */
@@ -33,7 +33,9 @@ export class RunMetrics {
     await locked(this.scene, () => {
       // The second time the file holds this run already: it must not be counted twice.
       this.before ??= stateOf(readIfThere(path) ?? "", record.job);
-      replaceFile(path, renderMetrics(record, stateAfter(this.before, record, this.died), skips()));
+      if (this.died !== undefined) discard(temporaryOf(path, this.died));
+      const state = stateAfter(this.before, record, this.died !== undefined);
+      replaceFile(path, renderMetrics(record, state, skips()));
     });
   }
 }

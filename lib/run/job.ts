@@ -63,8 +63,8 @@ export class Job {
     if (this.lock !== undefined) signLock(this.lock, this.signature());
     log.openFile(scene.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
-    if (died !== undefined) await reportDeath(scene, died, this.startedMs);
-    this.notifier = notifierOf(scene, stop, { died: died !== undefined, quiet: this.quiet });
+    const isNews = died !== undefined && (await reportDeath(scene, died, this.startedMs));
+    this.notifier = notifierOf(scene, stop, { died: isNews ? died.pid : undefined, quiet: this.quiet });
     stop.listen(() => this.tellOfStop());
 
     marker.update({ phase: "pre-hooks" });
@@ -118,7 +118,7 @@ export class Job {
     });
     leaveRecord(scene, record);
     await remember(scene, record);
-    this.notifier = notifierOf(scene, this.stop, { died: false, quiet: this.quiet });
+    this.notifier = notifierOf(scene, this.stop, { died: undefined, quiet: this.quiet });
     await this.notifier?.tell(record, this.skips);
     return failure.exitCode;
   }

@@ -3,10 +3,10 @@
  * has the lock tells of a run that died without a record.
  */
 
-import { closeSync, linkSync, openSync, writeSync } from "node:fs";
+import { closeSync, linkSync, openSync, readdirSync, writeSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { discard, readIfThere, temporaryOf } from "../files.ts";
-import { statOf } from "../process/family.ts";
+import { isAlive, statOf } from "../process/family.ts";
 
 export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks";
 
@@ -34,7 +34,12 @@ export class Marker {
   private readonly path: string;
   private fd: number | undefined;
 
-  constructor(lockDir: string, worker: string, runId: string, startedEpoch: number) {
+  constructor(
+    private readonly lockDir: string,
+    worker: string,
+    runId: string,
+    startedEpoch: number,
+  ) {
     this.path = markerPath(lockDir, worker);
     this.mark = {
       pid: process.pid,
@@ -50,6 +55,7 @@ export class Marker {
    * lock: its lock file was replaced under it, or it shares the lock of one `locked_run` with us.
    */
   claim(): { died?: RunMark; alive?: RunMark } {
+    this.sweep();
     if (this.create()) return {};
     const other = readMark(this.path);
     if (other !== undefined && isRunning(other)) return { alive: other };
@@ -77,6 +83,19 @@ export class Marker {
     closeSync(this.fd);
     this.fd = undefined;
     discard(this.path);
+  }
+
+  /** Removes what runs have prepared that were killed before it became their marker. */
+  private sweep(): void {
+    const start = `${this.path.slice(this.lockDir.length + 1)}.`;
+    try {
+      for (const name of readdirSync(this.lockDir)) {
+        if (!name.startsWith(start) || !name.endsWith(".tmp")) continue;
+        if (!isAlive(Number.parseInt(name.slice(start.length), 10))) discard(`${this.lockDir}/${name}`);
+      }
+    } catch {
+      // LOCK_DIR is gone, or not ours to read: create() finds that out too.
+    }
   }
 
   /** link(2) makes it whole and only if there is none, so that of two runs exactly one succeeds. */

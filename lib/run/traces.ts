@@ -44,7 +44,7 @@ export function leaveRecord({ log, recordPath, logPath }: Scene, record: RunReco
     log.lost(`The record ${recordPath}`, error);
   }
   if (record.exit_code === 0 || !log.hasFile) return;
-  const copy = logPath.replace(/-last\.log$/, "-error-last.log");
+  const copy = errorLogOf(logPath);
   try {
     copyWhole(logPath, copy);
   } catch (error) {
@@ -52,13 +52,15 @@ export function leaveRecord({ log, recordPath, logPath }: Scene, record: RunReco
   }
 }
 
-/** Says and remembers that the run before this one died, unless it had told all that there is. */
-export async function reportDeath(scene: Scene, died: RunMark, nowMs: number): Promise<void> {
-  const { identity, log, mask, logDir, recordPath } = scene;
-  discard(temporaryOf(recordPath, died.pid));
+const errorLogOf = (logPath: string): string => logPath.replace(/-last\.log$/, "-error-last.log");
+
+/** Says and remembers that the run before this one died; false when it had told all that there is. */
+export async function reportDeath(scene: Scene, died: RunMark, nowMs: number): Promise<boolean> {
+  const { identity, log, mask, logDir, logPath, recordPath } = scene;
+  for (const path of [recordPath, errorLogOf(logPath)]) discard(temporaryOf(path, died.pid));
   // Killed in the instant between its line in the history and its last step, it has told all that there is.
   const name = `"run_id":${JSON.stringify(died.run_id)}`;
-  if (newestOfHistory(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return;
+  if (newestOfHistory(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
   const since = stamp(died.started_epoch * 1000, localZone());
   log.warn(
     `The run before this one died without a record: run ${died.run_id}, pid ${died.pid}, started ${since}, ` +
@@ -67,4 +69,5 @@ export async function reportDeath(scene: Scene, died: RunMark, nowMs: number): P
   const ran = header({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
   const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] };
   await remember(scene, masked(entry, mask));
+  return true;
 }

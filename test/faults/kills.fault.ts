@@ -41,7 +41,7 @@ for (const worker of workerNames(table)) {
 /** In a world of its own; each share is of the length of an unharmed run. */
 async function killEach(worker: string, shares: readonly number[]): Promise<Death[]> {
   const victim = victims[worker]!;
-  using world = new World();
+  using world = victim.world?.() ?? new World();
   await victim.prepare(world);
   world.hook(`pre-${worker}`, "sleep 0.01");
   world.hook(`post-${worker}`, "sleep 0.01");

@@ -5,13 +5,15 @@
 
 import { expect } from "bun:test";
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
-import { Forger } from "../support/locks.ts";
+import { Forger, lockNames } from "../support/locks.ts";
 import { canMount, command, isMounted } from "../support/mounts.ts";
 import { equipQuickly } from "../support/quick-repository.ts";
 import { rclones, restic } from "../support/restics.ts";
-import { type World, waitFor } from "../support/world.ts";
+import { World, waitFor } from "../support/world.ts";
 
 export interface Victim {
+  /** Its world, where that needs more than others to be taken away again. */
+  readonly world?: () => World;
   readonly args?: readonly string[];
   /** Puts into the world what the worker works on. */
   prepare(world: World): Promise<void>;
@@ -37,19 +39,38 @@ async function snapshot(world: World): Promise<void> {
   if (code !== 0) throw new Error(stderr);
 }
 
+async function check(world: World): Promise<void> {
+  await waitFor(() => world.processes().length === 0, "the end of an orphan");
+  // A lock that a dead restic has left would keep the check out.
+  const { code, stdout, stderr } = await world.exec(["restic", "check", "--no-lock"]);
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout, stderr });
+}
+
+/**
+ * restic dies with its worker when it prints into the pipe that nobody reads any more, and then its lock stays. An
+ * exclusive one keeps the next run out with exit 11 and the advice to do this.
+ */
+async function unlock(world: World): Promise<void> {
+  await waitFor(() => world.processes().length === 0, "the end of an orphan");
+  // restic takes a zombie for alive, and who inherits orphans here may be slow to bury them.
+  const { code, stdout } = await world.run("unlock", ["--remove-all"]);
+  expect({ code, stdout, locks: lockNames(world) }).toEqual({ code: 0, stdout, locks: [] });
+}
+
 const forgers = new WeakMap<World, Forger>();
 
 export const victims: Readonly<Record<string, Victim>> = {
-  backup: { prepare: repository },
+  backup: { prepare: repository, clear: check },
   check: { prepare: snapshot },
-  prune: { prepare: snapshot },
+  prune: { prepare: snapshot, clear: unlock },
   forget: {
+    clear: unlock,
     prepare: async (world) => {
       await snapshot(world);
       world.env.RESTIC_FORGET_ARGS = "--keep-last 1";
     },
   },
-  "forget-preview": { args: ["--policy", "--keep-last 1", "--repo-wide"], prepare: snapshot },
+  "forget-preview": { args: ["--policy", "--keep-last 1", "--repo-wide"], prepare: snapshot, clear: unlock },
   unlock: {
     prepare: async (world) => {
       await repository(world);
@@ -106,19 +127,33 @@ esac`);
     },
   },
   "mount-snapshot": {
+    world: () => new Mountable(),
     args: [...anySnapshot, "--target", "mnt"],
     prepare: async (world) => {
       await snapshot(world);
       mkdirSync(`${world.dir}/mnt`);
     },
     attend: async (world, hasEnded) => {
-      await waitFor(() => hasEnded() || isMounted(`${world.dir}/mnt`), "the mount");
+      await waitFor(() => hasEnded() || serverOf(world) !== undefined, "the mount");
       await unmount(world, hasEnded);
     },
     clear: endServer,
     ...(canMount ? {} : { impossible: "/dev/fuse cannot be opened here" }),
   },
 };
+
+/** The restic that serves a mount; one that died may have left its mount behind. */
+function serverOf(world: World): number | undefined {
+  if (!isMounted(`${world.dir}/mnt`)) return undefined;
+  return world.processes().find((pid) => command(pid).slice(0, 2).join(" ") === "restic mount");
+}
+
+class Mountable extends World {
+  override [Symbol.dispose](): void {
+    while (isMounted(`${this.dir}/mnt`)) Bun.spawnSync(["umount", "-l", `${this.dir}/mnt`]);
+    super[Symbol.dispose]();
+  }
+}
 
 /** As an operator does it: again while somebody looks into it. */
 async function unmount(world: World, isDone: () => boolean): Promise<void> {
@@ -134,13 +169,12 @@ async function unmount(world: World, isDone: () => boolean): Promise<void> {
  * container does it, and its dead mount is left to the next run.
  */
 async function endServer(world: World, round: number): Promise<void> {
-  const place = `${world.dir}/mnt`;
-  const server = () => world.processes().find((pid) => command(pid).slice(0, 2).join(" ") === "restic mount");
-  await waitFor(() => server() === undefined || isMounted(place), "the mount of an orphan");
-  const pid = server();
+  const started = () => world.processes().some((pid) => command(pid).slice(0, 2).join(" ") === "restic mount");
+  await waitFor(() => !started() || serverOf(world) !== undefined, "the mount of an orphan");
+  const pid = serverOf(world);
   if (pid === undefined) return;
   const { code, stdout } = await world.run("mount-snapshot", victims["mount-snapshot"]?.args);
   expect({ code, stdout }).toEqual({ code: 75, stdout: expect.stringContaining(`restic with pid ${pid}`) });
   if (round % 2 === 0) process.kill(pid, "SIGKILL");
-  else await unmount(world, () => server() === undefined);
+  else await unmount(world, () => serverOf(world) === undefined);
 }
