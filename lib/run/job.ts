@@ -17,6 +17,7 @@ import { localZone } from "../time/zone.ts";
 import { notifierOf } from "./announce.ts";
 import { type Ending, endingOf, interrupted, type Work } from "./ending.ts";
 import { hookEnvironment, resultEnvironment } from "./hook-environment.ts";
+import { lostKeepersOf } from "./holder.ts";
 import { freeLock, type Lock, signLock, unsignLock } from "./lock.ts";
 import { Marker, type RunMark } from "./marker.ts";
 import { runPhase } from "./phase.ts";
@@ -54,7 +55,8 @@ export class Job {
   /** Says that this run is alive; see Marker.claim. From here on a signal stops it in good order. */
   claim(): { died?: RunMark; alive?: RunMark } {
     this.stop.install();
-    return this.marker.claim();
+    const { lock } = this;
+    return this.marker.claim(() => lock !== undefined && lostKeepersOf(lock.path).length > 0);
   }
 
   async live(work: Work, died: RunMark | undefined): Promise<number> {

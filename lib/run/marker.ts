@@ -52,13 +52,14 @@ export class Marker {
 
   /**
    * Claims the marker. Returns the mark of a run that died, or of one that is alive although we hold the
-   * lock: its lock file was replaced under it, or it shares the lock of one `locked_run` with us.
+   * lock: its lock file was replaced under it, or it shares the lock of one `locked_run` with us. `isHeldOn` says
+   * whether something that a run has started goes on without it.
    */
-  claim(): { died?: RunMark; alive?: RunMark } {
+  claim(isHeldOn: () => boolean): { died?: RunMark; alive?: RunMark } {
     this.sweep();
     if (this.create()) return {};
     const other = readMark(this.path);
-    if (other !== undefined && isRunning(other)) return { alive: other };
+    if (other !== undefined && (isRunning(other) || isHeldOn())) return { alive: other };
     discard(this.path);
     if (!this.create()) {
       const rival = readMark(this.path);
