@@ -116,6 +116,7 @@ export class Job {
       status: "failed",
       startedMs,
       finishedMs: Date.now(),
+      tookMs: 0,
       error: failure.message,
     });
     leaveRecord(scene, record);
@@ -180,12 +181,12 @@ export class Job {
     return `pid ${process.pid}\nsince ${since}\nrun ${this.scene.identity.runId}\n`;
   }
 
-  private resultOf({ exitCode, status, startedMs, finishedMs }: Ending) {
+  private resultOf({ exitCode, status, tookMs }: Ending) {
     const snapshot = this.run.facts.snapshot_id;
     return {
       exitCode,
       status,
-      durationSeconds: Math.round((finishedMs - startedMs) / 1000),
+      durationSeconds: Math.round(tookMs / 1000),
       snapshotId: typeof snapshot === "string" ? snapshot : undefined,
     };
   }
