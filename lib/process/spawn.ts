@@ -86,6 +86,10 @@ function whyNot(path: string, error: unknown): string {
       return `${path} names an interpreter that is missing`;
     case "ENOEXEC":
       return `${path} is no program for this machine`;
+    case "EAGAIN": // fork(2): elsewhere the same number speaks of full pipes.
+      return "no process more is allowed; raise the limit of them (ulimit -u, or the container's pids limit)";
+    case "ENOMEM":
+      return "there is no memory left to start it";
     default:
       return reasonOf(error);
   }

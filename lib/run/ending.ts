@@ -14,6 +14,8 @@ export interface Ending extends Outcome {
   readonly status: Status;
   readonly startedMs: number;
   readonly finishedMs: number;
+  /** How long the work took, in milliseconds, whatever was done to the clock meanwhile. */
+  readonly tookMs: number;
   readonly error?: string;
   /** What the work itself came to, where a stop gave the run another exit code. */
   readonly workExitCode?: number;
@@ -23,14 +25,16 @@ export interface Ending extends Outcome {
 export async function endingOf(work: Work, run: Run, scene: Scene): Promise<Ending> {
   const { stop } = run;
   const startedMs = Date.now();
+  const begun = performance.now();
   run.begin();
   if (stop.signal !== undefined) {
     const exitCode = exitCodeOfSignal(stop.signal);
-    return { exitCode, status: "interrupted", startedMs, finishedMs: startedMs };
+    return { exitCode, status: "interrupted", startedMs, finishedMs: startedMs, tookMs: 0 };
   }
   const outcome = await attempt(work, run, scene);
   const status = outcome.status ?? (outcome.exitCode === 0 ? "ok" : "failed");
-  const ending: Ending = { ...outcome, status, startedMs, finishedMs: Date.now() };
+  const tookMs = performance.now() - begun;
+  const ending: Ending = { ...outcome, status, startedMs, finishedMs: Date.now(), tookMs };
   if (run.timedOut && stop.signal === undefined) {
     return { ...ending, exitCode: EXIT.timedOut, status: "timed_out" };
   }

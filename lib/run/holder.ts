@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { isSameFile } from "../files.ts";
-import { isAlive, nameOf, pids } from "../process/family.ts";
+import { isAlive, isAncestor, nameOf, pids } from "../process/family.ts";
 import { INHERITED_FD } from "../process/flock.ts";
 import { pause } from "../write.ts";
 
@@ -57,6 +57,31 @@ export function keepersOf(path: string): { pid: number; name: string }[] {
   );
 }
 
+/**
+ * Processes that hold a lock file which was deleted at `path`, by a person or with all of LOCK_DIR: a restic, which has
+ * it as its 3, or a process of this program. None of them is above us: locked_run lets its command in.
+ */
+export function lostKeepersOf(path: string): { pid: number; name: string }[] {
+  const lost = `${realPathOf(path)} (deleted)`;
+  const us = linkAt("/proc/self/exe");
+  return pids()
+    .filter((pid) => {
+      if (pid === process.pid) return false;
+      if (linkAt(`/proc/${pid}/fd/${INHERITED_FD}`) === lost) return !isAncestor(pid);
+      return linkAt(`/proc/${pid}/exe`) === us && descriptorsOf(pid).includes(lost) && !isAncestor(pid);
+    })
+    .map((pid) => ({ pid, name: nameOf(pid) }));
+}
+
+function descriptorsOf(pid: number): (string | undefined)[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => linkAt(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    // It has ended, or is another user's.
+    return [];
+  }
+}
+
 /** Has exactly this process the lock file open? A pid in the file may be another process's by now. */
 export function hasOpen(pid: number, path: string): boolean {
   const target = realPathOf(path);
@@ -70,10 +95,12 @@ export function hasOpen(pid: number, path: string): boolean {
 
 /** /proc knows files by their real paths, and /var/run is a link to /run nearly everywhere. */
 function realPathOf(path: string): string | undefined {
+  const cut = path.lastIndexOf("/");
   try {
-    return realpathSync(path);
+    // The file itself may be gone.
+    return `${realpathSync(path.slice(0, cut) || "/")}/${path.slice(cut + 1)}`.replace(/^\/\//, "/");
   } catch {
-    // There is no lock file: nobody has it open.
+    // There is no such folder: nobody has it open.
     return undefined;
   }
 }

@@ -17,6 +17,7 @@ import { localZone } from "../time/zone.ts";
 import { notifierOf } from "./announce.ts";
 import { type Ending, endingOf, interrupted, type Work } from "./ending.ts";
 import { hookEnvironment, resultEnvironment } from "./hook-environment.ts";
+import { lostKeepersOf } from "./holder.ts";
 import { freeLock, type Lock, signLock, unsignLock } from "./lock.ts";
 import { Marker, type RunMark } from "./marker.ts";
 import { runPhase } from "./phase.ts";
@@ -54,7 +55,8 @@ export class Job {
   /** Says that this run is alive; see Marker.claim. From here on a signal stops it in good order. */
   claim(): { died?: RunMark; alive?: RunMark } {
     this.stop.install();
-    return this.marker.claim();
+    const { lock } = this;
+    return this.marker.claim(() => lock !== undefined && lostKeepersOf(lock.path).length > 0);
   }
 
   async live(work: Work, died: RunMark | undefined): Promise<number> {
@@ -114,6 +116,7 @@ export class Job {
       status: "failed",
       startedMs,
       finishedMs: Date.now(),
+      tookMs: 0,
       error: failure.message,
     });
     leaveRecord(scene, record);
@@ -178,12 +181,12 @@ export class Job {
     return `pid ${process.pid}\nsince ${since}\nrun ${this.scene.identity.runId}\n`;
   }
 
-  private resultOf({ exitCode, status, startedMs, finishedMs }: Ending) {
+  private resultOf({ exitCode, status, tookMs }: Ending) {
     const snapshot = this.run.facts.snapshot_id;
     return {
       exitCode,
       status,
-      durationSeconds: Math.round((finishedMs - startedMs) / 1000),
+      durationSeconds: Math.round(tookMs / 1000),
       snapshotId: typeof snapshot === "string" ? snapshot : undefined,
     };
   }

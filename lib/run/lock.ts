@@ -7,10 +7,11 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, statSync, writeSync } from "node:fs";
 import type { Environment } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
-import { isSameFile } from "../files.ts";
+import { discard, isSameFile } from "../files.ts";
 import { isAncestor } from "../process/family.ts";
 import { FlockFailed, flock, INHERITED_FD, unflock } from "../process/flock.ts";
 import { CannotStart } from "../process/spawn.ts";
+import { lostKeepersOf } from "./holder.ts";
 
 export interface Lock {
   readonly path: string;
@@ -42,13 +43,19 @@ export async function takeLock(path: string, env: Environment, held?: Lock): Pro
   const inherited = inheritedLock(path, env[HELD_VARIABLE]);
   if (inherited !== undefined) return inherited;
   for (;;) {
-    const fd = openLockFile(path);
+    const { fd, isNew } = openLockFile(path);
     if (!(await lock(fd, path, env))) {
       closeSync(fd);
       return undefined;
     }
     // Somebody may have deleted or replaced the file since we opened it: then ours locks nothing.
-    if (isFileAt(path, fd)) return { path, fd };
+    if (isFileAt(path, fd)) {
+      if (!isNew || lostKeepersOf(path).length === 0) return { path, fd };
+      // The one before ours was deleted while it was held. The next one, too, has to find none and look.
+      discard(path);
+      closeSync(fd);
+      return undefined;
+    }
     closeSync(fd);
   }
 }
@@ -94,16 +101,32 @@ function inheritedLock(path: string, held: string | undefined): Lock | undefined
   return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined, inherited: job };
 }
 
-function openLockFile(path: string): number {
+function openLockFile(path: string): { fd: number; isNew: boolean } {
+  // Not through a symbolic link: a folder that others can write must not make us truncate another file.
+  const flags = constants.O_RDWR | constants.O_NOFOLLOW;
   try {
-    // Not through a symbolic link: a folder that others can write must not make us truncate another file.
-    return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+    for (;;) {
+      const there = unless("ENOENT", () => openSync(path, flags));
+      if (there !== undefined) return { fd: there, isNew: false };
+      const made = unless("EEXIST", () => openSync(path, flags | constants.O_CREAT | constants.O_EXCL, 0o644));
+      if (made !== undefined) return { fd: made, isNew: true };
+    }
   } catch (error) {
     const hint =
       errnoOf(error) === "ENOENT" || errnoOf(error) === "EACCES" || errnoOf(error) === "EROFS"
         ? " Create the folder, or set LOCK_DIR to one that the running user can write."
         : "";
     throw new LockFailure(path, `${reasonOf(error)}.${hint}`);
+  }
+}
+
+/** What `open` returns; undefined when it fails with this errno. */
+function unless(errno: string, open: () => number): number | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (errnoOf(error) !== errno) throw error;
+    return undefined;
   }
 }
 
@@ -115,7 +138,8 @@ async function lock(fd: number, path: string, env: Environment): Promise<boolean
     closeSync(fd);
     if (error instanceof FlockFailed) throw new LockFailure(path, error.message);
     if (!(error instanceof CannotStart)) throw error;
-    throw new LockFailure(path, `${error.message} Install util-linux or busybox; nothing was run.`);
+    const remedy = error.why === "missing" ? "Install util-linux or busybox; nothing" : "Nothing";
+    throw new LockFailure(path, `${error.message} ${remedy} was run.`);
   }
 }
 

@@ -6,8 +6,8 @@ import { leaveLastWords } from "../termination.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import { announceSkip } from "./announce.ts";
-import { type Holder, holderOf, keepersOf } from "./holder.ts";
-import type { RunMark } from "./marker.ts";
+import { type Holder, holderOf, keepersOf, lostKeepersOf } from "./holder.ts";
+import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
 import { header } from "./record.ts";
 import { remember } from "./remember.ts";
 import type { Scene } from "./scene.ts";
@@ -27,7 +27,8 @@ export async function skip(
   const { log, lockDir, identity } = scene;
   const inARow = countSkip(lockDir, identity.job, stamp(now, localZone()));
   const again = inARow > 1 ? `; the ${formatOrdinal(inARow)} time in a row` : "";
-  const said = `${identity.job} skipped: previous run still active (${holderText(lockPath, running)})${again}`;
+  const holder = running === undefined ? signedOrMarked(scene, lockPath) : holderFrom(running);
+  const said = `${identity.job} skipped: previous run still active (${holderText(lockPath, holder)})${again}`;
   log.warn(said);
   if (exitCode !== 0) leaveLastWords(said);
   await remember(scene, {
@@ -45,17 +46,29 @@ export async function skip(
 }
 
 /** `pid 1357 since 2026-05-11 09:00:00, lock /var/run/backup.lock`, and who keeps it if that one has died. */
-function holderText(lockPath: string, running: RunMark | undefined): string {
-  const holder: Holder = running === undefined ? holderOf(lockPath) : holderFrom(running);
+function holderText(lockPath: string, holder: Holder): string {
   const since = holder.since === undefined ? "" : ` since ${holder.since}`;
   const who = holder.pid === undefined ? `pid unknown${since}` : `pid ${holder.pid}${since}`;
-  if (holder.pid === undefined || holder.alive) return `${who}, lock ${lockPath}`;
-  const keepers = keepersOf(lockPath).map(({ pid, name }) => `${name} with pid ${pid}`);
+  if (holder.alive) return `${who}, lock ${lockPath}`;
+  const keepers = [...keepersOf(lockPath), ...lostKeepersOf(lockPath)].map(
+    ({ pid, name }) => `${name} with pid ${pid}`,
+  );
+  if (holder.pid === undefined) {
+    return `${[who, ...keepers].join(", ")}, lock ${lockPath}`;
+  }
   const left =
     keepers.length > 0 ? `what it started still runs: ${keepers.join(", ")}` : "what it started still runs";
   return `${who}, which has died; ${left}; lock ${lockPath}`;
 }
 
-function holderFrom({ pid, started_epoch }: RunMark): Holder {
-  return { pid, since: stamp(started_epoch * 1000, localZone()), alive: true };
+/** Somebody may have emptied the lock file, or taken it away: then the marker tells. */
+function signedOrMarked({ lockDir, identity }: Scene, lockPath: string): Holder {
+  const signed = holderOf(lockPath);
+  const mark = signed.pid === undefined ? readMark(markerPath(lockDir, identity.job)) : undefined;
+  return mark === undefined ? signed : holderFrom(mark);
+}
+
+function holderFrom(mark: RunMark): Holder {
+  const since = stamp(mark.started_epoch * 1000, localZone());
+  return { pid: mark.pid, since, alive: isRunning(mark) };
 }

@@ -21,7 +21,7 @@ export function recordOf(scene: Scene, run: Run, ending: Ending, hooks: readonly
   const repository = shownRepository(scene.settings);
   return masked(
     {
-      ...header(scene.identity, ending.startedMs, ending.finishedMs),
+      ...header(scene.identity, ending.startedMs, ending.finishedMs, ending.tookMs),
       exit_code: ending.exitCode,
       status: ending.status,
       ...(ending.status === "interrupted" && signal !== undefined ? { signal } : {}),

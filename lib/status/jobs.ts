@@ -61,7 +61,8 @@ export function judge(
   const markPath = markerPath(lockDir, worker);
   const mark = inLockDir.has(markPath) ? readMark(markPath) : undefined;
   const running = mark !== undefined && isRunning(mark) ? mark : undefined;
-  const due = schedule?.cron && record ? dueOf(schedule.cron, record.started_epoch, now, zone) : undefined;
+  // Counted from its end: a run was skipped that was to begin before, and a clock that was set counts from then on.
+  const due = schedule?.cron && record ? dueOf(schedule.cron, record.finished_epoch, now, zone) : undefined;
   // While one runs, the next is not late: it would be skipped.
   const isOverdue = due?.isOverdue === true && running === undefined;
   const skips = skipsSoFar(lockDir, worker);

@@ -81,9 +81,9 @@ export interface Due {
   readonly isOverdue: boolean;
 }
 
-/** Is the run after the one that began at `started` late? All in epoch seconds. Pure. */
-export function dueOf(cron: Cron, started: number, now: number, zone: Zone): Due {
-  const [expected, after] = nextTimes(cron, started, zone, 2);
+/** Is the run after the one that ended at `finished` late? All in epoch seconds. Pure. */
+export function dueOf(cron: Cron, finished: number, now: number, zone: Zone): Due {
+  const [expected, after] = nextTimes(cron, finished, zone, 2);
   if (expected === undefined) return { expected, isOverdue: false };
   const interval = after === undefined ? 3600 * 24 : after - expected;
   return { expected, isOverdue: now > expected + slackOf(interval) };
