@@ -11,7 +11,7 @@ import { type Ended, supervise } from "../process/supervise.ts";
 import { within } from "../process/timer.ts";
 import { localZone } from "../time/zone.ts";
 import { type Recipients, recipientsOf, renderMessage, shortened } from "./message.ts";
-import type { NotifyScene } from "./scene.ts";
+import { mailLogOf, type NotifyScene } from "./scene.ts";
 
 /** Bytes of the log that a mail carries: relays refuse a few MiB and more, and a person reads the end of it. */
 export const MAIL_MOST_BYTES = 1024 * 1024;
@@ -140,7 +140,7 @@ class Words {
 }
 
 function keepWords(scene: NotifyScene, words: Words, failure: string | undefined): void {
-  const path = `${scene.logDir}/${scene.identity.job}-mail-last.log`;
+  const path = mailLogOf(scene);
   const text = `${words.text}${failure ?? "sendmail took the message."}\n`;
   try {
     replaceFile(path, scene.mask(text), { durable: false });

@@ -1,8 +1,9 @@
 /** `METRICS_DIR/restic_<worker>.prom`: whoever reads it finds the old one or the new one, whole. */
 
 import { closeSync } from "node:fs";
-import { discard, readIfThere, replaceFile, temporaryOf } from "../files.ts";
+import { readIfThere, replaceFile } from "../files.ts";
 import { lockShortly } from "../process/flock.ts";
+import { sweep } from "../process/litter.ts";
 import type { RunRecord } from "../record.ts";
 import {
   type MetricsState,
@@ -23,8 +24,8 @@ export class RunMetrics {
 
   constructor(
     private readonly scene: NotifyScene,
-    /** The pid of the run before this one, when that was killed. */
-    private readonly died: number | undefined,
+    /** The run before this one was killed. */
+    private readonly died: boolean,
   ) {}
 
   /** Throws what writing the file does. */
@@ -33,9 +34,7 @@ export class RunMetrics {
     await locked(this.scene, () => {
       // The second time the file holds this run already: it must not be counted twice.
       this.before ??= stateOf(readIfThere(path) ?? "", record.job);
-      if (this.died !== undefined) discard(temporaryOf(path, this.died));
-      const state = stateAfter(this.before, record, this.died !== undefined);
-      replaceFile(path, renderMetrics(record, state, skips()));
+      replaceFile(path, renderMetrics(record, stateAfter(this.before, record, this.died), skips()));
     });
   }
 }
@@ -54,7 +53,10 @@ export async function writeSkips(scene: NotifyScene, skips: () => number): Promi
 export const metricsPath = ({ settings, identity }: NotifyScene): string =>
   `${settings.text("METRICS_DIR")}/${metricsPrefix(identity.job)}.prom`;
 
-async function locked({ lockDir, identity, env }: NotifyScene, action: () => void): Promise<void> {
+async function locked(scene: NotifyScene, action: () => void): Promise<void> {
+  const { lockDir, identity, env } = scene;
+  // A run or a skip that was killed may have left what it was writing.
+  sweep(metricsPath(scene));
   let lock: number | undefined;
   try {
     lock = await lockShortly(`${lockDir}/${identity.job}.metrics.lock`, LOCK_MS, env);

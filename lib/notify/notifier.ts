@@ -16,8 +16,8 @@ import { subjectOf } from "./subject.ts";
 import { postWebhook, type Sent } from "./webhook.ts";
 
 export interface Occasion {
-  /** The pid of the run before this one, when that was killed: metrics count it as a failure. */
-  readonly died: number | undefined;
+  /** The run before this one was killed: metrics count it as a failure. */
+  readonly died: boolean;
   /** The worker tells the world by itself: only its metrics are written. */
   readonly quiet: boolean;
 }

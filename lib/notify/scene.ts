@@ -17,3 +17,7 @@ export interface NotifyScene {
   /** The environment of the run's children: ours, without what a run around us has put there. */
   readonly env: ChildEnvironment;
 }
+
+/** What sendmail said last. */
+export const mailLogOf = ({ logDir, identity }: NotifyScene): string =>
+  `${logDir}/${identity.job}-mail-last.log`;

@@ -26,7 +26,7 @@ import { remember } from "./remember.ts";
 import { Run } from "./run.ts";
 import type { Scene } from "./scene.ts";
 import { skipsSoFar } from "./skips.ts";
-import { leaveRecord, recordOf, reportDeath } from "./traces.ts";
+import { deathText, leaveRecord, recordOf, rememberDeath } from "./traces.ts";
 
 /** A pre-hook that runs when the stop comes is ended at once; a post-hook may undo what it has to undo. */
 const PRE_SHARE = { ask: 0, kill: 0.25 };
@@ -52,11 +52,20 @@ export class Job {
     this.run = new Run(identity.job, identity.runId, log, settings, this.stop, this.marker, env, lock?.fd);
   }
 
-  /** Says that this run is alive; see Marker.claim. From here on a signal stops it in good order. */
-  claim(): { died?: RunMark; alive?: RunMark } {
+  /**
+   * Says that this run is alive. Resolves to the mark of one that is alive already (see Marker.claim), or of the run
+   * before this one, when that died and nobody knows: it is in the history before its marker goes, so that no kill
+   * can make us forget it. From here on a signal stops this run in good order.
+   */
+  async claim(): Promise<{ died?: RunMark; alive?: RunMark }> {
+    const { lock, marker, scene } = this;
     this.stop.install();
-    const { lock } = this;
-    return this.marker.claim(() => lock !== undefined && lostKeepersOf(lock.path).length > 0);
+    const claimed = marker.claim(() => lock !== undefined && lostKeepersOf(lock.path).length > 0);
+    if (claimed.died === undefined) return claimed;
+    const isNews = await rememberDeath(scene, claimed.died, this.startedMs);
+    const alive = marker.takeOver();
+    if (alive !== undefined) return { alive };
+    return isNews ? claimed : {};
   }
 
   async live(work: Work, died: RunMark | undefined): Promise<number> {
@@ -65,8 +74,8 @@ export class Job {
     if (this.lock !== undefined) signLock(this.lock, this.signature());
     log.openFile(scene.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
-    const isNews = died !== undefined && (await reportDeath(scene, died, this.startedMs));
-    this.notifier = notifierOf(scene, stop, { died: isNews ? died.pid : undefined, quiet: this.quiet });
+    if (died !== undefined) log.warn(deathText(died));
+    this.notifier = notifierOf(scene, stop, { died: died !== undefined, quiet: this.quiet });
     stop.listen(() => this.tellOfStop());
 
     marker.update({ phase: "pre-hooks" });
@@ -121,7 +130,7 @@ export class Job {
     });
     leaveRecord(scene, record);
     await remember(scene, record);
-    this.notifier = notifierOf(scene, this.stop, { died: undefined, quiet: this.quiet });
+    this.notifier = notifierOf(scene, this.stop, { died: false, quiet: this.quiet });
     await this.notifier?.tell(record, this.skips);
     return failure.exitCode;
   }

@@ -45,7 +45,7 @@ export async function liveRun(
   }
   if (lock === undefined) return busy();
   const life = new Job(scene, lock, quiet);
-  const claimed = life.claim();
+  const claimed = await life.claim();
   if (claimed.alive !== undefined) return busy(claimed.alive);
   // locked_run, which took this lock for this job, has forgotten them by then.
   if (lock !== held?.lock && lock.inherited !== job) forgetSkips(scene.lockDir, job, skipsBefore);

@@ -3,10 +3,11 @@
  * has the lock tells of a run that died without a record.
  */
 
-import { closeSync, linkSync, openSync, readdirSync, writeSync } from "node:fs";
+import { closeSync, linkSync, openSync, writeSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { discard, readIfThere, temporaryOf } from "../files.ts";
-import { isAlive, statOf } from "../process/family.ts";
+import { statOf } from "../process/family.ts";
+import { sweep } from "../process/litter.ts";
 
 export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks";
 
@@ -36,12 +37,7 @@ export class Marker {
   /** What the marker was prepared in could not be removed then. */
   private isLittered = false;
 
-  constructor(
-    private readonly lockDir: string,
-    worker: string,
-    runId: string,
-    startedEpoch: number,
-  ) {
+  constructor(lockDir: string, worker: string, runId: string, startedEpoch: number) {
     this.path = markerPath(lockDir, worker);
     this.mark = {
       pid: process.pid,
@@ -53,21 +49,23 @@ export class Marker {
   }
 
   /**
-   * Claims the marker. Returns the mark of a run that died, or of one that is alive although we hold the
-   * lock: its lock file was replaced under it, or it shares the lock of one `locked_run` with us. `isHeldOn` says
-   * whether something that a run has started goes on without it.
+   * Claims the marker. Returns the mark that stands there instead: of a run that died, which stays until takeOver, or
+   * of one that is alive although we hold the lock: its lock file was replaced under it, or it shares the lock of one
+   * `locked_run` with us. `isHeldOn` says whether something that a run has started goes on without it.
    */
   claim(isHeldOn: () => boolean): { died?: RunMark; alive?: RunMark } {
-    this.sweep();
+    sweep(this.path);
     if (this.create()) return {};
     const other = readMark(this.path);
-    if (other !== undefined && (isRunning(other) || isHeldOn())) return { alive: other };
+    if (other !== undefined) return isRunning(other) || isHeldOn() ? { alive: other } : { died: other };
+    const alive = this.takeOver();
+    return alive === undefined ? {} : { alive };
+  }
+
+  /** Takes the place of a run that died. Returns the mark of another one that was faster. */
+  takeOver(): RunMark | undefined {
     discard(this.path);
-    if (!this.create()) {
-      const rival = readMark(this.path);
-      if (rival !== undefined) return { alive: rival };
-    }
-    return other === undefined ? {} : { died: other };
+    return this.create() ? undefined : readMark(this.path);
   }
 
   /** Written over the old text by one short write: readers see the one or the other. */
@@ -87,19 +85,6 @@ export class Marker {
     this.fd = undefined;
     discard(this.path);
     if (this.isLittered) discard(temporaryOf(this.path));
-  }
-
-  /** Removes what runs have prepared that were killed before it became their marker. */
-  private sweep(): void {
-    const start = `${this.path.slice(this.lockDir.length + 1)}.`;
-    try {
-      for (const name of readdirSync(this.lockDir)) {
-        if (!name.startsWith(start) || !name.endsWith(".tmp")) continue;
-        if (!isAlive(Number.parseInt(name.slice(start.length), 10))) discard(`${this.lockDir}/${name}`);
-      }
-    } catch {
-      // LOCK_DIR is gone, or not ours to read: create() finds that out too.
-    }
   }
 
   /** link(2) makes it whole and only if there is none, so that of two runs exactly one succeeds. */

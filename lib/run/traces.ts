@@ -1,7 +1,9 @@
 /** What a run leaves behind in LOG_DIR, and what a run that died could not. */
 
-import { copyWhole, discard, replaceFile, temporaryOf } from "../files.ts";
+import { copyWhole, replaceFile } from "../files.ts";
 import type { HookResult } from "../hooks/execute.ts";
+import { mailLogOf } from "../notify/scene.ts";
+import { sweep } from "../process/litter.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import type { Ending } from "./ending.ts";
@@ -54,20 +56,23 @@ export function leaveRecord({ log, recordPath, logPath }: Scene, record: RunReco
 
 const errorLogOf = (logPath: string): string => logPath.replace(/-last\.log$/, "-error-last.log");
 
-/** Says and remembers that the run before this one died; false when it had told all that there is. */
-export async function reportDeath(scene: Scene, died: RunMark, nowMs: number): Promise<boolean> {
-  const { identity, log, mask, logDir, logPath, recordPath } = scene;
-  for (const path of [recordPath, errorLogOf(logPath)]) discard(temporaryOf(path, died.pid));
+/** Writes into the history that the run before this one died; false when it had told all that there is. */
+export async function rememberDeath(scene: Scene, died: RunMark, nowMs: number): Promise<boolean> {
+  const { identity, mask, logDir, logPath, recordPath } = scene;
+  for (const path of [recordPath, errorLogOf(logPath), mailLogOf(scene)]) sweep(path);
   // Killed in the instant between its line in the history and its last step, it has told all that there is.
   const name = `"run_id":${JSON.stringify(died.run_id)}`;
   if (newestOfHistory(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
-  const since = stamp(died.started_epoch * 1000, localZone());
-  log.warn(
-    `The run before this one died without a record: run ${died.run_id}, pid ${died.pid}, started ${since}, ` +
-      `last seen in phase ${died.phase}. If it was killed, restic may have left its lock in the repository.`,
-  );
   const ran = header({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
   const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] };
   await remember(scene, masked(entry, mask));
   return true;
+}
+
+export function deathText({ run_id, pid, started_epoch, phase }: RunMark): string {
+  const since = stamp(started_epoch * 1000, localZone());
+  return (
+    `The run before this one died without a record: run ${run_id}, pid ${pid}, started ${since}, ` +
+    `last seen in phase ${phase}. If it was killed, restic may have left its lock in the repository.`
+  );
 }
