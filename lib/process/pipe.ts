@@ -24,7 +24,13 @@ const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 export async function openPipe(path: string, env: ChildEnvironment): Promise<Pipe | undefined> {
   const read = openReader(path) ?? ((await makePipe(path, env)) ? openReader(path) : undefined);
   if (read === undefined) return undefined;
-  return { read, write: openSync(path, constants.O_WRONLY), target: targetOf("self", read) };
+  try {
+    return { read, write: openSync(path, constants.O_WRONLY), target: targetOf("self", read) };
+  } catch {
+    // No descriptor is left, or somebody has just taken the pipe away: as if it could not be made.
+    closeSync(read);
+    return undefined;
+  }
 }
 
 /** What comes through the read end. */

@@ -108,7 +108,9 @@ function openLockFile(path: string): { fd: number; isNew: boolean } {
     for (;;) {
       const there = unless("ENOENT", () => openSync(path, flags));
       if (there !== undefined) return { fd: there, isNew: false };
-      const made = unless("EEXIST", () => openSync(path, flags | constants.O_CREAT | constants.O_EXCL, 0o644));
+      const made = unless("EEXIST", () =>
+        openSync(path, flags | constants.O_CREAT | constants.O_EXCL, 0o644),
+      );
       if (made !== undefined) return { fd: made, isNew: true };
     }
   } catch (error) {

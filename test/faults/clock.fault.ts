@@ -57,7 +57,9 @@ for (const { how, offset, by } of settings) {
     expect(record.duration_seconds).toBeWithin(1, 20);
     expect(record.finished_epoch - record.started_epoch - by).toBeWithin(0, 10);
     expect(world.history()[0].duration_seconds).toBe(record.duration_seconds);
-    expect(world.read("metrics/restic_backup.prom")).toMatch(/^restic_backup_last_duration_seconds\{.*\} \d\d?$/m);
+    expect(world.read("metrics/restic_backup.prom")).toMatch(
+      /^restic_backup_last_duration_seconds\{.*\} \d\d?$/m,
+    );
 
     const env = { BACKUP_CRON: "*/10 * * * *", CRONTAB_DIR: world.folder("crontabs") };
     const { stdout } = await world.run("status", ["--json"], { env });
@@ -73,35 +75,41 @@ for (const { how, offset, by } of settings) {
     return `duration ${record.duration_seconds}s though the record's clock shows ${between}s, not overdue`;
   });
 
-  fault({ injected: `${injected}, with time-outs`, promised: "they end what they bound, at their time" }, async (world) => {
-    const { set, restore } = clock(world);
-    world.hook("pre-backup", `${set(offset)}; exec sleep 30`);
-    world.restic(`${set("+0")}; exec sleep 30`);
-    world.hook("post-backup", `${set(offset)}; exec sleep 30`);
-    const begun = performance.now();
-    const { code } = await world.run("backup", [], { env: { HOOK_TIMEOUT: "1", BACKUP_TIMEOUT: "1" } });
-    const took = performance.now() - begun;
-    expect(code).toBe(124);
-    // The clock is set three times; waiting by it would take an hour, or nothing.
-    expect(took).toBeWithin(2900, 25_000);
-    const { status, hooks } = world.record();
-    expect(status).toBe("timed_out");
-    expect(hooks.map(({ timed_out }: { timed_out: boolean }) => timed_out)).toEqual([true, true]);
-    for (const { duration_ms } of hooks) expect(duration_ms).toBeWithin(990, 10_000);
-    restore();
-    return `exit 124; hooks ended after ${hooks.map(({ duration_ms }: { duration_ms: number }) => `${duration_ms} ms`).join(", ")}`;
-  });
+  fault(
+    { injected: `${injected}, with time-outs`, promised: "they end what they bound, at their time" },
+    async (world) => {
+      const { set, restore } = clock(world);
+      world.hook("pre-backup", `${set(offset)}; exec sleep 30`);
+      world.restic(`${set("+0")}; exec sleep 30`);
+      world.hook("post-backup", `${set(offset)}; exec sleep 30`);
+      const begun = performance.now();
+      const { code } = await world.run("backup", [], { env: { HOOK_TIMEOUT: "1", BACKUP_TIMEOUT: "1" } });
+      const took = performance.now() - begun;
+      expect(code).toBe(124);
+      // The clock is set three times; waiting by it would take an hour, or nothing.
+      expect(took).toBeWithin(2900, 25_000);
+      const { status, hooks } = world.record();
+      expect(status).toBe("timed_out");
+      expect(hooks.map(({ timed_out }: { timed_out: boolean }) => timed_out)).toEqual([true, true]);
+      for (const { duration_ms } of hooks) expect(duration_ms).toBeWithin(990, 10_000);
+      restore();
+      return `exit 124; hooks ended after ${hooks.map(({ duration_ms }: { duration_ms: number }) => `${duration_ms} ms`).join(", ")}`;
+    },
+  );
 
-  fault({ injected: `${injected}, then a stop`, promised: "the stop keeps to STOP_TIMEOUT" }, async (world) => {
-    const { set, restore } = clock(world);
-    world.restic(`trap '' INT; ${set(offset)}; kill -TERM $PPID; while :; do sleep 0.05; done`);
-    const begun = performance.now();
-    const { code } = await world.run("backup", [], { env: { STOP_TIMEOUT: "2" } });
-    const took = performance.now() - begun;
-    expect(code).toBe(143);
-    expect(took).toBeWithin(1000, 15_000);
-    expect(world.record()).toMatchObject({ status: "interrupted", signal: "SIGTERM" });
-    restore();
-    return `exit 143 after ${(took / 1000).toFixed(1)}s`;
-  });
+  fault(
+    { injected: `${injected}, then a stop`, promised: "the stop keeps to STOP_TIMEOUT" },
+    async (world) => {
+      const { set, restore } = clock(world);
+      world.restic(`trap '' INT; ${set(offset)}; kill -TERM $PPID; while :; do sleep 0.05; done`);
+      const begun = performance.now();
+      const { code } = await world.run("backup", [], { env: { STOP_TIMEOUT: "2" } });
+      const took = performance.now() - begun;
+      expect(code).toBe(143);
+      expect(took).toBeWithin(1000, 15_000);
+      expect(world.record()).toMatchObject({ status: "interrupted", signal: "SIGTERM" });
+      restore();
+      return `exit 143 after ${(took / 1000).toFixed(1)}s`;
+    },
+  );
 }

@@ -83,11 +83,13 @@ async function lockGoesWithItsKeepers({ world, worker }: Patient): Promise<void>
 }
 
 async function nextRunIsRight(patient: Patient, pid: number, reported: boolean): Promise<void> {
-  const { world, worker } = patient;
+  const { world } = patient;
   const { stdout } = await liveOnce(patient);
   const said = stdout.includes("The run before this one died without a record: run ");
   expect({ pid, said }).toEqual({ pid, said: reported });
-  const died = world.history().filter(({ status, run_id }) => status === "died" && run_id.endsWith(`-${pid}`));
+  const died = world
+    .history()
+    .filter(({ status, run_id }) => status === "died" && run_id.endsWith(`-${pid}`));
   expect(died.length).toBe(reported ? 1 : 0);
   const left = [...readdirSync(world.log), ...readdirSync(world.lock), ...readdirSync(world.dir)];
   expect(left.filter((name) => /\.tmp$|\.run\.json|rbh-\d/.test(name))).toEqual([]);

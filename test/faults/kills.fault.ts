@@ -1,7 +1,7 @@
 // kill -9 of every worker that is a run, at twenty random moments of its life.
 import { expect, test } from "bun:test";
-import { table } from "../../lib/workers/index.ts";
 import { workerNames } from "../../lib/run/command.ts";
+import { table } from "../../lib/workers/index.ts";
 import { World } from "../support/world.ts";
 import { fault } from "./fault.ts";
 import { type Death, killAfter, liveOnce, type Patient } from "./kill.ts";
@@ -32,7 +32,9 @@ for (const worker of workerNames(table)) {
   }
   fault(row, async () => {
     const shares = Array.from({ length: KILLS }, (_, kill) => (kill + random()) / KILLS);
-    const halves = Array.from({ length: WORLDS }, (_, half) => shares.filter((_, at) => at % WORLDS === half));
+    const halves = Array.from({ length: WORLDS }, (_, half) =>
+      shares.filter((_, at) => at % WORLDS === half),
+    );
     const deaths = await Promise.all(halves.map((half) => killEach(worker, half)));
     return tell(deaths.flat());
   });

@@ -5,7 +5,8 @@ import { type World, waitFor } from "../support/world.ts";
 import { fault } from "./fault.ts";
 
 /** What a run does to files, links and descriptors of its own. */
-const CALLS = "open,openat,link,linkat,rename,renameat,renameat2,unlink,unlinkat,rmdir,ftruncate,fsync,copy_file_range,sendfile,ioctl";
+const CALLS =
+  "open,openat,link,linkat,rename,renameat,renameat2,unlink,unlinkat,rmdir,ftruncate,fsync,copy_file_range,sendfile,ioctl";
 
 const works = {
   "a backup that succeeds": { restic: "exit 0", code: 0, status: "ok" },
@@ -50,7 +51,14 @@ const strace = (world: World, words: readonly string[]) =>
 /** Returns whether the next run told of the death. */
 async function killAt(world: World, call: number, right: { code: number; status: string }): Promise<boolean> {
   const before = world.history().length;
-  await strace(world, ["-o", "strace.out", "-e", `trace=${CALLS}`, "-e", `inject=${CALLS}:signal=SIGKILL:when=${call}`]);
+  await strace(world, [
+    "-o",
+    "strace.out",
+    "-e",
+    `trace=${CALLS}`,
+    "-e",
+    `inject=${CALLS}:signal=SIGKILL:when=${call}`,
+  ]);
   await waitFor(() => world.processes().length === 0, "the end of what the run had started");
   expect(world.record().status).toBe(right.status);
   const wrote = world.history().length > before;

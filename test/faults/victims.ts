@@ -169,7 +169,8 @@ async function unmount(world: World, isDone: () => boolean): Promise<void> {
  * container does it, and its dead mount is left to the next run.
  */
 async function endServer(world: World, round: number): Promise<void> {
-  const started = () => world.processes().some((pid) => command(pid).slice(0, 2).join(" ") === "restic mount");
+  const started = () =>
+    world.processes().some((pid) => command(pid).slice(0, 2).join(" ") === "restic mount");
   await waitFor(() => !started() || serverOf(world) !== undefined, "the mount of an orphan");
   const pid = serverOf(world);
   if (pid === undefined) return;

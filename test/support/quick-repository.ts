@@ -27,8 +27,8 @@ export async function equipQuickly(world: World, restic: Tool): Promise<void> {
 function keyFile(password: string, master: MasterKey) {
   const salt = randomBytes(64);
   const derived = scryptSync(password, salt, 64, COST);
-  const [encrypt, k, r] = [derived.subarray(0, 32), derived.subarray(32, 48), derived.subarray(48)].map((part) =>
-    part.toString("base64"),
+  const [encrypt, k, r] = [derived.subarray(0, 32), derived.subarray(32, 48), derived.subarray(48)].map(
+    (part) => part.toString("base64"),
   ) as [string, string, string];
   const data = seal({ encrypt, mac: { k, r } }, Buffer.from(JSON.stringify(master)));
   return {
