@@ -22,7 +22,7 @@ export interface Victim {
   /** While it runs: what an operator does for it to end. */
   attend?(world: World, hasEnded: () => boolean): Promise<void>;
   /** After a kill, the so-manieth: what happens before the next run may begin. */
-  clear?(world: World, round: number): Promise<void>;
+  clear?(world: World, round: number): Promise<unknown>;
   /** Why it cannot be tried on this machine. */
   readonly impossible?: string;
 }
@@ -166,14 +166,14 @@ async function unmount(world: World, isDone: () => boolean): Promise<void> {
 
 /**
  * The worker is dead, and restic serves its mount on. Every other time that one is killed too, as the end of a
- * container does it, and its dead mount is left to the next run.
+ * container does it, and its dead mount is left to the next run. True when a run has told of the death already.
  */
-async function endServer(world: World, round: number): Promise<void> {
+async function endServer(world: World, round: number): Promise<boolean> {
   const started = () =>
     world.processes().some((pid) => command(pid).slice(0, 2).join(" ") === "restic mount");
   await waitFor(() => !started() || serverOf(world) !== undefined, "the mount of an orphan");
   const pid = serverOf(world);
-  if (pid === undefined) return;
+  if (pid === undefined) return false;
   const next = world.start("mount-snapshot", victims["mount-snapshot"]?.args);
   const told = finish(next);
   const isReplaced = () => ![undefined, pid].includes(serverOf(world));
@@ -182,10 +182,11 @@ async function endServer(world: World, round: number): Promise<void> {
     // The orphan had a word to say to its dead worker, and ended of it.
     next.kill("SIGTERM");
     await told;
-    return;
+    return true;
   }
   const { code, stdout } = await told;
   expect({ code, stdout }).toEqual({ code: 75, stdout: expect.stringContaining(`restic with pid ${pid}`) });
   if (round % 2 === 0) process.kill(pid, "SIGKILL");
   else await unmount(world, () => serverOf(world) === undefined);
+  return false;
 }
