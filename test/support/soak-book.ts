@@ -62,7 +62,13 @@ export class Book {
     expect(this.ran.has(runId)).toBe(false);
     this.ran.set(runId, ended);
     if (pending === undefined) expect(out).not.toContain("died without a record");
-    else expect(out).toContain(`died without a record: run ${pending.runId},`);
+    else {
+      const lines = this.history().filter(({ run_id }) => run_id === pending.runId);
+      expect({ lines, out }).toEqual({
+        lines,
+        out: expect.stringContaining(`died without a record: run ${pending.runId},`),
+      });
+    }
     if (pending !== undefined) this.died.add(pending.runId);
     // A signal that came after the work had ended takes nothing from its success.
     const { run_id, work_exit_code } = this.world.record(worker);
