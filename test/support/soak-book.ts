@@ -98,8 +98,8 @@ export class Book {
     );
     const mark = this.mark(worker);
     const before = account.pending;
-    if (before !== undefined && mark?.pid === pid) {
-      // It had taken the place of the dead run's marker; whether it came to tell of it, only the history knows.
+    if (before !== undefined && mark?.run_id !== before.runId) {
+      // It has taken the dead run's marker away; whether it came to tell of it, only the history knows.
       const isTold = this.history().some(
         ({ run_id, status }) => run_id === before.runId && status === "died",
       );
@@ -112,8 +112,6 @@ export class Book {
       expect(natural).toContainEqual(ended);
       this.ran.set(told.run_id, ended);
       account.last = ended;
-      if (before !== undefined && account.pending !== undefined) this.died.add(before.runId);
-      account.pending = undefined;
     } else if (mark?.pid === pid) account.pending = { runId: mark.run_id };
     else this.vanished++;
     const skips = this.skipsOf(worker);
