@@ -26,7 +26,11 @@ function read(text: string): number | undefined {
 
 property(
   "a text is a duration to us when it is one to a plain reader",
-  (random) => random.text(random.chance(0.1) ? SIGNS : [..."0123456789dhmsdhms", "2147483647", "24855"], 10),
+  (random) =>
+    random.text(
+      random.chance(0.1) ? SIGNS : [..."0123456789dhmsdhms", "2147483647", "2147483648", "24855"],
+      10,
+    ),
   (text) => differ(parseDuration(text), read(text)),
 );
 

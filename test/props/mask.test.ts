@@ -1,6 +1,6 @@
 // Secrets in random text: none comes through, in whatever form and pieces it comes, and nothing else is touched.
 import { createMask, type Mask, maskRepository, maskUserinfo } from "../../lib/mask.ts";
-import { RawLines, SafeLines } from "../../lib/process/lines.ts";
+import { LINE_MOST, RawLines, SafeLines } from "../../lib/process/lines.ts";
 import { visible } from "../../lib/visible.ts";
 import { differ, property, type Random } from "../support/property.ts";
 
@@ -45,7 +45,7 @@ function scene(random: Random, long = 0): Scene {
     secrets.map((value, index) => [NAMES[(index + secrets.length) % NAMES.length], value]),
   );
   let [text, wanted] = ["", ""];
-  for (let left = random.int(1, 9); left > 0; left--) {
+  for (let left = random.int(1, 6); left > 0; left--) {
     const around = random.text(AROUND, 12) + "X".repeat(random.int(0, long));
     const url = `S://${random.text(["u", "v"], 3)}`;
     const isUrl = random.chance(0.2);
@@ -95,6 +95,23 @@ property(
     return longest > 16_384
       ? `a line of ${longest}`
       : differ(out.replaceAll("\n", ""), visible(wanted).replaceAll("\n", ""));
+  },
+  { cases: 2000 },
+);
+
+/** Where an endless line is cut: a piece ends within the secret, just behind a multiple of a line's length. */
+property(
+  "a secret that has come by half when a line is cut is hidden",
+  (random) => {
+    const value = `g${random.text([..."abc"], 30, 8)}k`;
+    const before = LINE_MOST * random.int(4, 7) - random.int(0, value.length);
+    const first = before + random.int(1, value.length);
+    return { value, text: `${"X".repeat(before)}${value}${"X".repeat(random.int(0, 200))}`, first };
+  },
+  ({ value, text, first }) => {
+    const pieces = [bytes(text.slice(0, first)), bytes(text.slice(first))];
+    const out = through(createMask({ A_TOKEN: value }), pieces).replaceAll("\n", "");
+    return out === text.replace(value, "***") ? undefined : `${out.replaceAll(/X+/g, "X")}`;
   },
   { cases: 2000 },
 );

@@ -150,6 +150,7 @@ export function fail(found: readonly object[], count = found.length): never {
 
 /** Says where two values differ; undefined when they are the same. */
 export function differ(got: unknown, want: unknown): string | undefined {
+  if (got === want) return undefined;
   const [a, b] = [JSON.stringify(got), JSON.stringify(want)];
   return a === b ? undefined : `got ${a}, not ${b}`;
 }

@@ -120,21 +120,20 @@ export class Soak {
     expect(runs.length).toBeGreaterThan(0);
     // The one that began first told of a death, if there was one.
     for (const each of runs.sort((a, b) => Number(!hasTold(a)) - Number(!hasTold(b))))
-      await this.settle(each, true);
+      await this.settle(each, runs.length === 1);
     for (const each of skips) await this.settleSkip(each);
   }
 
-  private plan(random: Random, worker: string, signals: Signals = [], restic = random.pick(EXITS)): Tick {
+  /** `fixed` is what restic is to do, when that is not left to chance. */
+  private plan(random: Random, worker: string, signals: Signals = [], fixed?: string): Tick {
     const rare = random.int(1, 200);
-    const does = restic !== "gate" && signals.length === 0 && rare === 1 ? "hang" : restic;
+    const hangs = fixed === undefined && signals.length === 0 && rare === 1;
+    const does = hangs ? "hang" : (fixed ?? random.pick(EXITS));
     const hook = () => (rare === 2 || rare === 3 ? "hang" : random.pick(DOES));
     const hasHooks = random.chance(0.7);
     // A worker that is killed under a shell lives on: nobody would know what to write into the book.
-    const how = random.pick(
-      signals.length === 0 && restic !== "gate"
-        ? ["direct", "locked", "locked", "shell"]
-        : ["direct", "locked"],
-    );
+    const mayDie = signals.length > 0 || fixed === "gate";
+    const how = random.pick(mayDie ? ["direct", "locked"] : ["direct", "locked", "locked", "shell"]);
     const notes = `${this.folder}/${++this.ticks}`;
     return {
       worker,
