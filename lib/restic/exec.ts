@@ -74,10 +74,15 @@ export class Restic implements Caller {
   }
 
   /**
-   * Runs restic for its answer, a JSON document on stdout; null when it gave none. Throws a Failure with restic's
-   * exit code; `what` stands for the answer in its message.
+   * Runs restic for its answer, a JSON list on stdout of which `fits` knows each; empty when it gave none. Throws a
+   * Failure, with restic's exit code where it is not 0; `what` stands for the answer in its message.
    */
-  async ask(words: readonly string[], what: string, env: ChildEnvironment = {}): Promise<unknown> {
+  async ask<T>(
+    words: readonly string[],
+    what: string,
+    fits: (each: unknown) => each is T,
+    env: ChildEnvironment = {},
+  ): Promise<T[]> {
     const answer: Uint8Array[] = [];
     let size = 0;
     const onBytes = (bytes: Uint8Array) => {
@@ -92,14 +97,12 @@ export class Restic implements Caller {
       throw new Failure(`restic could not tell ${what} (exit ${exitCode}). ${meaning}`, exitCode);
     }
     const text = Buffer.concat(answer).toString();
-    try {
-      return text.trim() === "" ? null : JSON.parse(text);
-    } catch {
-      throw new Failure(
-        `restic's answer about ${what} cannot be understood: ${text.slice(0, 200)}`,
-        EXIT.failed,
-      );
-    }
+    const list = listIn(text);
+    if (list?.every(fits)) return list;
+    throw new Failure(
+      `restic's answer about ${what} cannot be understood: ${text.slice(0, 200)}`,
+      EXIT.failed,
+    );
   }
 
   /** Says what a failure means and, where the operator allows it, takes stale locks away. */
@@ -131,6 +134,17 @@ export class Restic implements Caller {
       this.run.settings.text("RESTIC_PASSWORD_COMMAND") !== "" ||
       /^(rclone|sftp):/.test(this.access.env.RESTIC_REPOSITORY ?? "")
     );
+  }
+}
+
+/** The list in a JSON document, where Go has null for an empty one; undefined where there is none. */
+function listIn(text: string): unknown[] | undefined {
+  try {
+    const value: unknown = text.trim() === "" ? [] : (JSON.parse(text) ?? []);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    // No JSON: the caller shows what it is instead.
+    return undefined;
   }
 }
 

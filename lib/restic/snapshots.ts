@@ -14,7 +14,7 @@ export interface Snapshot {
   /** RFC 3339 with up to nine decimals. */
   readonly time: string;
   readonly hostname: string;
-  readonly paths: readonly string[];
+  readonly paths?: readonly string[] | null;
   readonly tags?: readonly string[] | null;
   /** Since 0.17, of snapshots made since then. */
   readonly summary?: { readonly total_files_processed?: number; readonly total_bytes_processed?: number };
@@ -72,9 +72,27 @@ export function filterOf(flags: { tag: string | undefined; host: string | undefi
 export async function listSnapshots(restic: Restic): Promise<Snapshot[]> {
   // The filtering is ours, so that we can say what there is when nothing matches.
   const env = { RESTIC_HOST: undefined };
-  const snapshots = await restic.ask(["snapshots", "--json"], "which snapshots there are", env);
-  return ((snapshots ?? []) as Snapshot[]).sort((a, b) => epochOf(a) - epochOf(b));
+  const snapshots = await restic.ask(["snapshots", "--json"], "which snapshots there are", isSnapshot, env);
+  return snapshots.sort((a, b) => epochOf(a) - epochOf(b));
 }
+
+/** Has it the fields, of the types, without which it cannot be chosen or shown? */
+export function isSnapshot(value: unknown): value is Snapshot {
+  const { id, time, hostname = "", paths, tags } = (value ?? {}) as Partial<Record<keyof Snapshot, unknown>>;
+  return (
+    typeof id === "string" &&
+    typeof time === "string" &&
+    !Number.isNaN(Date.parse(time)) &&
+    typeof hostname === "string" &&
+    areWords(paths) &&
+    areWords(tags)
+  );
+}
+
+/** Go leaves an empty list out, or has null for it. */
+const areWords = (value: unknown): boolean =>
+  (value ?? undefined) === undefined ||
+  (Array.isArray(value) && value.every((each) => typeof each === "string"));
 
 /** Epoch milliseconds. */
 export const epochOf = ({ time }: Snapshot): number => Date.parse(time);
@@ -152,7 +170,7 @@ export function snapshotCells(snapshot: Snapshot, zone: Zone): [string, string, 
     stamp(epochOf(snapshot), zone),
     hostname,
     tags?.join(",") || "none",
-    paths.join(" "),
+    paths?.join(" ") ?? "",
   ];
 }
 

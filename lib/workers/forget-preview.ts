@@ -5,8 +5,8 @@ import { count } from "../plural.ts";
 import { Restic } from "../restic/exec.ts";
 import { REPOSITORY_EXITS } from "../restic/outcome.ts";
 import {
-  type ForgetGroup,
   filtersBy,
+  isForgetGroup,
   keepsAnything,
   previewArgs,
   verdictsOf,
@@ -94,8 +94,9 @@ async function work(run: Run, { flags }: { readonly flags: PreviewFlags }): Prom
     `What ${shown} would make of ${scope ? `snapshots ${scope}` : "all snapshots"}. Nothing is deleted.`,
   );
 
-  const answer = await restic.ask(previewArgs(policy, filter), "what it would forget");
-  const verdicts = verdictsOf((answer ?? []) as ForgetGroup[]);
+  const verdicts = verdictsOf(
+    await restic.ask(previewArgs(policy, filter), "what it would forget", isForgetGroup),
+  );
   const removed = verdicts.filter(({ reasons }) => reasons === undefined).length;
   const kept = verdicts.length - removed;
   Object.assign(run.facts, { snapshots_kept: kept, snapshots_to_remove: removed });

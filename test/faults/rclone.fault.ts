@@ -1,6 +1,7 @@
 // An rclone that misbehaves in every way that replicate may meet.
 import { fault } from "./fault.ts";
-import { type Misbehaviour, misbehave, misbehaviours } from "./tools.ts";
+import { FLOOD_MS, misbehave } from "./misbehave.ts";
+import { type Misbehaviour, misbehaviours } from "./misbehaviours.ts";
 
 const say = (...lines: string[]) => `cat >&2 <<'EOF'\n${lines.join("\n")}\nEOF`;
 const STATS =
@@ -73,7 +74,12 @@ const isCostly = ({ name }: Misbehaviour) => name.includes("1 GB");
 
 for (const each of [...misbehaviours.filter((it) => !isCostly(it)), ...messages]) {
   fault(
-    { injected: `an rclone that ${each.name}`, promised: each.promised, worker: "replicate" },
+    {
+      injected: `an rclone that ${each.name}`,
+      promised: each.promised,
+      timeout: FLOOD_MS,
+      worker: "replicate",
+    },
     async (world) => {
       world.env.REPLICATE_JOB_FILE = world.file("jobs.txt", `${world.source};${world.folder("copy")};copy\n`);
       const seen = await misbehave(world, rclone, each);

@@ -1,6 +1,7 @@
 // A restic that misbehaves in every way that a backup may meet.
 import { fault } from "./fault.ts";
-import { type Misbehaviour, misbehave, misbehaviours } from "./tools.ts";
+import { FLOOD_MS, misbehave } from "./misbehave.ts";
+import { type Misbehaviour, misbehaviours } from "./misbehaviours.ts";
 
 const say = (...lines: string[]) => `cat <<'EOF'\n${lines.join("\n")}\nEOF`;
 const SUMMARY = '{"message_type":"summary","files_new":2,"data_added":10,"snapshot_id":"a1b2c3d4e5f6"}';
@@ -79,7 +80,7 @@ const messages: readonly Misbehaviour[] = [
 const restic = { program: "restic", worker: "backup" };
 
 for (const each of [...misbehaviours, ...messages]) {
-  fault({ injected: `a restic that ${each.name}`, promised: each.promised }, (world) =>
+  fault({ injected: `a restic that ${each.name}`, promised: each.promised, timeout: FLOOD_MS }, (world) =>
     misbehave(world, restic, each),
   );
 }

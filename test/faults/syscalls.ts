@@ -14,6 +14,9 @@ const WRITING = [
   ...["copy_file_range", "sendfile", "fchmod", "fchown", "utimensat"],
 ];
 
+/** A busy machine makes the runtime open this or that once more in every other run: then the next attempt hits. */
+const ATTEMPTS = 25;
+
 /** A call on something below the folders that are watched. */
 export interface Call {
   readonly syscall: string;
@@ -53,7 +56,7 @@ export async function withFault(
   { renew, ...options }: RunOptions & { readonly renew: () => void },
 ): Promise<Traced> {
   let { nth } = call;
-  for (let attempt = 0; attempt < 6; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     renew();
     const run = await traced(world, worker, options, { call: { ...call, nth }, how });
     if (run.calls.find(({ injected }) => injected)?.essence === call.essence) return run;

@@ -107,11 +107,19 @@ describe("RawLines", () => {
 
   test("a line too long to be parsed is cut, but no secret in it", () => {
     for (const at of [2 ** 20 - 1025, 2 ** 20 - 10, 2 ** 20 + 5]) {
-      const out = all(`${"x".repeat(at)}${SECRET}${"y".repeat(70_000)}\nnext\n`, 4096);
+      const out = all(`{${"x".repeat(at)}${SECRET}${"y".repeat(30_000)}\nnext\n`, 4096);
       expect(out.at(-1)).toBe("next");
       expect(out.length).toBe(3);
       expect(out.join("")).not.toContain(SECRET);
-      expect(mask(out.slice(0, -1).join(""))).toBe(`${"x".repeat(at)}***${"y".repeat(70_000)}`);
+      expect(mask(out.slice(0, -1).join(""))).toBe(`{${"x".repeat(at)}***${"y".repeat(30_000)}`);
+    }
+  });
+
+  test("plain words that do not end are cut much earlier, but no secret in them", () => {
+    for (const at of [2 ** 16 - 1025, 2 ** 16 - 10, 2 ** 16 + 5, 2 ** 17]) {
+      const out = all(`${"x".repeat(at)}${SECRET}${"y".repeat(30_000)}\n`, 4096);
+      expect(Math.max(...out.map((line) => line.length))).toBeLessThan(2 ** 17);
+      expect(mask(out.join(""))).toBe(`${"x".repeat(at)}***${"y".repeat(30_000)}`);
     }
   });
 });

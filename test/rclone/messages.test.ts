@@ -13,6 +13,8 @@ test.each<[string, string]>([
   ['{"level":"error","msg":"not found","object":"x","objectType":"*local.Object"}', "ERROR: x: not found"],
   ['{"level":"critical","msg":"Failed"}', "CRITICAL: Failed"],
   ['{"level":"toString","msg":"odd","stats":null}', "odd"],
+  ['{"level":"constructor","msg":"shown","stats":null}', "shown"],
+  ['{"level":{"toString":5},"msg":"shown","stats":"x"}', "shown"],
   [
     '{"level":"error","msg":"\\u001b[31mred \\n\\u001b[0m\\n  \\u001b[36mblue\\u001b[0m\\n"}',
     "ERROR: red\n  blue",

@@ -74,3 +74,23 @@ test.each([
 ])("parseMessage of %j", (line, message) => {
   expect(parseMessage(line)).toEqual(message as ReturnType<typeof parseMessage>);
 });
+
+test.each<[string, object | undefined]>([
+  ['{"message_type":"status","percent_done":0.5}', { message_type: "status", percent_done: 0.5 }],
+  ['{"message_type":"status","percent_done":"half","total_bytes":null}', { message_type: "status" }],
+  ['{"message_type":"status","percent_done":1e999}', { message_type: "status" }],
+  ['{"message_type":"summary","snapshot_id":12345678,"files_new":[]}', { message_type: "summary" }],
+  ['{"message_type":"summary","snapshot_id":"a\\u0000"}', { message_type: "summary" }],
+  ['{"message_type":"summary","broken_packs":["a",5]}', { message_type: "summary" }],
+  ['{"message_type":"summary","suggest_prune":true}', { message_type: "summary", suggest_prune: true }],
+  ['{"message_type":"error","error":{"message":{}},"item":7}', { message_type: "error" }],
+  [
+    '{"message_type":"error","error":{"Err":13},"item":"/d"}',
+    { message_type: "error", error: { Err: 13 }, item: "/d" },
+  ],
+  ['{"message_type":5}', undefined],
+  ["{}", undefined],
+  ["null", undefined],
+])("parseMessage %s leaves out what is of another type", (line, message) => {
+  expect(parseMessage(line)).toEqual(message as never);
+});

@@ -1,8 +1,7 @@
-/** Ways in which restic or rclone may misbehave, the same for both, and what a run makes of each. */
+/** Ways in which restic or rclone may misbehave, the same for both. */
 
-import { expect } from "bun:test";
 import { mkdirSync, symlinkSync } from "node:fs";
-import { type Result, type World, waitFor } from "../support/world.ts";
+import type { World } from "../support/world.ts";
 
 export interface Misbehaviour {
   readonly name: string;
@@ -28,15 +27,7 @@ export interface Misbehaviour {
   readonly alone?: true;
 }
 
-/** A program, and the worker that drives it. */
-export interface Tool {
-  readonly program: string;
-  readonly worker: string;
-}
-
-/** The most memory that a worker may ever have had, in MiB. */
-const MEMORY_MOST = 100;
-const DEAF = "trap '' INT TERM; echo >$HOME/here; while :; do sleep 0.1; done";
+const DEAF = "trap 'echo >$HOME/asked' INT; trap '' TERM; echo >$HOME/here; while :; do sleep 0.1; done";
 const HANGS = "echo >$HOME/here; exec sleep 60";
 const put =
   (content: string, mode = 0o755) =>
@@ -227,65 +218,3 @@ export const misbehaviours: readonly Misbehaviour[] = [
     promised: "cut into pieces; the worker stays below 100 MiB",
   },
 ];
-
-/** Runs the worker once with the program misbehaving, and tells what was seen. */
-export async function misbehave(world: World, tool: Tool, fault: Misbehaviour): Promise<string> {
-  const { program, worker } = tool;
-  const { exit = 0, script } = fault;
-  const name = `bin/${program}`;
-  await world.exec(["rm", "-rf", name]);
-  if (typeof script === "function") script(world, name);
-  else world.program(program, script);
-  world.hook(`post-${worker}`, "grep VmHWM /proc/$PPID/status >$HOME/memory; echo here");
-  const { code, stderr } = await (fault.stopped
-    ? stop(world, worker, envOf(world, tool, fault))
-    : start(world, worker, envOf(world, tool, fault)));
-  expect({ code, stderr }).toEqual({ code: exit, stderr: "" });
-  if (fault.leaves) for (const pid of world.processes()) process.kill(pid, "SIGKILL");
-  await waitFor(() => world.processes().length === 0, "the end of all that it started");
-  const record = world.record(worker);
-  expect(record).toMatchObject({ exit_code: exit, status: fault.status ?? (exit === 0 ? "ok" : "failed") });
-  expect(record).toMatchObject(fault.record ?? {});
-  expect(record.hooks).toEqual([expect.objectContaining({ phase: `post-${worker}`, exit_code: 0 })]);
-  const log = fault.floods
-    ? (await world.exec(["tail", "-c", "100000", `log/${worker}-last.log`])).stdout
-    : world.read(`log/${worker}-last.log`);
-  expect(log).not.toMatch(/horse battery|of-the-key|This is a bug/);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  expect(log.match(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/)).toBeNull();
-  if (fault.says !== undefined) expect(log).toMatch(fault.says);
-  const memory = Math.round(Number(/\d+/.exec(world.read("memory"))?.[0]) / 1024);
-  expect(memory).toBeLessThan(MEMORY_MOST);
-  await world.exec(["rm", "-rf", name]);
-  return `exit ${code}, ${record.status}${fault.floods ? `, at most ${memory} MiB` : ""}`;
-}
-
-function envOf(world: World, { worker }: Tool, { env = {}, alone }: Misbehaviour): Record<string, string> {
-  const { TIMEOUT, ...rest } = env;
-  const words: Record<string, string> = { ...rest, STOP_TIMEOUT: "2" };
-  if (TIMEOUT !== undefined) words[`${worker.toUpperCase()}_TIMEOUT`] = TIMEOUT;
-  if (alone) words.PATH = `${world.bin}:${toolsOf(world)}`;
-  return words;
-}
-
-/** A folder with the programs that a run needs, and no other. */
-function toolsOf(world: World): string {
-  const folder = world.folder("tools");
-  for (const name of ["flock", "mkfifo", "cat", "grep", "sh"])
-    symlinkSync(Bun.which(name) ?? name, `${folder}/${name}`);
-  return folder;
-}
-
-/** What a flood prints is kept in the log of the run only. */
-function start(world: World, worker: string, env: Record<string, string>): Promise<Result> {
-  return world.exec(["sh", "-c", `exec '${world.link(worker)}' >/dev/null`], { env });
-}
-
-async function stop(world: World, worker: string, env: Record<string, string>) {
-  const child = world.start(worker, [], { env });
-  await waitFor(() => world.has("here"), "the program that is to hang");
-  if (env[`${worker.toUpperCase()}_TIMEOUT`] !== undefined) await Bun.sleep(1200);
-  child.kill("SIGTERM");
-  const [stderr, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
-  return { code, stderr };
-}
