@@ -1,5 +1,9 @@
 import { dispatch } from "./lib/cli/dispatch.ts";
 import { table } from "./lib/workers/index.ts";
 
+// A umask that takes a file's own user out would have the next run stand before its own lock and log.
+const umask = process.umask();
+if ((umask & 0o700) !== 0) process.umask(umask & 0o077);
+
 // A compiled Bun program finds the name that it was called by in argv0, and its words from the third argument on.
 process.exit(await dispatch(table, process.argv0, process.argv.slice(2)));

@@ -142,8 +142,8 @@ export class Log {
     if (this.lostSomething) return;
     this.lostSomething = true;
     this.warn(
-      `${what} cannot be written: ${reasonOf(error)}. The run goes on; if more of its log, record or history ` +
-        "cannot be written there, that is not said again.",
+      `${what} cannot be written: ${reasonOf(error)}. Nothing else changes by that; if more of its ` +
+        "log, record or history cannot be written there, that is not said again.",
     );
   }
 
