@@ -27,7 +27,7 @@ export async function openPipe(path: string, env: ChildEnvironment): Promise<Pip
   try {
     return { read, write: openSync(path, constants.O_WRONLY), target: targetOf("self", read) };
   } catch {
-    // A full disk, no descriptor left, or somebody has just taken it away: two sockets serve as well.
+    // No descriptor left, a full disk, or somebody has just taken it away: two sockets serve as well.
     closeSync(read);
     return undefined;
   }
