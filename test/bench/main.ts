@@ -5,21 +5,35 @@
 
 import { cpus } from "node:os";
 import { added } from "./added.ts";
+import { cold } from "./cold.ts";
+import { doctor } from "./doctor.ts";
 import { exported } from "./export.ts";
 import { idle } from "./idle.ts";
+import { output } from "./output.ts";
 import { exceeds, type Row, tableOf } from "./report.ts";
+import { running } from "./running.ts";
 import { sources } from "./sources.ts";
 import { status } from "./status.ts";
 import { tick } from "./tick.ts";
+import { ticks } from "./ticks.ts";
 
-const benches: Readonly<Record<string, () => Promise<Row[]>>> = {
+type Benches = Readonly<Record<string, () => Promise<Row[]>>>;
+
+const busy: Benches = {
+  cold,
   tick,
+  ticks,
   added,
+  output,
   status,
-  idle,
+  doctor,
   sources,
   export: exported,
 };
+
+/** These two only let a minute go by, and do so together. */
+const waiting: Benches = { running, idle };
+const benches = { ...busy, ...waiting };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in benches));
@@ -28,9 +42,12 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const rows: Row[] = [];
-for (const [name, bench] of Object.entries(benches)) {
-  if (chosen.length === 0 || chosen.includes(name)) rows.push(...(await bench()));
-}
+const selected = (some: Benches) =>
+  Object.entries(some)
+    .filter(([name]) => chosen.length === 0 || chosen.includes(name))
+    .map(([, bench]) => bench);
+for (const bench of selected(busy)) rows.push(...(await bench()));
+rows.push(...(await Promise.all(selected(waiting).map((bench) => bench()))).flat());
 const [cpu] = cpus();
 console.log(
   `${cpus().length} × ${cpu?.model ?? "unknown processor"}, Bun ${Bun.version}; medians of runs taken in turn\n`,

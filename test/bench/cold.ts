@@ -1,0 +1,45 @@
+/** What a start costs: with the program in memory, and when it has to be read from the disk. */
+
+import { realpathSync } from "node:fs";
+import { World } from "../support/world.ts";
+import { type Contender, compare, type Measure } from "./paired.ts";
+import { hello } from "./programs.ts";
+import type { Row } from "./report.ts";
+
+const WARM_ROUNDS = 100;
+const COLD_ROUNDS = 15;
+/** What we have seen on quiet machines, and a seventh more. */
+const LIMITS = { warm: 2.3, cold: 1.35 };
+
+export async function cold(): Promise<Row[]> {
+  using world = new World();
+  const { env } = world;
+  const program = world.link("restic-backup-helper");
+  const bare = await hello();
+  const contenders: Contender[] = [
+    { name: "hello world", command: [bare], env },
+    { name: "--version", command: [program, "--version"], env },
+  ];
+  const forgetful = contenders.map((each) => ({ ...each, reset: () => forget(each.command[0] ?? "") }));
+  return [
+    row("start, --version: wall", await compare(contenders, WARM_ROUNDS), LIMITS.warm),
+    row("start from the disk, --version: wall", await compare(forgetful, COLD_ROUNDS, 1), LIMITS.cold),
+  ];
+}
+
+function row(what: string, [bare, ours]: readonly Measure[], limit: number): Row {
+  if (bare === undefined || ours === undefined) throw new Error("nothing was measured");
+  return { what, ours: ours.wallMs, floor: bare.wallMs, against: "hello world", unit: "ms", limit };
+}
+
+/** Takes a file, and nothing else of this machine's, out of the page cache; GNU dd asks for it with posix_fadvise(3). */
+function forget(path: string): void {
+  const { exitCode, stderr } = Bun.spawnSync([
+    "dd",
+    `if=${realpathSync(path)}`,
+    "iflag=nocache",
+    "count=0",
+    "status=none",
+  ]);
+  if (exitCode !== 0) throw new Error(`dd could not drop ${path} from the cache: ${stderr}`);
+}

@@ -1,0 +1,46 @@
+/** The memory of a worker while restic runs for a minute: a restic that says 60 times a second how far it is, as real ones do. */
+
+import { World } from "../support/world.ts";
+import { peakMeanwhile, peakOf } from "./memory.ts";
+import { hello } from "./programs.ts";
+import type { Row } from "./report.ts";
+
+const SECONDS = 60;
+/** restic prints with --json as often as it would draw a screen. */
+const A_SECOND = 60;
+/** What we have seen, and a seventh more. */
+const LIMITS = { ofStart: 2.2, ofShort: 1.5 };
+
+export async function running(): Promise<Row[]> {
+  using world = new World();
+  const { env } = world;
+  const command = [world.link("backup")];
+  world.restic(resticOf(1));
+  const short = peakOf(command, env);
+  world.restic(resticOf(SECONDS * A_SECOND));
+  const long = await peakMeanwhile(command, env);
+  const what = `backup, restic runs ${SECONDS} s: peak memory`;
+  const row = { what, ours: long, unit: "MiB" };
+  return [
+    { ...row, floor: peakOf([await hello()], env), against: "a bare Bun start", limit: LIMITS.ofStart },
+    { ...row, floor: short, against: "restic runs 0 s", limit: LIMITS.ofShort },
+  ];
+}
+
+function resticOf(lines: number): string {
+  const status =
+    '{"message_type":"status","seconds_elapsed":%d,"seconds_remaining":%d,"percent_done":0.%06d,"total_files":1200000,' +
+    '"files_done":%d,"total_bytes":5368709120000,"bytes_done":%d000000,"current_files":["/data/photos/%d.jpg","/data/%d"]}';
+  const summary =
+    '{"message_type":"summary","files_new":1,"files_changed":0,"files_unmodified":2,"data_added":12,' +
+    '"total_files_processed":3,"total_bytes_processed":123,"snapshot_id":"a1b2c3d4e5f6"}';
+  return [
+    '[ "$1" = version ] && exec echo "restic 0.19.1"',
+    "n=0",
+    `while [ $n -lt ${lines} ]; do`,
+    `  printf '${status}\\n' $((n / ${A_SECOND})) $((${SECONDS} - n / ${A_SECOND})) $n $n $n $n $n`,
+    `  n=$((n + 1)); sleep ${(1 / A_SECOND).toFixed(4)}`,
+    "done",
+    `echo '${summary}'`,
+  ].join("\n");
+}
