@@ -37,9 +37,8 @@ export class Book {
   readonly ran = new Map<string, Natural>();
   readonly died = new Set<string>();
   readonly skipped: string[] = [];
-  /** Killed before they were a run, and deaths that nobody could tell of, since the next one was killed as well. */
+  /** Killed before they were a run. */
   vanished = 0;
-  readonly untold: string[] = [];
   private readonly accounts = new Map<string, Account>();
 
   constructor(private readonly world: World) {}
@@ -98,14 +97,16 @@ export class Book {
     );
     const mark = this.mark(worker);
     const before = account.pending;
-    if (before !== undefined && mark?.run_id !== before.runId) {
-      // It has taken the dead run's marker away; whether it came to tell of it, only the history knows.
-      const isTold = this.history().some(
+    if (before !== undefined) {
+      const died = this.history().filter(
         ({ run_id, status }) => run_id === before.runId && status === "died",
       );
-      if (isTold) this.died.add(before.runId);
-      else this.untold.push(before.runId);
-      account.pending = undefined;
+      // The dead run's marker goes when its death stands in the history, and not before.
+      if (mark?.run_id !== before.runId) expect({ before, died: died.length }).toEqual({ before, died: 1 });
+      if (died.length > 0) {
+        this.died.add(before.runId);
+        account.pending = undefined;
+      }
     }
     if (told !== undefined) {
       const ended = { code: told.exit_code ?? 0, status: told.status };
