@@ -11,6 +11,7 @@ import type { Mask } from "./mask.ts";
 import { Outlet, type OutletEvents } from "./outlet.ts";
 import { count } from "./plural.ts";
 import { prefixLines } from "./prefix.ts";
+import { formatBytes } from "./size.ts";
 import { isTerminal } from "./terminal.ts";
 import { localZone, stamp } from "./time/format.ts";
 import { visible } from "./visible.ts";
@@ -22,6 +23,12 @@ const COLOUR: Readonly<Record<Level, string>> = { INFO: "", WARN: "\x1b[33m", ER
 const RESET = "\x1b[0m";
 /** Removes what a progress bar has left on the terminal's current line. */
 const CLEAR = "\r\x1b[K";
+
+/**
+ * Bytes of what the work's children print that go into the run's own file: a hundred times what a large backup with many
+ * unreadable files prints, and little enough for any LOG_DIR. All of it goes to stdout.
+ */
+const CHILDREN_MOST = 64 * 1024 * 1024;
 
 const ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
 
@@ -48,6 +55,7 @@ export class Log {
   private lostSomething = false;
   private isGathering = false;
   private gathered = NOTHING;
+  private room = CHILDREN_MOST;
 
   constructor(
     private readonly source: string,
@@ -90,13 +98,9 @@ export class Log {
 
   /** A line that a child printed, as it is. */
   childLine(source: string, line: string): void {
-    const safe = `${visible(this.mask(line))}\n`;
-    if (!this.isGathering) {
-      this.output(source, safe);
-      return;
-    }
     if (this.gathered.source !== source) this.flush();
-    this.gathered = { source, lines: this.gathered.lines + safe };
+    this.gathered = { source, lines: `${this.gathered.lines}${visible(this.mask(line))}\n` };
+    if (!this.isGathering) this.flush();
   }
 
   /**
@@ -117,7 +121,12 @@ export class Log {
     const { source, lines } = this.gathered;
     if (lines === "") return;
     this.gathered = NOTHING;
-    this.output(source, lines);
+    const { inFile, leftOut } = this.output(source, lines, this.room);
+    this.room -= inFile;
+    if (leftOut === 0 || this.room === 0) return;
+    this.room = 0;
+    const said = `${source} printed more than ${formatBytes(CHILDREN_MOST)}; the rest is on stdout only.`;
+    this.toFile(this.render("WARN", [said], false));
   }
 
   /** A quiet line: only in the run's own file. */

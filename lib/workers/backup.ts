@@ -68,6 +68,12 @@ async function work(run: Run): Promise<Outcome> {
     await restic.afterFailure("backup", exitCode);
     return { exitCode };
   }
+  if (!seen.hasSummary) {
+    run.log.info(
+      "restic told of no snapshot; look with restic snapshots whether there is one, and whether the restic on PATH is " +
+        "a real one.",
+    );
+  }
   return forgetWords.length > 0 && run.settings.text("FORGET_CRON") === ""
     ? forget(run, restic, forgetWords)
     : { exitCode };
@@ -109,6 +115,8 @@ async function forget(run: Run, restic: Restic, words: readonly string[]): Promi
 /** What restic tells while it works. */
 class Seen {
   unreadable = 0;
+  /** Has restic told what it came to? Every version does when it succeeds, with --quiet and --dry-run, too. */
+  hasSummary = false;
   private readonly paths: string[] = [];
   private readonly progress: Progress;
 
@@ -162,6 +170,7 @@ class Seen {
   }
 
   private summary(summary: BackupSummary): void {
+    this.hasSummary = true;
     Object.assign(this.run.facts, factsOf(summary));
     const { files_new = 0, files_changed = 0, files_unmodified = 0, data_added = 0 } = summary;
     this.run.log.info(
