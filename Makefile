@@ -75,7 +75,7 @@ rootfs: $(BINARY) ## lay out dist/rootfs as the image is laid out, from Debian's
 	@test/tools/setup
 	test/tools/rootfs $(BINARY) dist/rootfs
 
-bench: $(BINARY) ## measure everything against a floor, in six minutes (BENCHES=NAME… only those)
+bench: $(BINARY) ## measure everything against a floor, in five minutes (BENCHES=NAME… only those)
 	@test/tools/setup
 	@$(BIN)/bun test/bench/main.ts $(BENCHES)
 

@@ -14,8 +14,8 @@ const ROUNDS = 5;
 const FILES = Number(process.env.SOURCES_BENCH_FILES ?? 1_000_000);
 const IN_A_FOLDER = 100;
 /**
- * The walk itself, the run on an empty folder taken off. On quiet machines we have seen from 0.96 to 1.03: it is one
- * lstat for each name on both sides, most of which is the kernel's.
+ * The walk itself, the run on an empty folder taken off. We have seen from 0.95 to 1.06: it is one lstat for each
+ * name on both sides, most of which is the kernel's.
  */
 const TIME_BOUNDS = { goal: 1, limit: 1.15 };
 /** The runtime's own memory is many times theirs; what the walk adds to it must not grow with the tree. */

@@ -211,11 +211,14 @@ describe("what is not as it should be", () => {
     mkdirSync(odd);
     writeFileSync(Buffer.concat([odd, Buffer.from("/file")]), "12345");
     writeFileSync(Buffer.concat([odd, Buffer.from([0x2f, 0xfd])]), "123");
+    // What is no UTF-8 looks like this one to who reads names as text.
+    world.file("source/\ufffd", "1234567");
+    writeFileSync(Buffer.concat([Buffer.from(`${world.source}/`), Buffer.from([0xfe])]), "12345678");
     const deep = `${"deep folder/".repeat(100)}file`;
     world.file(`source/${deep}`, "1");
     const { code } = await world.report();
     expect(code).toBe(0);
-    expect(world.last).toMatchObject({ errors_count: 0, total_files: 4, total_bytes: 17 });
+    expect(world.last).toMatchObject({ errors_count: 0, total_files: 6, total_bytes: 32 });
     expect(world.last.totals).toMatchObject({ folders: 102, links: 2 });
   });
 
