@@ -11,7 +11,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { appendFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { World, waitFor } from "../support/world.ts";
+import { World } from "../support/world.ts";
+import { waitForPeace } from "./peace.ts";
 
 export interface Fault {
   /** How the fault is made. */
@@ -55,19 +56,11 @@ afterAll(() => {
 
 /** What must hold after every fault. The fault itself is over: the next run meets ordinary surroundings. */
 export async function aftermath(world: World, worker = "backup"): Promise<void> {
-  await waitFor(() => world.processes().length === 0, "the end of every process of this world");
-  await expectFreeLocks(world);
+  await waitForPeace(world);
   expectWholeRecords(world);
   await expectRightRun(world, worker);
   expectWholeRecords(world);
   expect(world.processes()).toEqual([]);
-}
-
-async function expectFreeLocks(world: World): Promise<void> {
-  for (const name of readdirSync(world.lock).filter((each) => each.endsWith(".lock"))) {
-    const { code } = await world.exec(["flock", "-n", join(world.lock, name), "true"]);
-    expect({ name, code }).toEqual({ name, code: 0 });
-  }
 }
 
 /** Throws at the first that is no JSON; nothing half-written lies about either. */

@@ -2,10 +2,11 @@
 import { expect } from "bun:test";
 import { readdirSync } from "node:fs";
 import type { HookResult } from "../../lib/record.ts";
-import { type World, waitFor } from "../support/world.ts";
+import type { World } from "../support/world.ts";
 import { fault } from "./fault.ts";
 import type { HostileHook } from "./hooks/hostile.ts";
 import { hostileHooks } from "./hooks/index.ts";
+import { waitForPeace } from "./peace.ts";
 
 const PHASES = ["pre-backup", "post-backup"] as const;
 
@@ -61,7 +62,7 @@ async function expectNothingLeft(world: World, { leaves }: HostileHook): Promise
     expect(world.processes().length).toBeGreaterThan(0);
     for (const pid of world.processes()) process.kill(pid, "SIGKILL");
   }
-  await waitFor(() => world.processes().length === 0, "the end of what the hook started");
+  await waitForPeace(world);
 }
 
 /** What the record says of the hook, in words; holds it against what was promised. */

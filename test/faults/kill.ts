@@ -3,7 +3,8 @@
 import { expect } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { hasLocked } from "../support/holders.ts";
-import { alive, finish, type World, waitFor } from "../support/world.ts";
+import { alive, finish, type World } from "../support/world.ts";
+import { waitForPeace } from "./peace.ts";
 import type { Victim } from "./victims.ts";
 
 export interface Patient {
@@ -47,7 +48,7 @@ export async function killAfter(patient: Patient, ms: number, round: number): Pr
   const death = whatIsLeft(patient, run.pid, run.signalCode === "SIGKILL");
   await lockGoesWithItsKeepers(patient);
   const isTold = (await victim.clear?.(world, round)) === true;
-  await waitFor(() => world.processes().length === 0, `the end of what ${worker} had started`);
+  await waitForPeace(world);
   await output;
   await nextRunIsRight(patient, run.pid, death.reported, isTold);
   return death;

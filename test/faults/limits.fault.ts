@@ -3,8 +3,9 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { equipQuickly } from "../support/quick-repository.ts";
 import { restic } from "../support/restics.ts";
-import { type World, waitFor } from "../support/world.ts";
+import type { World } from "../support/world.ts";
 import { fault } from "./fault.ts";
+import { waitForPeace } from "./peace.ts";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -18,7 +19,7 @@ type Fate = "right" | "failed with a record" | "failed, said on stdout only" | "
 async function liveUnder(world: World, shell: string): Promise<Fate> {
   const before = world.history().length;
   const { code, stdout, stderr } = await world.exec(["sh", "-c", `${shell}; exec backup`]);
-  await waitFor(() => world.processes().length === 0, "the end of the run under a limit");
+  await waitForPeace(world);
   const lines = world.history().slice(before);
   const marked = world.has("lock/backup.run.json");
   const next = await world.run("backup");

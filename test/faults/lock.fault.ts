@@ -3,8 +3,9 @@ import { expect } from "bun:test";
 import { chmodSync, mkdirSync, renameSync, rmSync, truncateSync } from "node:fs";
 import { Gate } from "../support/gate.ts";
 import { modest } from "../support/modest.ts";
-import { type World, waitFor } from "../support/world.ts";
+import type { World } from "../support/world.ts";
 import { fault } from "./fault.ts";
+import { waitForPeace } from "./peace.ts";
 
 interface Meddling {
   readonly injected: string;
@@ -122,7 +123,7 @@ for (const { injected, promised, meddle, code, says, mend, ...how } of meddlings
       expect(code).toBe(75);
     }
     gate.open();
-    await waitFor(() => world.processes().length === 0, "the end of restic");
+    await waitForPeace(world);
     expect(world.has("overlaps")).toBe(false);
     return "two more runs: exit 75, naming restic and its pid";
   });

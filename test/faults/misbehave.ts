@@ -4,6 +4,7 @@ import { expect } from "bun:test";
 import { symlinkSync } from "node:fs";
 import { type Result, type World, waitFor } from "../support/world.ts";
 import type { Misbehaviour } from "./misbehaviours.ts";
+import { waitForPeace } from "./peace.ts";
 
 /** A program, and the worker that drives it. */
 export interface Tool {
@@ -30,7 +31,7 @@ export async function misbehave(world: World, tool: Tool, fault: Misbehaviour): 
     : start(world, worker, envOf(world, tool, fault)));
   expect({ code, stderr }).toEqual({ code: exit, stderr: "" });
   if (fault.leaves) for (const pid of world.processes()) process.kill(pid, "SIGKILL");
-  await waitFor(() => world.processes().length === 0, "the end of all that it started");
+  await waitForPeace(world);
   const record = world.record(worker);
   expect(record).toMatchObject({ exit_code: exit, status: fault.status ?? (exit === 0 ? "ok" : "failed") });
   expect(record).toMatchObject(fault.record ?? {});

@@ -1,8 +1,9 @@
 // kill -9 of backup before each of the system calls by which it changes something, one after the other.
 import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { type World, waitFor } from "../support/world.ts";
+import type { World } from "../support/world.ts";
 import { fault } from "./fault.ts";
+import { waitForPeace } from "./peace.ts";
 
 /** What a run does to files, links and descriptors of its own. */
 const CALLS =
@@ -59,7 +60,7 @@ async function killAt(world: World, call: number, right: { code: number; status:
     "-e",
     `inject=${CALLS}:signal=SIGKILL:when=${call}`,
   ]);
-  await waitFor(() => world.processes().length === 0, "the end of what the run had started");
+  await waitForPeace(world);
   expect(world.record().status).toBe(right.status);
   const wrote = world.history().length > before;
   const marked = world.has("lock/backup.run.json");

@@ -10,6 +10,7 @@ import { canMount, command, isMounted } from "../support/mounts.ts";
 import { equipQuickly } from "../support/quick-repository.ts";
 import { rclones, restic } from "../support/restics.ts";
 import { finish, World, waitFor } from "../support/world.ts";
+import { waitForPeace } from "./peace.ts";
 
 export interface Victim {
   /** Its world, where that needs more than others to be taken away again. */
@@ -40,7 +41,7 @@ async function snapshot(world: World): Promise<void> {
 }
 
 async function check(world: World): Promise<void> {
-  await waitFor(() => world.processes().length === 0, "the end of an orphan");
+  await waitForPeace(world);
   // A lock that a dead restic has left would keep the check out.
   const { code, stdout, stderr } = await world.exec(["restic", "check", "--no-lock"]);
   expect({ code, stdout, stderr }).toEqual({ code: 0, stdout, stderr });
@@ -51,7 +52,7 @@ async function check(world: World): Promise<void> {
  * exclusive one keeps the next run out with exit 11 and the advice to do this.
  */
 async function unlock(world: World): Promise<void> {
-  await waitFor(() => world.processes().length === 0, "the end of an orphan");
+  await waitForPeace(world);
   // restic takes a zombie for alive, and who inherits orphans here may be slow to bury them.
   const { code, stdout } = await world.run("unlock", ["--remove-all"]);
   expect({ code, stdout, locks: lockNames(world) }).toEqual({ code: 0, stdout, locks: [] });
