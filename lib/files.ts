@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -111,13 +112,17 @@ export function readSmallFile(path: string, most: number, encoding: "utf8" | "la
 }
 
 /** Do two paths lead to the same file? */
-export function isSameFile(a: string, b: string): boolean {
+export const isSameFile = (a: string, b: string): boolean => areSame(() => [statSync(a), statSync(b)]);
+
+/** Does the path lead to the file that is open at the descriptor? */
+export const isFileAt = (path: string, fd: number): boolean => areSame(() => [fstatSync(fd), statSync(path)]);
+
+function areSame(look: () => readonly [Stats, Stats]): boolean {
   try {
-    const one = statSync(a);
-    const two = statSync(b);
+    const [one, two] = look();
     return one.ino === two.ino && one.dev === two.dev;
   } catch {
-    // One of them is gone, or not ours to look at: nothing says that they are the same.
+    // One of them is gone, closed, or not ours to look at: nothing says that they are the same.
     return false;
   }
 }

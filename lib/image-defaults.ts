@@ -17,6 +17,7 @@ export function readImageDefaults(): ImageDefaults {
   try {
     return (JSON.parse(readIfThere(FILE) ?? "{}") ?? {}) as ImageDefaults;
   } catch {
+    // Half a file, or not ours to read: as if nobody had noted any.
     return {};
   }
 }

@@ -4,13 +4,12 @@
  * waiting too. So a reader is waited for as long as it takes something; after that, lines are left out and counted.
  */
 
-import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
-import { errnoOf } from "./errors.ts";
-import { pause } from "./write.ts";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { countNewlines } from "./prefix.ts";
+import { offer } from "./write.ts";
 
 /** A reader that takes nothing for so many milliseconds is not waited for any more. A stop has 8 s by default. */
 const PATIENCE_MS = 2000;
-const RETRY_MS = 2;
 const NEWLINE = 0x0a;
 const NOTHING = new Uint8Array(0);
 
@@ -42,8 +41,8 @@ export class Outlet {
   write(content: string | Uint8Array): unknown {
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     try {
-      if (this.isStalled && !this.resume()) this.left += linesIn(bytes);
-      else this.put(bytes, PATIENCE_MS);
+      if (this.isStalled && !this.resume()) this.left += countNewlines(bytes);
+      else this.put(bytes);
       return undefined;
     } catch (error) {
       return error;
@@ -57,7 +56,7 @@ export class Outlet {
   /** Says what was left out, if the reader takes that now. */
   private resume(): boolean {
     const said = Buffer.concat([this.rest, Buffer.from(this.left > 0 ? this.events.gap(this.left) : "")]);
-    const taken = this.offer(said, 0);
+    const taken = offer(this.fd, said, 0);
     if (taken > 0) {
       // What is half said is said to its end first; more lines may be left out until then.
       this.rest = said.subarray(taken);
@@ -67,33 +66,16 @@ export class Outlet {
     return !this.isStalled;
   }
 
-  private put(bytes: Uint8Array, patienceMs: number): void {
-    const taken = this.offer(bytes, patienceMs);
+  private put(bytes: Uint8Array): void {
+    const taken = offer(this.fd, bytes, PATIENCE_MS);
     if (taken === bytes.length) return;
     const atStart = taken === 0 || bytes[taken - 1] === NEWLINE;
     const end = atStart ? taken : bytes.indexOf(NEWLINE, taken) + 1 || bytes.length;
     // A copy: the caller may use its bytes again.
     this.rest = Uint8Array.from(bytes.subarray(taken, end));
-    this.left = linesIn(bytes.subarray(end));
+    this.left = countNewlines(bytes.subarray(end));
     this.isStalled = true;
-    this.events.stalled(patienceMs / 1000);
-  }
-
-  /** Returns how many bytes were taken before the reader stood still for so long. */
-  private offer(bytes: Uint8Array, patienceMs: number): number {
-    let taken = 0;
-    let movedMs = performance.now();
-    while (taken < bytes.length) {
-      try {
-        taken += writeSync(this.fd, bytes.subarray(taken));
-        movedMs = performance.now();
-      } catch (error) {
-        if (errnoOf(error) !== "EAGAIN") throw error;
-        if (performance.now() - movedMs >= patienceMs) break;
-        pause(RETRY_MS);
-      }
-    }
-    return taken;
+    this.events.stalled(PATIENCE_MS / 1000);
   }
 }
 
@@ -109,10 +91,4 @@ function openedAnew(fd: number): number | undefined {
     // Closed, without a reader, another user's, or no /proc: it is written as it is, and the write says what is wrong.
     return undefined;
   }
-}
-
-function linesIn(bytes: Uint8Array): number {
-  let lines = 0;
-  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
-  return lines;
 }

@@ -26,7 +26,7 @@ export function prefixLines(head: Uint8Array, lines: Uint8Array): Buffer {
   return buffer.subarray(0, to);
 }
 
-function countNewlines(bytes: Uint8Array): number {
+export function countNewlines(bytes: Uint8Array): number {
   let count = 0;
   for (let at = 0; at < bytes.length; at++) if (bytes[at] === NEWLINE) count++;
   return count;

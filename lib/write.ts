@@ -8,17 +8,36 @@ export function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-/** Writes all of it, waiting where a pipe is full; returns the error that made it impossible. */
-export function writeAll(fd: number, content: string | Uint8Array): unknown {
-  let rest = typeof content === "string" ? Buffer.from(content) : content;
-  while (rest.length > 0) {
+/** Milliseconds after which a pipe that was full is tried again. */
+const RETRY_MS = 2;
+
+/**
+ * Writes to a descriptor that may be a full pipe, waiting while its reader takes something at least every `patienceMs`
+ * milliseconds. Returns how many bytes were taken. Throws what write(2) says.
+ */
+export function offer(fd: number, bytes: Uint8Array, patienceMs: number): number {
+  let taken = 0;
+  let movedMs = performance.now();
+  while (taken < bytes.length) {
     try {
-      rest = rest.subarray(writeSync(fd, rest));
+      taken += writeSync(fd, bytes.subarray(taken));
+      movedMs = performance.now();
     } catch (error) {
-      if (errnoOf(error) !== "EAGAIN") return error;
-      // A non-blocking pipe that is full: whoever shares it with us set it so. Try again in 2 ms.
-      pause(2);
+      // A non-blocking pipe that is full: whoever shares it with us set it so, or we did (see Outlet).
+      if (errnoOf(error) !== "EAGAIN") throw error;
+      if (performance.now() - movedMs >= patienceMs) break;
+      pause(RETRY_MS);
     }
   }
-  return undefined;
+  return taken;
+}
+
+/** Writes all of it, however long a pipe is full; returns the error that made it impossible. */
+export function writeAll(fd: number, content: string | Uint8Array): unknown {
+  try {
+    offer(fd, typeof content === "string" ? Buffer.from(content) : content, Number.POSITIVE_INFINITY);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }

@@ -2,7 +2,7 @@
 
 import { tableLines } from "../table.ts";
 import type { Zone } from "../time/zone.ts";
-import { epochOf, isSnapshot, type Snapshot, snapshotCells } from "./snapshots.ts";
+import { epochOf, isListOf, isSnapshot, isWord, type Snapshot, snapshotCells } from "./snapshots.ts";
 
 /** Words that say what to keep, or (since 0.17) that nothing need be kept. */
 const KEEPS = /^(--keep-|-[lHdwmy]|--unsafe-allow-remove-all)/;
@@ -46,15 +46,12 @@ export interface ForgetGroup {
 export function isForgetGroup(value: unknown): value is ForgetGroup {
   if (typeof value !== "object" || value === null) return false;
   const { keep, remove, reasons } = value as Partial<Record<keyof ForgetGroup, unknown>>;
-  return are(keep, isSnapshot) && are(remove, isSnapshot) && are(reasons, isReason);
+  return isListOf(keep, isSnapshot) && isListOf(remove, isSnapshot) && isListOf(reasons, isReason);
 }
-
-const are = (value: unknown, fits: (each: unknown) => boolean): boolean =>
-  (value ?? undefined) === undefined || (Array.isArray(value) && value.every(fits));
 
 function isReason(value: unknown): boolean {
   const { snapshot, matches } = (value ?? {}) as { snapshot?: { time?: unknown } | null; matches?: unknown };
-  return typeof snapshot?.time === "string" && are(matches, (each) => typeof each === "string");
+  return typeof snapshot?.time === "string" && isListOf(matches, isWord);
 }
 
 export interface Verdict {

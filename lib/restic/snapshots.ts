@@ -84,15 +84,16 @@ export function isSnapshot(value: unknown): value is Snapshot {
     typeof time === "string" &&
     !Number.isNaN(Date.parse(time)) &&
     typeof hostname === "string" &&
-    areWords(paths) &&
-    areWords(tags)
+    isListOf(paths, isWord) &&
+    isListOf(tags, isWord)
   );
 }
 
 /** Go leaves an empty list out, or has null for it. */
-const areWords = (value: unknown): boolean =>
-  (value ?? undefined) === undefined ||
-  (Array.isArray(value) && value.every((each) => typeof each === "string"));
+export const isListOf = (value: unknown, fits: (each: unknown) => boolean): boolean =>
+  (value ?? undefined) === undefined || (Array.isArray(value) && value.every(fits));
+
+export const isWord = (value: unknown): boolean => typeof value === "string";
 
 /** Epoch milliseconds. */
 export const epochOf = ({ time }: Snapshot): number => Date.parse(time);

@@ -26,6 +26,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { isFileAt } from "../files.ts";
 import { lockShortly } from "../process/flock.ts";
 import type { ChildEnvironment } from "../process/spawn.ts";
 import { sleep } from "../process/timer.ts";
@@ -197,9 +198,3 @@ function endsInNewline(fd: number): boolean {
 }
 
 const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
-
-function isFileAt(path: string, fd: number): boolean {
-  const open = fstatSync(fd);
-  const there = statSync(path, { throwIfNoEntry: false });
-  return there !== undefined && open.ino === there.ino && open.dev === there.dev;
-}

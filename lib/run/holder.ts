@@ -68,28 +68,23 @@ export function lostKeepersOf(path: string): { pid: number; name: string }[] {
     .filter((pid) => {
       if (pid === process.pid) return false;
       if (linkAt(`/proc/${pid}/fd/${INHERITED_FD}`) === lost) return !isAncestor(pid);
-      return linkAt(`/proc/${pid}/exe`) === us && descriptorsOf(pid).includes(lost) && !isAncestor(pid);
+      return linkAt(`/proc/${pid}/exe`) === us && opens(pid, lost, () => false) && !isAncestor(pid);
     })
     .map((pid) => ({ pid, name: nameOf(pid) }));
 }
 
-function descriptorsOf(pid: number): (string | undefined)[] {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).map((fd) => linkAt(`/proc/${pid}/fd/${fd}`));
-  } catch {
-    // It has ended, or is another user's.
-    return [];
-  }
-}
-
 /** Has exactly this process the lock file open? A pid in the file may be another process's by now. */
 export function hasOpen(pid: number, path: string): boolean {
-  const target = realPathOf(path);
+  // Another user's process may not be looked at; what the file says of it must do.
+  return opens(pid, realPathOf(path), (error) => errnoOf(error) === "EACCES");
+}
+
+/** Leads one of the process's descriptors there? `otherwise` says it where they cannot be listed. */
+function opens(pid: number, target: string | undefined, otherwise: (error: unknown) => boolean): boolean {
   try {
     return readdirSync(`/proc/${pid}/fd`).some((fd) => linkAt(`/proc/${pid}/fd/${fd}`) === target);
   } catch (error) {
-    // Another user's process may not be looked at; what the file says of it must do.
-    return errnoOf(error) === "EACCES";
+    return otherwise(error);
   }
 }
 

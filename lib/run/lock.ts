@@ -4,10 +4,10 @@
  * on with every child that we hand the descriptor to.
  */
 
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, statSync, writeSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, openSync, writeSync } from "node:fs";
 import type { Environment } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
-import { discard, isSameFile } from "../files.ts";
+import { discard, isFileAt, isSameFile } from "../files.ts";
 import { isAncestor } from "../process/family.ts";
 import { FlockFailed, flock, INHERITED_FD, unflock } from "../process/flock.ts";
 import { CannotStart } from "../process/spawn.ts";
@@ -142,16 +142,5 @@ async function lock(fd: number, path: string, env: Environment): Promise<boolean
     if (!(error instanceof CannotStart)) throw error;
     const remedy = error.why === "missing" ? "Install util-linux or busybox; nothing" : "Nothing";
     throw new LockFailure(path, `${error.message} ${remedy} was run.`);
-  }
-}
-
-function isFileAt(path: string, fd: number): boolean {
-  try {
-    const open = fstatSync(fd);
-    const there = statSync(path);
-    return open.ino === there.ino && open.dev === there.dev;
-  } catch {
-    // A descriptor that is not open, or a path that is gone: not the same file.
-    return false;
   }
 }

@@ -2,17 +2,17 @@
 import { expect, test } from "bun:test";
 import { workerNames } from "../../lib/run/command.ts";
 import { table } from "../../lib/workers/index.ts";
+import { Random } from "../support/property.ts";
 import { World } from "../support/world.ts";
 import { fault } from "./fault.ts";
 import { type Death, killAfter, liveOnce, type Patient } from "./kill.ts";
-import { seeded } from "./seed.ts";
 import { victims } from "./victims.ts";
 
 const KILLS = 20;
 /** Two at a time: most of a run is waiting. */
 const WORLDS = 2;
 
-const random = seeded("moments of the kills");
+const random = new Random("moments of the kills");
 
 test("every worker that is a run is killed here", () => {
   expect(Object.keys(victims).sort()).toEqual(workerNames(table).sort());
@@ -31,7 +31,7 @@ for (const worker of workerNames(table)) {
     continue;
   }
   fault(row, async () => {
-    const shares = Array.from({ length: KILLS }, (_, kill) => (kill + random()) / KILLS);
+    const shares = Array.from({ length: KILLS }, (_, kill) => (kill + random.share()) / KILLS);
     const halves = Array.from({ length: WORLDS }, (_, half) =>
       shares.filter((_, at) => at % WORLDS === half),
     );

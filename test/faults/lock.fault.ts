@@ -1,7 +1,7 @@
 // The lock file and its folder, meddled with while a run is alive: two runs must not overlap, and no lock goes stale.
 import { expect } from "bun:test";
 import { chmodSync, mkdirSync, renameSync, rmSync, truncateSync } from "node:fs";
-import { Gate } from "../support/gate.ts";
+import { guarded } from "../support/guarded.ts";
 import { modest } from "../support/modest.ts";
 import type { World } from "../support/world.ts";
 import { fault } from "./fault.ts";
@@ -127,14 +127,4 @@ for (const { injected, promised, meddle, code, says, mend, ...how } of meddlings
     expect(world.has("overlaps")).toBe(false);
     return "two more runs: exit 75, naming restic and its pid";
   });
-}
-
-/** A restic that cries out when it meets another of its kind, and waits. */
-function guarded(world: World): Gate {
-  const gate = new Gate(world);
-  world.restic(`
-mkdir '${world.dir}/inside' 2>/dev/null || echo overlap >>'${world.dir}/overlaps'
-${gate.here}
-rmdir '${world.dir}/inside'`);
-  return gate;
 }

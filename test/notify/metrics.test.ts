@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { metricsPrefix, renderMetrics, stateAfter, stateOf, withSkips } from "../../lib/notify/metrics.ts";
 import { RECORD_SCHEMA, type RunRecord } from "../../lib/record.ts";
 import { restic } from "../support/restics.ts";
+import { stopInPostHook } from "../support/stopped.ts";
 import { World, waitFor } from "../support/world.ts";
 
 const record = (change: Partial<RunRecord> = {}): RunRecord => ({
@@ -252,12 +253,7 @@ describe("real runs", () => {
 
   test("a stop in the post-hooks leaves a success a success", async () => {
     using world = new Measured();
-    world.restic();
-    world.hook("post-backup", 'touch "$HOME/there"; sleep 30');
-    const child = world.start("backup", [], { env: { STOP_TIMEOUT: "1" } });
-    await waitFor(() => world.has("there"), "the post-hook");
-    child.kill("SIGTERM");
-    expect(await child.exited).toBe(143);
+    expect(await stopInPostHook(world)).toBe(143);
     expect(world.found).toMatchObject({
       [METRIC("last_exit_code")]: 143,
       [METRIC("last_success")]: 1,

@@ -1,18 +1,8 @@
 // Two runs of one worker never overlap, however they were started.
 import { describe, expect, test } from "bun:test";
 import { rmSync, symlinkSync } from "node:fs";
-import { Gate } from "../support/gate.ts";
+import { guarded } from "../support/guarded.ts";
 import { alive, World } from "../support/world.ts";
-
-/** A world whose restic cries out when it meets another of its kind. */
-function guarded(world: World): Gate {
-  const gate = new Gate(world);
-  world.restic(`
-mkdir '${world.dir}/inside' 2>/dev/null || echo overlap >>'${world.dir}/overlaps'
-${gate.here}
-rmdir '${world.dir}/inside'`);
-  return gate;
-}
 
 /** Every way to start a backup that we know of, with the exit code that a skipped one gives. */
 function ways(world: World): Record<string, { command: string[]; skipped: number; env?: object }> {

@@ -35,6 +35,11 @@ export class Random {
     this.next = seeded(SEED ^ Bun.hash.crc32(title));
   }
 
+  /** From 0 up to 1. */
+  share(): number {
+    return this.next();
+  }
+
   /** A whole number, both ends included. */
   int(from: number, to: number): number {
     return from + Math.floor(this.next() * (to - from + 1));

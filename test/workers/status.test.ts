@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { restic } from "../support/restics.ts";
+import { stopInPostHook } from "../support/stopped.ts";
 import { type RunOptions, World, waitFor } from "../support/world.ts";
 
 class Scheduled extends World {
@@ -91,12 +92,7 @@ describe("OK", () => {
 
   test("a signal in the post-hooks, after work that succeeded", async () => {
     using world = new Scheduled();
-    world.restic();
-    world.hook("post-backup", 'touch "$HOME/there"; sleep 30');
-    const child = world.start("backup", [], { env: { STOP_TIMEOUT: "1" } });
-    await waitFor(() => world.has("there"), "the post-hook");
-    child.kill("SIGTERM");
-    expect(await child.exited).toBe(143);
+    expect(await stopInPostHook(world)).toBe(143);
     const { code, first, stdout } = await world.status();
     expect(code).toBe(0);
     expect(first).toStartWith("OK ");
