@@ -1,8 +1,9 @@
 /** The SHA-256 of a file of any size: read piece by piece, so that memory stays flat. */
 
 import { constants, promises } from "node:fs";
+import { builtin } from "./runtime.ts";
 
-const crypto = () => require("node:crypto") as typeof import("node:crypto");
+const crypto = () => builtin("node:crypto");
 
 /** Bytes of a piece: hashed in a millisecond or two, so that signals find their turn in between. */
 const PIECE = 1024 * 1024;

@@ -3,7 +3,9 @@
  * CPU, measured): most ticks end without a signal, in containers where HOSTNAME is set.
  */
 
-const os = () => require("node:os") as typeof import("node:os");
+import { builtin } from "./runtime.ts";
+
+const os = () => builtin("node:os");
 
 /** The number of a signal on this system; undefined for a name that it does not know. */
 export function signalNumber(name: NodeJS.Signals): number | undefined {

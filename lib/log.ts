@@ -3,7 +3,7 @@
  * A line is `2026-05-11 09:30:00 INFO  backup  message`; on a terminal with colour, never in a file.
  */
 
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, openSync } from "node:fs";
 import { type ConsolaInstance, createConsola } from "consola/core";
 import { environment } from "./environment.ts";
 import { reasonOf } from "./errors.ts";
@@ -30,7 +30,7 @@ const CLEAR = "\r\x1b[K";
  */
 const CHILDREN_MOST = 64 * 1024 * 1024;
 
-const ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
+const AT_ITS_END = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
 
 /** Lines of children that have not been written yet. */
 const NOTHING = { source: "", lines: "" };
@@ -88,7 +88,7 @@ export class Log {
    */
   output(source: string, lines: string, fileMost = Number.POSITIVE_INFINITY): Written {
     if (lines === "") return { inFile: 0, leftOut: 0 };
-    const bytes = prefixLines(Buffer.from(`${this.head("INFO")}${source} | `), Buffer.from(lines));
+    const bytes = prefixLines(`${this.head("INFO")}${source} | `, lines);
     if (!this.keepsOffStdout) this.toStdout(bytes);
     const fits =
       bytes.length <= fileMost ? bytes.length : fileMost < 1 ? 0 : bytes.lastIndexOf("\n", fileMost - 1) + 1;
@@ -163,7 +163,9 @@ export class Log {
   openFile(path: string): void {
     this.path = path;
     try {
-      this.file = openSync(path, ANEW, 0o644);
+      this.file = openSync(path, AT_ITS_END, 0o644);
+      // Apart from the opening: Deno refuses O_TRUNC together with O_APPEND.
+      ftruncateSync(this.file, 0);
     } catch (error) {
       this.lost(`The run's log ${path}`, error);
     }

@@ -1,6 +1,7 @@
 /** Is a descriptor a terminal? */
 
 import { fstatSync } from "node:fs";
+import { builtin } from "./runtime.ts";
 
 /** Major number of /dev/null and its like (Linux, devices.txt). */
 const MEMORY_DEVICES = 1;
@@ -17,7 +18,7 @@ export function isTerminal(fd: number): boolean {
     // A descriptor that is closed is no terminal.
     return false;
   }
-  return (require("node:tty") as typeof import("node:tty")).isatty(fd);
+  return builtin("node:tty").isatty(fd);
 }
 
 /** Of the terminal that stdout is, as wide as it is now. To be asked only of a terminal: it costs 7 ms once. */

@@ -2,6 +2,7 @@
 
 import { writeSync } from "node:fs";
 import { errnoOf } from "./errors.ts";
+import { WRITE_MOST } from "./runtime.ts";
 
 /** Stands still for so many milliseconds. For moments only: no signal is taken meanwhile. */
 export function pause(ms: number): void {
@@ -20,7 +21,7 @@ export function offer(fd: number, bytes: Uint8Array, patienceMs: number): number
   let movedMs = performance.now();
   while (taken < bytes.length) {
     try {
-      taken += writeSync(fd, bytes.subarray(taken));
+      taken += writeSync(fd, bytes.subarray(taken, taken + WRITE_MOST));
       movedMs = performance.now();
     } catch (error) {
       // A non-blocking pipe that is full: whoever shares it with us set it so, or we did (see Outlet).
@@ -40,4 +41,10 @@ export function writeAll(fd: number, content: string | Uint8Array): unknown {
   } catch (error) {
     return error;
   }
+}
+
+/** Writes a short text at a place of the file. By bytes: for a string Deno (2.9) passes over the position. */
+export function writeAt(fd: number, text: string, position: number): void {
+  const bytes = Buffer.from(text);
+  writeSync(fd, bytes, 0, bytes.length, position);
 }

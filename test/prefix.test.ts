@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
 import { prefixLines } from "../lib/prefix.ts";
 
-const prefixed = (head: string, lines: string) =>
-  prefixLines(Buffer.from(head), Buffer.from(lines)).toString();
+const prefixed = (head: string, lines: string) => prefixLines(head, lines).toString();
 
 test.each<[string, string, string]>([
   ["> ", "", ""],
@@ -11,6 +10,7 @@ test.each<[string, string, string]>([
   ["> ", "one\n\ntwo\n", "> one\n> \n> two\n"],
   ["", "one\ntwo\n", "one\ntwo\n"],
   ["ä ", "€\n😀\n", "ä €\nä 😀\n"],
+  ["$& ", `${"a line of ordinary length\n".repeat(20)}`, "$& a line of ordinary length\n".repeat(20)],
 ])("%j before %j", (head, lines, result) => expect(prefixed(head, lines)).toBe(result));
 
 test("a shorter text after a longer one has nothing of it", () => {

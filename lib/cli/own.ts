@@ -30,7 +30,7 @@ export async function ownCommand(table: readonly Row[], args: readonly string[])
       print(await completion(shellOf(rest), table));
       return EXIT.ok;
     case "schema":
-      print(schemaOf(rest));
+      print(await schemaOf(rest));
       return EXIT.ok;
     case undefined:
       throw new UsageError(`A command is missing. ${listed(table)}`);
@@ -59,7 +59,7 @@ function shellOf([shell, ...more]: readonly string[]): Shell {
   return known;
 }
 
-function schemaOf([name, ...more]: readonly string[]): string {
+async function schemaOf([name, ...more]: readonly string[]): Promise<string> {
   const known = SCHEMAS.find((each) => each === name);
   if (known === undefined || more.length > 0)
     throw new UsageError(`schema takes one of ${SCHEMAS.join(", ")}.`);

@@ -3,10 +3,11 @@
 import { closeSync } from "node:fs";
 import { descendantsOf } from "../process/family.ts";
 import { SafeLines } from "../process/lines.ts";
-import { openPipe, streamOf } from "../process/pipe.ts";
+import { openPipe } from "../process/pipe.ts";
 import { pump } from "../process/pump.ts";
 import { type Child, type Exit, signal, spawn } from "../process/spawn.ts";
 import { within } from "../process/timer.ts";
+import { streamOf } from "../runtime.ts";
 import type { Scheduler, Start } from "./scene.ts";
 
 /** crond's level of what is not usual: its greeting and a line per job are left out, the run's own lines say more. */
@@ -50,9 +51,10 @@ export class Crond implements Scheduler {
     );
     log.info(`crond started (pid ${child.pid}).`);
     if (pipe === undefined) return new Crond(child, Promise.resolve());
+    const stream = streamOf(pipe.read);
     closeSync(pipe.write);
     const lines = new SafeLines(log.mask);
-    const { done } = pump(streamOf(pipe), {
+    const { done } = pump(stream, {
       take: (bytes) => void log.output("crond", lines.push(bytes)),
       end: () => log.output("crond", lines.end()),
     });

@@ -4,7 +4,7 @@
  * program that the image might lack, and what it writes is plain gzip and plain zstd.
  */
 
-import { zstdCompress } from "../process/zstd.ts";
+import { builtin, zstdCompress } from "../runtime.ts";
 
 export const formats = ["tar.gz", "tar.zst", "tar"] as const;
 export type Format = (typeof formats)[number];
@@ -18,7 +18,7 @@ export interface Codec {
 }
 
 /** Loaded where it is used first: the bundle would have every tick load it. */
-const zlib = () => require("node:zlib") as typeof import("node:zlib");
+const zlib = () => builtin("node:zlib");
 
 const UNPACKED_CHUNK = 1024 * 1024;
 const NOTHING = new Uint8Array(0);

@@ -51,6 +51,7 @@ export function discoverHooks(hooksDir: string, phase: string, searchPath: strin
 /** Names ending in `.sh`, in byte order; hidden ones (`..data` of a ConfigMap) are no scripts. */
 function scriptsIn(folder: string): { names: string[]; problem?: string } {
   try {
+    if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) return { names: [] };
     const names = readdirSync(folder).filter((name) => name.endsWith(".sh") && !name.startsWith("."));
     return { names: names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))) };
   } catch (error) {

@@ -9,6 +9,7 @@ import { type Pump, pump } from "../process/pump.ts";
 import { CannotStart, type Child, type ChildEnvironment, type Stdio, spawn } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { within } from "../process/timer.ts";
+import { streamOf } from "../runtime.ts";
 import { formatBytes } from "../size.ts";
 
 export interface OutputPlan {
@@ -56,8 +57,8 @@ export class HookOutput {
 
   /** Begins to read. From here on only the child and what it starts hold the other end. */
   follow(child: Child): void {
+    const streams = this.pipe ? [streamOf(this.pipe.read)] : [child.stdout, child.stderr];
     if (this.pipe !== undefined) closeSync(this.pipe.write);
-    const streams = this.pipe ? [Bun.file(this.pipe.read).stream()] : [child.stdout, child.stderr];
     for (const stream of streams) if (stream !== undefined) this.read(stream);
   }
 

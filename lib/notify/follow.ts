@@ -3,9 +3,10 @@
 import { within } from "../process/timer.ts";
 import { version } from "../release.ts";
 import { type Answer, answerOf, refused } from "./answer.ts";
+import type { Url } from "./url.ts";
 
 export interface Request {
-  readonly url: URL;
+  readonly url: Url;
   readonly method: "POST" | "GET";
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent to the URL's own host only. */
@@ -55,7 +56,7 @@ export async function follow(request: Request, signal: AbortSignal): Promise<Ans
 }
 
 /** To the same host by name, and to the same service of it: only from http to https the port may change. */
-function isSameHost(from: URL, to: URL): boolean {
+function isSameHost(from: Url, to: Url): boolean {
   const upgraded =
     from.protocol === "http:" && to.protocol === "https:" && from.port === "" && to.port === "";
   return (
@@ -63,10 +64,10 @@ function isSameHost(from: URL, to: URL): boolean {
   );
 }
 
-export const isHttp = ({ protocol }: URL): boolean => protocol === "http:" || protocol === "https:";
+export const isHttp = ({ protocol }: Url): boolean => protocol === "http:" || protocol === "https:";
 
 /** `https://user:password@host/`, as curl understands it. */
-function basicOf({ username, password }: URL): string | undefined {
+function basicOf({ username, password }: Url): string | undefined {
   if (username === "" && password === "") return undefined;
   return `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64")}`;
 }
@@ -80,7 +81,7 @@ function decoded(text: string): string {
   }
 }
 
-function bare(url: URL): URL {
+function bare(url: Url): Url {
   const copy = new URL(url);
   copy.username = "";
   copy.password = "";

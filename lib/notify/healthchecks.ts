@@ -2,6 +2,7 @@
 
 import { type Delivery, deliver, httpUrl, shownUrl } from "./request.ts";
 import type { NotifyScene } from "./scene.ts";
+import type { Url } from "./url.ts";
 import type { Sent } from "./webhook.ts";
 
 /** Milliseconds that one ping may take: healthchecks.io's own examples give it ten seconds. */
@@ -24,7 +25,7 @@ export async function ping(
 }
 
 /** `https://hc.example/ping/uuid?x=1` → `https://hc.example/ping/uuid/start?x=1`. */
-export function pingUrl(url: URL, word: string): URL {
+export function pingUrl(url: Url, word: string): Url {
   const pinged = new URL(url);
   pinged.pathname = `${url.pathname.replace(/\/+$/, "")}/${word}`;
   return pinged;

@@ -5,6 +5,7 @@ import type { Stop } from "../process/stop.ts";
 import { after, within } from "../process/timer.ts";
 import { type Answer, failure, refused } from "./answer.ts";
 import { follow, isHttp, type Request } from "./follow.ts";
+import type { Url } from "./url.ts";
 
 export interface Delivery {
   readonly delivered: boolean;
@@ -16,7 +17,7 @@ export interface Delivery {
 /** Pauses before the second and the third attempt (records.md), in milliseconds. */
 const PAUSES_MS = [1000, 2000];
 /** The URL, if it is one that we may call. Throws a ConfigError, which does not repeat it. */
-export function httpUrl(name: string, text: string): URL {
+export function httpUrl(name: string, text: string): Url {
   const url = URL.parse(text.trim());
   if (url === null || !isHttp(url)) {
     throw new ConfigError(`${name} is no http:// or https:// URL. Correct it, or unset it.`);
@@ -25,7 +26,7 @@ export function httpUrl(name: string, text: string): URL {
 }
 
 /** What may be shown of a URL: scheme and host. */
-export const shownUrl = ({ protocol, host }: URL): string => `${protocol}//${host}`;
+export const shownUrl = ({ protocol, host }: Url): string => `${protocol}//${host}`;
 
 /** Aborts when the run is told to stop, or by its owner. */
 export function untilStopped(stop: Stop): AbortController {

@@ -3,6 +3,7 @@
 import { ConfigError } from "../errors.ts";
 import { type Delivery, deliver, httpUrl, shownUrl } from "./request.ts";
 import type { NotifyScene } from "./scene.ts";
+import type { Url } from "./url.ts";
 
 export interface Sent extends Delivery {
   /** Scheme and host. */
@@ -10,7 +11,7 @@ export interface Sent extends Delivery {
 }
 
 /** Throws a ConfigError when it is no URL that we may call. */
-export const webhookUrl = ({ settings }: Pick<NotifyScene, "settings">): URL =>
+export const webhookUrl = ({ settings }: Pick<NotifyScene, "settings">): Url =>
   httpUrl("WEBHOOK_URL", settings.text("WEBHOOK_URL"));
 
 /** Throws a ConfigError when WEBHOOK_URL or what belongs to it makes no sense. */

@@ -19,11 +19,10 @@ export class FlockFailed extends Error {}
 /** True when `fd` is locked now, false when somebody else has it locked. Throws FlockFailed, CannotStart. */
 export async function flock(fd: number, env: Environment): Promise<boolean> {
   // `-n FD` alone means the same to util-linux and to busybox.
-  const child = spawn(["flock", "-n", String(INHERITED_FD)], {
-    env: plain(env),
-    stderr: "pipe",
-    inherit: fd,
-  });
+  const options = { env: plain(env), inherit: fd };
+  const command = ["flock", "-n", String(INHERITED_FD)];
+  if ((await spawn(command, options).exited).code === 0) return true;
+  const child = spawn(command, { ...options, stderr: "pipe" });
   const { code } = await child.exited;
   if (code === 0) return true;
   // Both exit 1 in silence when the lock is held. Whatever else went wrong, they say so.

@@ -33,9 +33,6 @@ export async function openPipe(path: string, env: ChildEnvironment): Promise<Pip
   }
 }
 
-/** What comes through the read end. */
-export const streamOf = (pipe: Pipe): ReadableStream<Uint8Array> => Bun.file(pipe.read).stream();
-
 /** The read end, or undefined when there is no pipe at `path` or somebody else writes to it. */
 function openReader(path: string): number | undefined {
   let fd: number;

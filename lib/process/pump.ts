@@ -1,6 +1,6 @@
 /** Reads a stream to its end, chunk by chunk, so that the writer waits when we are slower. */
 
-import { compile } from "./compiler.ts";
+import { compile } from "../runtime.ts";
 import { turn } from "./timer.ts";
 
 export interface Reader {

@@ -1,8 +1,9 @@
-/** Starts processes. The only caller of Bun.spawn. */
+/** Starts processes. */
 
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import { signalName, signalNumber } from "../host.ts";
+import { start } from "../runtime.ts";
 
 export type Signal = NodeJS.Signals;
 export type ChildEnvironment = Record<string, string | undefined>;
@@ -58,22 +59,23 @@ export function spawn(command: readonly string[], options: SpawnOptions): Child 
   const program = command[0] ?? "";
   const path = resolveProgram(program, options.env.PATH);
   const { stdin = "ignore", stdout = "ignore", stderr = "ignore", inherit } = options;
-  const start = (words: string[], argv0: string) =>
-    Bun.spawn(words, {
+  const { env, cwd, session = false } = options;
+  const called = (words: string[], argv0: string) =>
+    start(words, {
       argv0,
-      env: options.env,
+      env,
       stdio: inherit === undefined ? [stdin, stdout, stderr] : [stdin, stdout, stderr, inherit],
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      detached: options.session ?? false,
+      cwd,
+      detached: session,
     });
   try {
-    const child = orByShell(start, path, program, command.slice(1));
+    const child = orByShell(called, path, program, command.slice(1));
     return {
       pid: child.pid,
       path,
-      exited: child.exited.then(() => exitOf(child.exitCode, child.signalCode)),
-      stdout: child.stdout instanceof ReadableStream ? child.stdout : undefined,
-      stderr: child.stderr instanceof ReadableStream ? child.stderr : undefined,
+      exited: child.exited.then(({ code, signal }) => exitOf(code, signal)),
+      stdout: child.stdout,
+      stderr: child.stderr,
     };
   } catch (error) {
     throw new CannotStart(program, "not executable", whyNot(path, error));
@@ -158,7 +160,7 @@ export function resolveProgram(
 
 function executability(path: string): "missing" | "not executable" | undefined {
   try {
-    if (!statSync(path).isFile()) return "missing";
+    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return "missing";
     accessSync(path, constants.X_OK);
     return undefined;
   } catch (error) {

@@ -42,7 +42,7 @@ export class Restic implements Caller {
     const { run } = this;
     if (run.ending || this.hasCleared || run.settings.choice("RESTIC_AUTO_UNLOCK") !== "STALE") return false;
     this.hasCleared = true;
-    const { removeDeadLocks } = require("./unlock.ts") as typeof import("./unlock.ts");
+    const { removeDeadLocks } = await import("./unlock.ts");
     return removeDeadLocks(this, run.log);
   }
 

@@ -16,15 +16,19 @@ const CHANNELS = [
   "HEALTHCHECKS_URL",
 ] as const satisfies readonly VariableName[];
 
-export function notifierOf(scene: Scene, stop: Stop, occasion: Occasion): Notifier | undefined {
+export async function notifierOf(
+  scene: Scene,
+  stop: Stop,
+  occasion: Occasion,
+): Promise<Notifier | undefined> {
   if (!CHANNELS.some((name) => scene.settings.configured(name))) return undefined;
-  const notify = require("../notify/notifier.ts") as typeof import("../notify/notifier.ts");
-  return new notify.Notifier(scene, stop, occasion);
+  const { Notifier } = await import("../notify/notifier.ts");
+  return new Notifier(scene, stop, occasion);
 }
 
 /** A skip shows in the metrics, and nowhere else: mails about it would come with every tick. */
 export async function announceSkip(scene: Scene): Promise<void> {
   if (!scene.settings.configured("METRICS_DIR")) return;
-  const metrics = require("../notify/metrics-file.ts") as typeof import("../notify/metrics-file.ts");
-  await metrics.writeSkips(scene, () => skipsSoFar(scene.lockDir, scene.identity.job));
+  const { writeSkips } = await import("../notify/metrics-file.ts");
+  await writeSkips(scene, () => skipsSoFar(scene.lockDir, scene.identity.job));
 }

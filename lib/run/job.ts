@@ -75,7 +75,7 @@ export class Job {
     log.openFile(scene.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     if (died !== undefined) log.warn(deathText(died));
-    this.notifier = notifierOf(scene, stop, { died: died !== undefined, quiet: this.quiet });
+    this.notifier = await notifierOf(scene, stop, { died: died !== undefined, quiet: this.quiet });
     stop.listen(() => this.tellOfStop());
 
     marker.update({ phase: "pre-hooks" });
@@ -130,7 +130,7 @@ export class Job {
     });
     leaveRecord(scene, record);
     await remember(scene, record);
-    this.notifier = notifierOf(scene, this.stop, { died: false, quiet: this.quiet });
+    this.notifier = await notifierOf(scene, this.stop, { died: false, quiet: this.quiet });
     await this.notifier?.tell(record, this.skips);
     return failure.exitCode;
   }

@@ -4,13 +4,14 @@
  * on with every child that we hand the descriptor to.
  */
 
-import { closeSync, constants, ftruncateSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, openSync } from "node:fs";
 import type { Environment } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import { discard, isFileAt, isSameFile } from "../files.ts";
 import { isAncestor } from "../process/family.ts";
 import { FlockFailed, flock, INHERITED_FD, unflock } from "../process/flock.ts";
 import { CannotStart } from "../process/spawn.ts";
+import { writeAt } from "../write.ts";
 import { lostKeepersOf } from "./holder.ts";
 
 export interface Lock {
@@ -79,7 +80,7 @@ export function signLock(lock: Lock, text: string): void {
   if (lock.fd === undefined || lock.inherited) return;
   try {
     ftruncateSync(lock.fd, 0);
-    writeSync(lock.fd, text, 0);
+    writeAt(lock.fd, text, 0);
   } catch {
     // A full disk: the lock holds all the same; only the line that a skipped run would print lacks a pid.
   }

@@ -3,11 +3,12 @@
  * has the lock tells of a run that died without a record.
  */
 
-import { closeSync, linkSync, openSync, writeSync } from "node:fs";
+import { closeSync, linkSync, openSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { discard, readIfThere, temporaryOf } from "../files.ts";
 import { statOf } from "../process/family.ts";
 import { sweep } from "../process/litter.ts";
+import { writeAt } from "../write.ts";
 
 export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks";
 
@@ -73,7 +74,7 @@ export class Marker {
     this.mark = { ...this.mark, ...change };
     if (this.fd === undefined) return;
     try {
-      writeSync(this.fd, this.text(), 0);
+      writeAt(this.fd, this.text(), 0);
     } catch {
       // LOCK_DIR is full: the marker keeps its older phase, which still says that the run is alive.
     }
@@ -92,7 +93,7 @@ export class Marker {
     const temporary = temporaryOf(this.path);
     try {
       this.fd = openSync(temporary, "w", 0o644);
-      writeSync(this.fd, this.text(), 0);
+      writeAt(this.fd, this.text(), 0);
       linkSync(temporary, this.path);
       return true;
     } catch (error) {

@@ -38,10 +38,15 @@ export function recordOf(scene: Scene, run: Run, ending: Ending, hooks: readonly
   );
 }
 
+/** What stands there by us: without hooks the completed record is the first one, and a disk takes 30 ms to say so. */
+const left = new Map<string, string>();
+
 /** Writes the record, and keeps the log of a failure where the next run does not begin it anew. */
 export function leaveRecord({ log, recordPath, logPath }: Scene, record: RunRecord): void {
   try {
-    replaceFile(recordPath, `${JSON.stringify(record, null, 2)}\n`);
+    const text = `${JSON.stringify(record, null, 2)}\n`;
+    if (text !== left.get(recordPath)) replaceFile(recordPath, text);
+    left.set(recordPath, text);
   } catch (error) {
     log.lost(`The record ${recordPath}`, error);
   }

@@ -5,8 +5,8 @@
 
 import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { compile } from "../process/compiler.ts";
 import { turn } from "../process/timer.ts";
+import { compile } from "../runtime.ts";
 import { Counter, countType, DIRECTORY, isUnknown, PLAIN, PLAIN_MASK, TYPE } from "./counter.ts";
 import { goTo, workingDirectory } from "./place.ts";
 import { type Level, sum, Tally } from "./tally.ts";

@@ -47,7 +47,7 @@ export function loadZone(tz: string | undefined): Zone {
     return find ? makeZone(linkedName, find) : utc(true);
   }
   const text = tz.startsWith(":") ? tz.slice(1) : tz;
-  if (text === "") return utc(true);
+  if (text === "" || UTC_NAMES.test(text)) return utc(true);
   const find = text.startsWith("/") ? readZone(text) : (findNamed(text) ?? findByRule(text));
   if (find) return makeZone(() => withoutFolder(text), find);
   return utc(UTC_NAMES.test(text));

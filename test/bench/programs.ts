@@ -23,7 +23,8 @@ async function compile(name: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "rbh-bench-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const out = join(folder, name);
-  const flags = ["--compile", "--minify", "--bytecode", "--format=esm", `--outfile=${out}`];
+  const flags = ["--compile", "--minify", "--bytecode", "--format=esm", "--no-compile-autoload-dotenv"];
+  flags.push("--no-compile-autoload-bunfig", "--compile-jit-policy=1000", `--outfile=${out}`);
   const child = Bun.spawn([process.execPath, "build", ...flags, join(import.meta.dir, `${name}.ts`)], {
     stdout: "ignore",
     stderr: "inherit",

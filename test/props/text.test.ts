@@ -64,7 +64,7 @@ property(
     lines: random.list(0, 5, () => `${random.text(SIGNS, 9).replaceAll("\n", "")}\n`),
   }),
   ({ head, lines }) => {
-    const got = prefixLines(bytes(head.replaceAll("\n", "")), bytes(lines.join("")));
+    const got = prefixLines(head.replaceAll("\n", ""), lines.join(""));
     return differ(
       got.toString(),
       lines.map((line) => head.replaceAll("\n", "").toWellFormed() + line.toWellFormed()).join(""),
