@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { namedFiles } from "../lib/named-files.ts";
+import { namedFiles } from "../lib/restic/backup-args.ts";
 import { splitWords } from "../lib/words.ts";
 
 test.each<[string, string[]]>([

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { prefixLines } from "../lib/prefix.ts";
+import { prefixLines } from "../lib/log/stdout.ts";
 
 const prefixed = (head: string, lines: string) => prefixLines(head, lines).toString();
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Settings } from "../lib/config/settings.ts";
 import { variables } from "../lib/config/variables.ts";
 import { ConfigError } from "../lib/errors.ts";
-import { placesOf, readCrontabLine, renderCrontab, scheduleOf } from "../lib/schedule.ts";
+import { placesOf, readCrontabLine, renderCrontab, scheduleOf } from "../lib/schedule/schedule.ts";
 
 const settings = (env: Record<string, string>) =>
   new Settings(env, (message) => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formatBytes, formatPart } from "../lib/size.ts";
+import { formatBytes, formatPart } from "../lib/units.ts";
 
 test.each<[number, string]>([
   [0, "0 B"],

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { tableLines } from "../lib/table.ts";
+import { tableLines } from "../lib/text.ts";
 
 test.each<[string[][], string[]]>([
   [[], []],

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { lastLines } from "../lib/tail.ts";
+import { lastLines } from "../lib/files/tail.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "rbh-tail-"));
 afterAll(() => rmSync(scratch, { recursive: true }));

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realPath } from "../lib/paths.ts";
-import { refusalOf, sourcePlaces } from "../lib/targets.ts";
+import { refusalOf, sourcePlaces } from "../lib/run/target.ts";
 
 const places = [
   { path: "/", name: "the root", inside: false },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { visible } from "../lib/visible.ts";
+import { visible } from "../lib/text.ts";
 
 describe("visible", () => {
   test.each<[string, string]>([

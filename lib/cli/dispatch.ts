@@ -2,11 +2,9 @@
 
 import { environment } from "../environment.ts";
 import { bugReport, EXIT, Failure, UsageError } from "../errors.ts";
+import { isTerminal, print, writeAll } from "../log/stdout.ts";
 import { type Command, findLinked, findRow, type Held, type Invocation, type Row } from "../run/command.ts";
-import { isTerminal } from "../terminal.ts";
-import { writeAll } from "../write.ts";
 import { parseWords } from "./parse.ts";
-import { print } from "./print.ts";
 
 const PROGRAM = "restic-backup-helper";
 
@@ -32,7 +30,7 @@ export async function dispatch(
   const named = first === undefined ? undefined : findRow(table, commandName(first));
   if (first !== undefined && named !== undefined) return run(table, named, commandName(first), rest, held);
   return reported(PROGRAM, async () => {
-    const { ownCommand } = await import("./own.ts");
+    const { ownCommand } = await import("./builtins.ts");
     return ownCommand(table, args);
   });
 }

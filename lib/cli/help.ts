@@ -2,7 +2,7 @@
 
 import { defineCommand, renderUsage } from "citty";
 import { type VariableName, variable } from "../config/variables.ts";
-import { release, version } from "../release.ts";
+import { release, version } from "../environment.ts";
 import type { Command, ExitStatus, Row } from "../run/command.ts";
 import { SCHEMAS } from "../schema/index.ts";
 

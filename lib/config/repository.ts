@@ -1,7 +1,7 @@
 /** Which repository is meant: RESTIC_REPOSITORY_FILE wins over RESTIC_REPOSITORY. */
 
 import { ConfigError, reasonOf } from "../errors.ts";
-import { readSmallFile } from "../files.ts";
+import { readSmallFile } from "../files/files.ts";
 import type { Settings } from "./settings.ts";
 
 /** The file holds a line and some comments. */

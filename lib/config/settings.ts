@@ -1,10 +1,14 @@
-/** Reads the environment as lib/config/variables.ts declares it. An empty variable counts as unset. */
+/**
+ * Reads the environment as lib/config/variables.ts declares it. An empty variable counts as unset.
+ *
+ * What a file that a `_FILE` variable names says in the place of the variable itself.
+ */
 
-import { parseDuration } from "../duration.ts";
 import type { Environment } from "../environment.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, reasonOf } from "../errors.ts";
+import { readSmallFile } from "../files/files.ts";
+import { parseDuration } from "../units.ts";
 import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
-import { readValueFile } from "./value-file.ts";
 import { type NameOf, type OptionOf, type VariableName, variable, variables } from "./variables.ts";
 
 /** setTimeout and exit arithmetic stay exact below this; 2^31 seconds are 68 years. */
@@ -182,4 +186,17 @@ export function screaming(name: string): string {
 export function wholeNumber(text: string): number | undefined {
   const digits = text.trim();
   return /^[0-9]+$/.test(digits) ? Math.min(Number(digits), MOST) : undefined;
+}
+
+/** A secret is a line or a key; a larger file is another one than was meant. */
+export const VALUE_FILE_MOST = 65_536;
+
+/** The file's text without the blanks around it. Throws a ConfigError that names the variable, never the text. */
+export function readValueFile(name: string, path: string): string {
+  try {
+    return readSmallFile(path, VALUE_FILE_MOST).trim();
+  } catch (error) {
+    const reason = reasonOf(error);
+    throw new ConfigError(`${name}=${path} cannot be read: ${reason}. Mount the right file, or unset it.`);
+  }
 }

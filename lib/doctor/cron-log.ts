@@ -1,12 +1,11 @@
 /** Section Recent cron log: its last lines, read from its end, harmless to a terminal. */
 
 import { statSync } from "node:fs";
-import { formatDuration } from "../duration.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { formatBytes } from "../size.ts";
-import { lastLines } from "../tail.ts";
-import { visible } from "../visible.ts";
-import { Checks, type Findings } from "./check.ts";
+import { lastLines } from "../files/tail.ts";
+import { visible } from "../text.ts";
+import { formatBytes, formatDuration } from "../units.ts";
+import { Checks, type Findings } from "./checks.ts";
 
 /** workers.md */
 const LINES = 40;

@@ -1,12 +1,19 @@
-/** Section Hooks: every phase of every run, in the words that the run itself logs. */
+/**
+ * Section Hooks: every phase of every run, in the words that the run itself logs.
+ *
+ * HOOKS_DIR itself, and what lies in it besides hooks.
+ *
+ * Files in HOOKS_DIR that look meant as hooks but never run. Pure.
+ */
 
+import { accessSync, constants, readdirSync, type Stats, statSync } from "node:fs";
 import { type Misspelt, misspeltText } from "../config/misspelt.ts";
 import { Settings, screaming } from "../config/settings.ts";
 import type { Environment } from "../environment.ts";
-import { discoverHooks, type Hook } from "../hooks/discover.ts";
-import { Checks, type Findings } from "./check.ts";
-import { HARDEN, judgeFolder, judgeNames, judgeParts } from "./hooks-folder.ts";
-import type { Patient } from "./patient.ts";
+import { errnoOf, reasonOf } from "../errors.ts";
+import { cautionOf, discoverHooks, type Hook } from "../hooks/discover.ts";
+import { nearest } from "../nearest.ts";
+import { Checks, type Findings, type Patient } from "./checks.ts";
 
 export interface HookJson {
   readonly phase: string;
@@ -119,4 +126,108 @@ function jsonOf({ phase, command, state, path, remedy, caution }: Hook, timeout:
     ...(remedy === undefined ? {} : { remedy }),
     ...(caution === undefined ? {} : { caution }),
   };
+}
+
+/** What runs as root should be root's. */
+export const HARDEN = "Let it belong to root or to the running user, and nobody else write it.";
+
+/** Is HOOKS_DIR a folder in which hooks can be found? */
+export function judgeFolder(checks: Checks, directory: string): boolean {
+  let stat: Stats;
+  try {
+    stat = statSync(directory);
+    if (stat.isDirectory()) accessSync(directory, constants.R_OK | constants.X_OK);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT")
+      checks.info(`HOOKS_DIR=${directory} does not exist: no hook runs. Mount it to use hooks.`);
+    else checks.fail(`HOOKS_DIR=${directory} cannot be read: ${reasonOf(error)}. No hook runs.`);
+    return false;
+  }
+  if (!stat.isDirectory()) {
+    checks.fail(`HOOKS_DIR=${directory} is not a directory. No hook runs.`);
+    return false;
+  }
+  judgeCaution(checks, `HOOKS_DIR=${directory}`, stat);
+  return true;
+}
+
+function judgeCaution(checks: Checks, what: string, stat: Stats): void {
+  const caution = cautionOf(stat);
+  if (caution !== undefined) checks.warn(`${what}: ${caution}. ${HARDEN}`);
+}
+
+/** What in HOOKS_DIR looks meant as a hook and is none, each told of. */
+export function judgeNames(checks: Checks, directory: string, workers: readonly Worker[]): Misnamed[] {
+  const entries = readdirSync(directory, { withFileTypes: true });
+  const named = entries.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
+  const strange = misnamed(named, workers);
+  for (const each of strange) checks.warn(misnamedText(each));
+  return strange;
+}
+
+/** The folder of a phase's further hooks, and what in it is none. One that cannot be read is a hook that cannot run. */
+export function judgeParts(checks: Checks, directory: string, phase: string): void {
+  const path = `${directory}/${phase}.d`;
+  const shown = `hooks/${phase}.d`;
+  try {
+    const names = readdirSync(path);
+    judgeCaution(checks, shown, statSync(path));
+    const others = names.filter((name) => !name.startsWith(".") && !/\.sh$|^README/.test(name));
+    for (const name of others) checks.warn(`${shown}/${name} does not end in .sh: it never runs.`);
+  } catch {
+    // Most phases have none; of one that is there but cannot be read discoverHooks tells.
+  }
+}
+
+function misnamedText({ name, nearest }: Misnamed): string {
+  const guess = nearest === undefined ? "Hooks are named pre-<worker>.sh or post-<worker>.sh." : "";
+  return `hooks/${name} is no hook and never runs${nearest === undefined ? ". " : `; is ${nearest} meant?`}${guess}`;
+}
+
+export interface Named {
+  readonly name: string;
+  readonly isFolder: boolean;
+}
+
+export interface Worker {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+}
+
+export interface Misnamed {
+  readonly name: string;
+  /** The real name that was meant; undefined where none is near. */
+  readonly nearest: string | undefined;
+}
+
+/** What editors, package managers and careful people append to a name. */
+const ENDINGS =
+  /(\.(sh|bash|py|txt|bak|backup|old|orig|save|swp|tmp|sample|example|disabled|off|new|d|\d+)|~)+$/i;
+
+/** Hidden files are nobody's hooks: a ConfigMap keeps its data in them. */
+export function misnamed(entries: readonly Named[], workers: readonly Worker[]): Misnamed[] {
+  const phases = workers.flatMap(({ name }) => [`pre-${name}`, `post-${name}`]);
+  const real = new Set(phases.flatMap((phase) => [`${phase}.sh`, `${phase}.d`]));
+  return entries
+    .filter(({ name }) => !name.startsWith(".") && !real.has(name))
+    .flatMap(({ name, isFolder }) => {
+      const stem = stemOf(name, workers);
+      const phase = nearestPhase(stem, phases);
+      if (phase === undefined && !/^(pre|post)-./.test(stem)) return [];
+      return [{ name, nearest: phase && `${phase}${isFolder ? ".d" : ".sh"}` }];
+    });
+}
+
+function nearestPhase(stem: string, phases: readonly string[]): string | undefined {
+  if (phases.includes(stem)) return stem;
+  return phases.find((phase) => phase.startsWith(`${stem}-`)) ?? nearest(stem, phases, 2);
+}
+
+/** `Backup_pre.SH.bak` → `pre-backup`, and a former worker's name → the one of now. */
+function stemOf(name: string, workers: readonly Worker[]): string {
+  const words = name.replace(ENDINGS, "").toLowerCase().replace(/[_. ]/g, "-");
+  const turned = words.replace(/^(.+)-(pre|post)$/, "$2-$1");
+  const [, when, worker] = /^(pre|post)-(.+)$/.exec(turned) ?? [];
+  const now = workers.find(({ aliases }) => worker !== undefined && aliases?.includes(worker));
+  return now === undefined ? turned : `${when}-${now.name}`;
 }

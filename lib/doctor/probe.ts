@@ -3,16 +3,15 @@
  * --no-cache, without which restic would write a lock into the repository and a cache on this host.
  */
 
-import { formatDuration } from "../duration.ts";
 import { ConfigError } from "../errors.ts";
-import type { Answer } from "../process/ask.ts";
+import type { Answer } from "../process/child.ts";
 import { CannotStart } from "../process/spawn.ts";
 import { type Access, accessOf } from "../restic/access.ts";
-import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/locks.ts";
-import { type ProbeStatus, verdictOf } from "../restic/verdict.ts";
+import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/evidence.ts";
+import { type ProbeStatus, verdictOf } from "../restic/open.ts";
 import { stamp } from "../time/format.ts";
-import { Checks, type Findings } from "./check.ts";
-import type { Patient } from "./patient.ts";
+import { formatDuration } from "../units.ts";
+import { Checks, type Findings, type Patient } from "./checks.ts";
 
 export interface ProbeJson {
   readonly status: ProbeStatus;

@@ -5,8 +5,8 @@
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
-import { Outlet } from "../outlet.ts";
-import { count } from "../plural.ts";
+import { Outlet } from "../log/stdout.ts";
+import { count } from "../text.ts";
 
 interface Followed {
   readonly fd: number;

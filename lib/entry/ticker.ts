@@ -1,13 +1,12 @@
 /** Starts jobs by a crontab as busybox's crond does, where crond itself cannot. */
 
-import { type Cron, parseCron } from "../cron/expression.ts";
-import { nextTimes } from "../cron/next.ts";
 import { reasonOf } from "../errors.ts";
 import { spawn } from "../process/spawn.ts";
 import { after } from "../process/timer.ts";
-import { readCrontabLine } from "../schedule.ts";
+import { type Cron, nextTimes, parseCron } from "../schedule/cron.ts";
+import { readCrontabLine } from "../schedule/schedule.ts";
 import { localZone } from "../time/zone.ts";
-import type { Scheduler, Start } from "./scene.ts";
+import type { Scheduler, Start } from "./start.ts";
 
 interface Job {
   readonly cron: Cron;

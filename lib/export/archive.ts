@@ -1,8 +1,12 @@
-/** An archive in the making: under another name until it is whole, compressed on all processors. */
+/**
+ * An archive in the making: under another name until it is whole, compressed on all processors.
+ *
+ * Reads an archive back and holds it against what was written.
+ */
 
-import { promises as disk } from "node:fs";
+import { createReadStream, promises as disk } from "node:fs";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
-import { type Codec, crc32 } from "./codec.ts";
+import { type Codec, crc32, type Format, unpacked } from "./compress.ts";
 
 type FileHandle = Awaited<ReturnType<typeof disk.open>>;
 
@@ -143,3 +147,28 @@ function cannotWrite(path: string, error: unknown): Failure {
   const remedy = errnoOf(error) === "ENOSPC" ? " Make room, or choose an --output on another disk." : "";
   return new Failure(`The archive ${path} cannot be written: ${reasonOf(error)}.${remedy}`, EXIT.failed);
 }
+
+const CHUNK = 1024 * 1024;
+
+/** Throws a Failure when the file does not give back the very stream that went into it. `enough` ends it early. */
+export async function verifyArchive(archive: Archive, format: Format, enough: () => boolean): Promise<void> {
+  let crc = 0;
+  let size = 0;
+  try {
+    const file = createReadStream(archive.temporary, { highWaterMark: CHUNK });
+    for await (const chunk of unpacked(format, file)) {
+      const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+      crc = crc32(bytes, crc);
+      size += bytes.length;
+      if (enough()) return;
+    }
+  } catch (error) {
+    throw differs(reasonOf(error));
+  }
+  if (size !== archive.size || crc !== archive.crc) {
+    throw differs(`${size} bytes came back of ${archive.size}, or other ones`);
+  }
+}
+
+const differs = (how: string) =>
+  new Failure(`The archive does not read back as it was written: ${how}. It is not kept.`, EXIT.failed);

@@ -1,14 +1,19 @@
-/** An export by way of a work directory: restored there with its patterns, then packed. */
+/**
+ * An export by way of a work directory: restored there with its patterns, then packed.
+ *
+ * Packs a folder with tar(1), GNU's or busybox's.
+ */
 
-import { EXIT } from "../errors.ts";
+import { lstatSync, rmSync, utimesSync } from "node:fs";
+import { EXIT, Failure } from "../errors.ts";
+import { visitTree } from "../files/tree.ts";
 import { absolute } from "../paths.ts";
-import { count } from "../plural.ts";
-import { needDryRun, restoreTree } from "../restic/restore.ts";
+import { needDryRun, restoreTree } from "../restic/restore-tree.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { keepWorkdir, makeWorkdir, removeWorkdir } from "../run/workdir.ts";
-import { announce, clean, type Job, nothing, wouldBe } from "./job.ts";
-import { makeArchive } from "./make.ts";
-import { packInto, removeSpecials } from "./pack.ts";
+import { count } from "../text.ts";
+import { announce, clean, type Job, nothing, wouldBe } from "./export-plan.ts";
+import { type Feed, makeArchive } from "./feed.ts";
 
 export async function exportPacked(job: Job): Promise<Outcome> {
   const { run, flags } = job;
@@ -51,4 +56,65 @@ async function leaveOutSpecials(run: Run, workdir: string): Promise<void> {
   run.log.info(
     `${count(specials, "special file")} (named pipes, sockets, devices) left out, as of every archive by restic.`,
   );
+}
+
+/**
+ * Packs what is in the folder `$1` under its own names: not as `.`, so that the members are called as those of
+ * restic's own archives are. Only a shell's pattern gives names that are not UTF-8, and only xargs any number of them;
+ * several archives in a row are one to the feed.
+ */
+const SCRIPT = `cd "$1" && shift && for name in * .[!.]* ..?*; do
+  if [ -e "$name" ] || [ -h "$name" ]; then printf '%s\\0' "$name"; fi
+done | xargs -0 tar -cf - "$@" --`;
+
+/** As restic's own archives have it: numbers for owners, attributes, and the content of every name of a file. */
+const GNU = [
+  "--format=posix",
+  "--numeric-owner",
+  "--xattrs",
+  "--xattrs-include=*",
+  "--acls",
+  "--hard-dereference",
+];
+
+/** Resolves to 0, or to what a stop made of it. Throws a Failure when tar fails, and what the feed throws. */
+export async function packInto(feed: Feed, run: Run, folder: string): Promise<number> {
+  const options = (await isGnu(run)) ? GNU : [];
+  const { code } = await run.child(["sh", "-c", SCRIPT, "sh", folder, ...options], {
+    env: { LC_ALL: "C" },
+    onBytes: feed.take,
+    onStderr: (line) => run.log.childLine("tar", line),
+  });
+  if (code !== 0 && !run.ending) {
+    throw new Failure(`tar could not pack ${folder} (exit ${code}). Its own words stand above.`, EXIT.failed);
+  }
+  return code;
+}
+
+/** Takes named pipes, sockets and devices away, which restic's own archives lack too. Returns how many there were. */
+export async function removeSpecials(run: Run, folder: string): Promise<number> {
+  let removed = 0;
+  await visitTree(
+    folder,
+    ({ path, stat }) => {
+      if (stat.isFile() || stat.isDirectory() || stat.isSymbolicLink()) return;
+      const parent = path.subarray(0, path.lastIndexOf("/"));
+      const { atime, mtime } = lstatSync(parent);
+      rmSync(path);
+      // Its folder keeps the time that it had in the snapshot.
+      utimesSync(parent, atime, mtime);
+      removed++;
+    },
+    () => run.ending,
+  );
+  return removed;
+}
+
+async function isGnu(run: Run): Promise<boolean> {
+  let gnu = false;
+  const onStdout = (line: string) => {
+    gnu ||= line.includes("GNU tar");
+  };
+  await run.child(["tar", "--version"], { onStdout });
+  return gnu;
 }

@@ -3,11 +3,9 @@
 import { EXIT } from "../errors.ts";
 import { type Node, permissionsOf, visitNodes } from "../restic/nodes.ts";
 import type { Outcome } from "../run/run.ts";
-import type { Feed } from "./feed.ts";
-import { END, type Member, padding, tarHeader } from "./header.ts";
-import { announce, type Job, nothing, wouldBe } from "./job.ts";
-import { makeArchive } from "./make.ts";
-import { ancestry } from "./names.ts";
+import { ancestry, announce, type Job, nothing, wouldBe } from "./export-plan.ts";
+import { type Feed, makeArchive } from "./feed.ts";
+import { END, type Member, padding, tarHeader } from "./tar.ts";
 
 /** What is to be streamed. */
 export interface Lineage {

@@ -1,17 +1,18 @@
 /** Runs one hook: its environment, its time-out, its output, and the facts about how it ended. */
 
-import { formatShort } from "../duration.ts";
+import type { ChildEnvironment } from "../environment.ts";
 import { EXIT, reasonOf } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../log/log.ts";
 import type { Mask } from "../mask.ts";
-import { type Child, type ChildEnvironment, spawn } from "../process/spawn.ts";
+import { type Child, spawn } from "../process/spawn.ts";
 import type { Stop, StopShare } from "../process/stop.ts";
 import { type Ended, supervise } from "../process/supervise.ts";
-import type { HookResult } from "../record.ts";
+import type { HookResult } from "../state/record.ts";
+import { formatShort } from "../units.ts";
 import type { Hook } from "./discover.ts";
 import { HookOutput } from "./output.ts";
 
-export type { HookResult } from "../record.ts";
+export type { HookResult } from "../state/record.ts";
 
 export interface HookPlan {
   readonly log: Log;

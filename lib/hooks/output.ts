@@ -1,16 +1,17 @@
 /** A hook's output on its way into the log: in order, bounded in the run's own log, whole on stdout. */
 
 import { closeSync } from "node:fs";
-import type { Log } from "../log.ts";
+import type { ChildEnvironment } from "../environment.ts";
+import type { Log } from "../log/log.ts";
 import type { Mask } from "../mask.ts";
 import { SafeLines } from "../process/lines.ts";
 import { openPipe, type Pipe } from "../process/pipe.ts";
 import { type Pump, pump } from "../process/pump.ts";
-import { CannotStart, type Child, type ChildEnvironment, type Stdio, spawn } from "../process/spawn.ts";
+import { CannotStart, type Child, type Stdio, spawn } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { within } from "../process/timer.ts";
 import { streamOf } from "../runtime.ts";
-import { formatBytes } from "../size.ts";
+import { formatBytes } from "../units.ts";
 
 export interface OutputPlan {
   readonly log: Log;

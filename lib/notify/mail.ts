@@ -1,8 +1,9 @@
 /** Mails a text to MAILX_RCPT through sendmail(1), which is msmtp in the image. */
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { mailLogOf, type NotifyScene } from "../context.ts";
 import { ConfigError, Failure, reasonOf } from "../errors.ts";
-import { replaceFile } from "../files.ts";
+import { replaceFile } from "../files/files.ts";
 import { SafeLines } from "../process/lines.ts";
 import { type Pump, pump } from "../process/pump.ts";
 import { spawn } from "../process/spawn.ts";
@@ -11,7 +12,6 @@ import { type Ended, supervise } from "../process/supervise.ts";
 import { within } from "../process/timer.ts";
 import { localZone } from "../time/zone.ts";
 import { type Recipients, recipientsOf, renderMessage, shortened } from "./message.ts";
-import { mailLogOf, type NotifyScene } from "./scene.ts";
 
 /** Bytes of the log that a mail carries: relays refuse a few MiB and more, and a person reads the end of it. */
 export const MAIL_MOST_BYTES = 1024 * 1024;

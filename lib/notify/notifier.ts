@@ -3,17 +3,16 @@
  * than the slowest of its channels may: mail, webhook and ping go out at the same time. A stop ends them at once.
  */
 
+import type { NotifyScene } from "../context.ts";
 import { errnoOf, Failure, reasonOf } from "../errors.ts";
 import type { Stop } from "../process/stop.ts";
 import { within } from "../process/timer.ts";
-import type { RunRecord } from "../record.ts";
-import { ping } from "./healthchecks.ts";
+import type { RunRecord } from "../state/record.ts";
+import { untilStopped } from "./http.ts";
 import { logForMail, sendMail } from "./mail.ts";
-import { RunMetrics } from "./metrics-file.ts";
-import { untilStopped } from "./request.ts";
-import type { NotifyScene } from "./scene.ts";
-import { subjectOf } from "./subject.ts";
-import { postWebhook, type Sent } from "./webhook.ts";
+import { subjectOf } from "./message.ts";
+import { RunMetrics } from "./metrics.ts";
+import { ping, postWebhook, type Sent } from "./webhook.ts";
 
 export interface Occasion {
   /** The run before this one was killed: metrics count it as a failure. */

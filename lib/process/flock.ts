@@ -4,8 +4,8 @@
  */
 
 import { closeSync, constants, openSync } from "node:fs";
-import type { Environment } from "../environment.ts";
-import { type ChildEnvironment, spawn } from "./spawn.ts";
+import type { ChildEnvironment, Environment } from "../environment.ts";
+import { spawn } from "./spawn.ts";
 import { sleep } from "./timer.ts";
 
 /** Where a child finds a descriptor that it was started with (see spawn). */

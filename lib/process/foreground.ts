@@ -1,7 +1,7 @@
 /** Runs another program in our place: our terminal and streams, our signals, its exit code. */
 
-import { signalNumber } from "../host.ts";
-import { isTerminal } from "../terminal.ts";
+import { signalNumber } from "../environment.ts";
+import { isTerminal } from "../log/stdout.ts";
 import { type Child, type Signal, type SpawnOptions, signal, spawn } from "./spawn.ts";
 import { wasIgnored } from "./stop.ts";
 

@@ -1,7 +1,7 @@
 /** Turns the bytes that a program prints into lines. What is held back is bounded: memory stays flat. */
 
 import type { Mask } from "../mask.ts";
-import { visible } from "../visible.ts";
+import { visible } from "../text.ts";
 
 /** Characters after which a line of a hook's output is broken (hooks.md). */
 export const LINE_MOST = 16 * 1024;

@@ -7,9 +7,10 @@
  */
 
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync } from "node:fs";
+import type { ChildEnvironment } from "../environment.ts";
 import { errnoOf } from "../errors.ts";
-import { targetOf } from "./family.ts";
-import { type ChildEnvironment, spawn } from "./spawn.ts";
+import { targetOf } from "./proc.ts";
+import { spawn } from "./spawn.ts";
 
 export interface Pipe {
   readonly read: number;

@@ -1,12 +1,12 @@
 /** Starts processes. */
 
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
+import type { ChildEnvironment } from "../environment.ts";
+import { signalName, signalNumber } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
-import { signalName, signalNumber } from "../host.ts";
 import { start } from "../runtime.ts";
 
 export type Signal = NodeJS.Signals;
-export type ChildEnvironment = Record<string, string | undefined>;
 
 /** How a process ended: `code` is 128+n after signal n, as a shell has it. */
 export interface Exit {

@@ -1,4 +1,6 @@
-/** The words of rclone's command lines. Pure. Flags as rclone 1.60 and 1.75 have them (`rclone bisync --help`). */
+/**
+ * The words of rclone's command lines. Pure. Flags as rclone 1.60 and 1.75 have them (`rclone bisync --help`).
+ */
 
 import type { Mode } from "./rows.ts";
 

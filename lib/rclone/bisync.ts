@@ -12,8 +12,7 @@ import { existsSync } from "node:fs";
 import { EXIT } from "../errors.ts";
 import type { Run } from "../run/run.ts";
 import { isOn, listArgs, type ResyncWords, resyncWords, valueOfFlag, withoutBisync } from "./args.ts";
-import type { Rclone, RcloneEnd } from "./exec.ts";
-import { exitText } from "./outcome.ts";
+import { exitText, type Rclone, type RcloneEnd } from "./rclone.ts";
 
 export interface Pair extends ResyncWords {
   readonly source: string;

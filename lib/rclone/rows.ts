@@ -1,8 +1,8 @@
 /** The job file of replicate: `SOURCE;DESTINATION[;MODE[;EXTRA]]`, a row a line. Pure. */
 
+import { maskRemote } from "../mask.ts";
 import { nearest } from "../nearest.ts";
 import { splitWords, UnbalancedQuote } from "../words.ts";
-import { maskRemote } from "./credentials.ts";
 
 /** The first is the default. */
 export const MODES = ["bisync", "sync", "copy"] as const;

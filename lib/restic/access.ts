@@ -3,10 +3,10 @@
 import { accessSync, constants } from "node:fs";
 import { repositoryOf } from "../config/repository.ts";
 import type { Settings } from "../config/settings.ts";
+import type { ChildEnvironment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { maskRepository } from "../mask.ts";
-import type { ChildEnvironment } from "../process/spawn.ts";
-import { globalArgs } from "./args.ts";
+import { globalArgs } from "./backup-args.ts";
 
 export interface Access {
   /** The repository, fit to be shown. */

@@ -1,7 +1,14 @@
-/** What speaks for and against the life of whoever holds a repository's lock. Pure. */
+/**
+ * What speaks for and against the life of whoever holds a repository's lock. Pure.
+ *
+ * This host, as lib/restic/evidence.ts judges locks by it.
+ */
 
-import { formatDuration } from "../duration.ts";
-import { type RepositoryLock, STALE_MS } from "./locks.ts";
+import { readFileSync } from "node:fs";
+import { systemHostname } from "../environment.ts";
+import { errnoOf } from "../errors.ts";
+import { statOf } from "../process/proc.ts";
+import { formatDuration } from "../units.ts";
 
 /** What is seen of a pid on this host. */
 export type ProcessSeen =
@@ -108,4 +115,88 @@ export function onlyDeadGo(found: readonly Evidence[]): boolean {
     going.every(({ verdict }) => verdict === "dead") &&
     found.every(({ harm }) => harm === undefined)
   );
+}
+
+export const here = (): Here => ({ hostname: systemHostname(), nowMs: Date.now(), look });
+
+function look(pid: number): ProcessSeen {
+  const reach = reachOf(pid);
+  if (reach === "gone") return { state: "gone" };
+  const stat = statOf(pid);
+  const name = nameOf(pid);
+  if (stat?.state === "Z" || stat?.state === "X") return { state: "zombie", name };
+  return {
+    state: "runs",
+    name,
+    startedMs: stat === undefined ? undefined : startOf(stat.ticks),
+    reachable: reach === "ours",
+  };
+}
+
+/** Not by /proc: it may hide other users' processes (hidepid). */
+function reachOf(pid: number): "gone" | "ours" | "another user's" {
+  // 0 and below would mean groups of processes.
+  if (!Number.isInteger(pid) || pid <= 0) return "gone";
+  try {
+    process.kill(pid, 0);
+    return "ours";
+  } catch (error) {
+    return errnoOf(error) === "EPERM" ? "another user's" : "gone";
+  }
+}
+
+/** Ticks in /proc are hundredths of a second since the boot (USER_HZ, proc_pid_stat(5)). */
+function startOf(ticks: number): number | undefined {
+  try {
+    const boot = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "latin1"))?.[1];
+    return boot === undefined ? undefined : Number(boot) * 1000 + ticks * 10;
+  } catch {
+    // No /proc: then nothing is known of its start.
+    return undefined;
+  }
+}
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    // It has just ended, or is hidden.
+    return "a process";
+  }
+}
+
+export interface RepositoryLock {
+  /** When it was taken or last refreshed, in epoch milliseconds; restic refreshes every five minutes. */
+  readonly timeMs: number;
+  readonly exclusive: boolean;
+  readonly hostname: string;
+  readonly username: string;
+  readonly pid: number;
+}
+
+/** restic itself calls a lock stale after this long without a refresh (its internal/restic, StaleLockTimeout). */
+export const STALE_MS = 30 * 60 * 1000;
+
+/** The ids in what `restic list locks` printed. */
+export function lockIds(output: string): string[] {
+  return output.split("\n").filter((line) => /^[0-9a-f]{64}$/.test(line));
+}
+
+/** The lock in what `restic cat lock <id>` printed; undefined when it is none. */
+export function parseLock(output: string): RepositoryLock | undefined {
+  try {
+    const lock = JSON.parse(output) as Record<string, unknown>;
+    const timeMs = Date.parse(String(lock.time));
+    if (Number.isNaN(timeMs)) return undefined;
+    return {
+      timeMs,
+      exclusive: lock.exclusive === true,
+      hostname: String(lock.hostname ?? "?"),
+      username: String(lock.username ?? "?"),
+      pid: Number(lock.pid ?? 0),
+    };
+  } catch {
+    // Not JSON: the lock was removed between the two calls, and restic said so instead.
+    return undefined;
+  }
 }

@@ -1,37 +1,121 @@
-/** A repository's locks, as `restic list locks` and `restic cat lock` tell of them. Pure. */
+/**
+ * A repository's locks: reading them, telling what speaks for their life, removing what is dead.
+ *
+ * A repository's locks, as `restic list locks` and `restic cat lock` tell of them. Pure.
+ */
 
-export interface RepositoryLock {
-  /** When it was taken or last refreshed, in epoch milliseconds; restic refreshes every five minutes. */
-  readonly timeMs: number;
-  readonly exclusive: boolean;
-  readonly hostname: string;
-  readonly username: string;
-  readonly pid: number;
+import { EXIT } from "../errors.ts";
+import type { Log } from "../log/log.ts";
+import { count } from "../text.ts";
+import { stamp } from "../time/format.ts";
+import { localZone } from "../time/zone.ts";
+import { formatDuration } from "../units.ts";
+import {
+  type Evidence,
+  evidenceOf,
+  here,
+  isStale,
+  lockIds,
+  onlyDeadGo,
+  parseLock,
+  type RepositoryLock,
+  UNREADABLE,
+} from "./evidence.ts";
+import type { Caller } from "./outcome.ts";
+
+export interface HeldLock {
+  /** As restic shows it: the first eight digits. */
+  readonly id: string;
+  /** undefined when it cannot be read. */
+  readonly lock: RepositoryLock | undefined;
+  readonly evidence: Evidence;
 }
 
-/** restic itself calls a lock stale after this long without a refresh (its internal/restic, StaleLockTimeout). */
-export const STALE_MS = 30 * 60 * 1000;
-
-/** The ids in what `restic list locks` printed. */
-export function lockIds(output: string): string[] {
-  return output.split("\n").filter((line) => /^[0-9a-f]{64}$/.test(line));
+export interface Listing {
+  /** restic's; other than 0 when the locks could not be listed. */
+  readonly exitCode: number;
+  readonly locks: readonly HeldLock[];
 }
 
-/** The lock in what `restic cat lock <id>` printed; undefined when it is none. */
-export function parseLock(output: string): RepositoryLock | undefined {
-  try {
-    const lock = JSON.parse(output) as Record<string, unknown>;
-    const timeMs = Date.parse(String(lock.time));
-    if (Number.isNaN(timeMs)) return undefined;
-    return {
-      timeMs,
-      exclusive: lock.exclusive === true,
-      hostname: String(lock.hostname ?? "?"),
-      username: String(lock.username ?? "?"),
-      pid: Number(lock.pid ?? 0),
-    };
-  } catch {
-    // Not JSON: the lock was removed between the two calls, and restic said so instead.
-    return undefined;
+/** At a time: each derives the repository's key, which takes a core and 60 MiB. */
+const AT_ONCE = 2;
+
+/** Takes no lock itself. */
+export async function readLocks(restic: Caller): Promise<Listing> {
+  const { exitCode, ids } = await listIds(restic);
+  const rest = [...ids];
+  const found: HeldLock[] = [];
+  while (rest.length > 0) {
+    found.push(...(await Promise.all(rest.splice(0, AT_ONCE).map((id) => readLock(restic, id)))));
   }
+  if (found.every(({ lock }) => lock !== undefined)) return { exitCode, locks: found };
+  // What could not be read may be damaged, or may have been removed since it was listed.
+  const again = await listIds(restic);
+  const isThere = ({ id }: HeldLock) => again.ids.some((each) => each.startsWith(id));
+  return { exitCode, locks: found.filter((each) => each.lock !== undefined || isThere(each)) };
+}
+
+async function listIds(restic: Caller) {
+  const { exitCode, text } = await textOf(restic, ["list", "locks"]);
+  return { exitCode, ids: exitCode === EXIT.ok ? lockIds(text).sort() : [] };
+}
+
+async function readLock(restic: Caller, id: string): Promise<HeldLock> {
+  const { text } = await textOf(restic, ["cat", "lock", id]);
+  const lock = parseLock(text);
+  return { id: id.slice(0, 8), lock, evidence: lock === undefined ? UNREADABLE : evidenceOf(lock, here()) };
+}
+
+async function textOf(restic: Caller, words: readonly string[]) {
+  const lines: string[] = [];
+  const { exitCode } = await restic.call([...words, "--no-lock"], { onLine: (line) => lines.push(line) });
+  return { exitCode, text: lines.join("\n") };
+}
+
+/** Seconds since it was last refreshed, by the clock of this host. */
+export const ageOf = ({ timeMs }: RepositoryLock): number =>
+  Math.max(0, Math.round((Date.now() - timeMs) / 1000));
+
+/** `lock 5ce8c2e7: shared, of root@larak with pid 35, refreshed 2026-05-11 09:00:00 (4m3s ago); stale: its process …` */
+export function lockText({ id, lock, evidence }: HeldLock): string {
+  if (lock === undefined) return `lock ${id}: ${evidence.why}.`;
+  const kind = lock.exclusive ? "exclusive" : "shared";
+  const when = `refreshed ${stamp(lock.timeMs, localZone())} (${formatDuration(ageOf(lock))} ago)`;
+  const owner = `${lock.username}@${lock.hostname} with pid ${lock.pid}`;
+  return `lock ${id}: ${kind}, of ${owner}, ${when}; ${verdictWord(evidence)}: ${evidence.why}.`;
+}
+
+function verdictWord(evidence: Evidence): string {
+  if (isStale(evidence)) return "stale";
+  return evidence.verdict === "living" ? "in use" : "perhaps in use";
+}
+
+/**
+ * Removes the locks of this host whose process is dead, when `restic unlock` would remove these and no other. True
+ * when a lock went. What was seen, and why nothing was done, is logged.
+ */
+export async function removeDeadLocks(restic: Caller, log: Log): Promise<boolean> {
+  const before = await readLocks(restic);
+  for (const lock of before.locks) log.info(lockText(lock));
+  if (!onlyDeadGo(before.locks.map(({ evidence }) => evidence))) {
+    log.warn(`No lock was removed (RESTIC_AUTO_UNLOCK is STALE): ${refusalText(before.locks)}`);
+    return false;
+  }
+  const { exitCode } = await restic.call(["unlock"]);
+  const after = await readLocks(restic);
+  if (exitCode !== EXIT.ok || after.exitCode !== EXIT.ok) return false;
+  const gone = before.locks.filter(({ id }) => !after.locks.some((lock) => lock.id === id));
+  log.info(
+    `RESTIC_AUTO_UNLOCK is STALE: ${count(gone.length, "lock")} of this host, whose process is dead, removed.`,
+  );
+  return gone.length > 0;
+}
+
+function refusalText(locks: readonly HeldLock[]): string {
+  const harm = locks.find(({ evidence }) => evidence.harm !== undefined)?.evidence.harm;
+  if (harm !== undefined) return `restic unlock is not safe, for ${harm}.`;
+  const old = locks.find(({ evidence: { goes, verdict } }) => goes && verdict !== "dead");
+  if (old !== undefined)
+    return `restic unlock would also remove lock ${old.id}, which is not of a dead process here.`;
+  return "none is of this host and of a process that is gone.";
 }

@@ -1,7 +1,7 @@
 /** What `restic ls --json` tells of a snapshot's files and folders. Checked with 0.14, 0.18 and 0.19. */
 
 import { EXIT, Failure } from "../errors.ts";
-import type { Restic } from "./exec.ts";
+import type { Restic } from "./restic.ts";
 
 export interface Node {
   readonly path: string;

@@ -1,7 +1,14 @@
-/** A retention policy: the words of `restic forget`, made safe to try out, and what restic makes of them. Pure. */
+/**
+ * A retention policy: the words of `restic forget`, made safe to try out, and what restic makes of them. Pure.
+ *
+ * Applies a retention policy, for backup and for forget itself.
+ */
 
-import { tableLines } from "../table.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { tableLines } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
+import { RESTIC } from "./outcome.ts";
+import { callPlain, type Restic } from "./restic.ts";
 import { epochOf, isListOf, isSnapshot, isWord, type Snapshot, snapshotCells } from "./snapshots.ts";
 
 /** Words that say what to keep, or (since 0.17) that nothing need be kept. */
@@ -79,4 +86,16 @@ export function verdictTable(verdicts: readonly Verdict[], zone: Zone): string[]
     reasons?.join(", ") ?? "",
   ]);
   return tableLines([["", "ID", "TIME", "HOST", "TAGS", "PATHS", "KEPT AS"], ...rows]);
+}
+
+/** Locked out (11) is no failure but a reason to skip, which `lockedOut` says: nothing is lost by forgetting later. */
+export async function applyPolicy(
+  run: Run,
+  restic: Restic,
+  words: readonly string[],
+  lockedOut: string,
+): Promise<Outcome> {
+  const outcome = await callPlain(run, restic, ["forget", ...words], { lockedOut });
+  run.facts.forget_exit_code = outcome.exitCode;
+  return outcome.exitCode === RESTIC.locked ? { ...outcome, status: "warning" } : outcome;
 }

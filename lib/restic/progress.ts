@@ -1,9 +1,8 @@
 /** restic's status messages as a bar on a terminal and as a line now and then in a log. */
 
-import { formatDuration } from "../duration.ts";
+import { terminalColumns } from "../log/stdout.ts";
 import type { Run } from "../run/run.ts";
-import { formatBytes, formatPart } from "../size.ts";
-import { terminalColumns } from "../terminal.ts";
+import { formatBytes, formatDuration, formatPart } from "../units.ts";
 import type { StatusMessage } from "./messages.ts";
 
 const BAR_MOST = 30;

@@ -1,12 +1,12 @@
 /** The snapshots of a repository: which there are, and which one is meant. */
 
+import { systemHostname } from "../environment.ts";
 import { EXIT, Failure, UsageError } from "../errors.ts";
-import { systemHostname } from "../host.ts";
 import type { Run } from "../run/run.ts";
-import { tableLines } from "../table.ts";
+import { tableLines } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
-import type { Restic } from "./exec.ts";
+import type { Restic } from "./restic.ts";
 
 /** A snapshot as `restic snapshots --json` tells of it, as far as it is used. */
 export interface Snapshot {

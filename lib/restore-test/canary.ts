@@ -2,7 +2,7 @@
 
 import { lstatSync, type Stats } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { sha256Of } from "../hash.ts";
+import { sha256Of } from "../files/files.ts";
 
 export interface Canary {
   /** In the snapshot, absolute. As bytes: a name need not be UTF-8. */

@@ -2,9 +2,9 @@
 
 import { lstatSync } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { sha256Of } from "../hash.ts";
-import type { Restic } from "../restic/exec.ts";
+import { sha256Of } from "../files/files.ts";
 import { type Node, visitNodes } from "../restic/nodes.ts";
+import type { Restic } from "../restic/restic.ts";
 
 /** So many of what is offered, each with the same chance, without keeping the rest: Vitter's algorithm R. */
 export class Reservoir<T> {

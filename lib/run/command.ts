@@ -5,8 +5,8 @@
 
 import type { BooleanArgDef, EnumArgDef, StringArgDef } from "citty";
 import type { VariableName } from "../config/variables.ts";
-import type { Lock } from "./lock.ts";
-import type { Scene } from "./scene.ts";
+import type { Scene } from "../context.ts";
+import type { Lock } from "../state/lock.ts";
 
 /** A flag as citty declares it, and what we add. */
 export type Flag = (BooleanArgDef | StringArgDef | EnumArgDef) & {

@@ -1,15 +1,47 @@
-/** How a run begins: with its lock, or not at all. */
+/**
+ * How a run begins: with its lock, or not at all.
+ *
+ * The life of a run:
+ *
+ *   lock → per-run log opened → pre-hooks → work → record, metrics, mail, webhook → post-hooks
+ *        → record completed, history → lock released → exit with the work's exit code
+ *
+ * What a worker does that only looks: no lock, no hooks, no record, beside a run that may be under way.
+ */
 
+import { lockDirectory, lockPathOf, type Scene, sceneOf } from "../context.ts";
 import { environment } from "../environment.ts";
-import { EXIT, Failure } from "../errors.ts";
+import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
+import type { HookResult } from "../hooks/execute.ts";
+import { leaveLastWords } from "../log/termination.ts";
+import type { Notifier } from "../notify/notifier.ts";
+import { exitCodeOfSignal } from "../process/spawn.ts";
+import { Stop } from "../process/stop.ts";
+import { turn } from "../process/timer.ts";
+import { lostKeepersOf } from "../state/holder.ts";
+import { freeLock, type Lock, signLock, takeLock, unsignLock } from "../state/lock.ts";
+import { Marker, type RunMark } from "../state/marker.ts";
+import type { RunRecord } from "../state/record.ts";
+import { forgetSkips, skipsSoFar } from "../state/skips.ts";
+import { stamp } from "../time/format.ts";
+import { localZone } from "../time/zone.ts";
+import { formatDuration } from "../units.ts";
 import type { Held } from "./command.ts";
-import type { Work } from "./ending.ts";
-import { Job } from "./job.ts";
-import { type Lock, takeLock } from "./lock.ts";
-import type { RunMark } from "./marker.ts";
-import { lockDirectory, lockPathOf, sceneOf } from "./scene.ts";
+import {
+  deathText,
+  type Ending,
+  endingOf,
+  interrupted,
+  leaveRecord,
+  notifierOf,
+  recordOf,
+  remember,
+  rememberDeath,
+  type Work,
+} from "./finish.ts";
+import { hookEnvironment, resultEnvironment, runPhase } from "./phase.ts";
+import { Run } from "./run.ts";
 import { skip } from "./skip.ts";
-import { forgetSkips, skipsSoFar } from "./skips.ts";
 
 export interface LifeOptions {
   /** The worker tells the world by itself (notify-test): the run sends no mail, webhook or ping of its own. */
@@ -50,4 +82,196 @@ export async function liveRun(
   // locked_run, which took this lock for this job, has forgotten them by then.
   if (lock !== held?.lock && lock.inherited !== job) forgetSkips(scene.lockDir, job, skipsBefore);
   return life.live(work, claimed.died);
+}
+
+/** A pre-hook that runs when the stop comes is ended at once; a post-hook may undo what it has to undo. */
+const PRE_SHARE = { ask: 0, kill: 0.25 };
+const POST_SHARE = { ask: 0.85, kill: 0.95 };
+
+/** One run, from its first line in the log to its last. */
+export class Job {
+  private readonly startedMs = Date.now();
+  private readonly stop: Stop;
+  private readonly marker: Marker;
+  private readonly run: Run;
+  private readonly hooks: HookResult[] = [];
+  private notifier: Notifier | undefined;
+
+  constructor(
+    private readonly scene: Scene,
+    private readonly lock: Lock | undefined,
+    private readonly quiet: boolean,
+  ) {
+    const { settings, identity, log, lockDir, env } = scene;
+    this.stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
+    this.marker = new Marker(lockDir, identity.job, identity.runId, Math.floor(this.startedMs / 1000));
+    this.run = new Run(identity.job, identity.runId, log, settings, this.stop, this.marker, env, lock?.fd);
+  }
+
+  /**
+   * Says that this run is alive. Resolves to the mark of one that is alive already (see Marker.claim), or of the run
+   * before this one, when that died and nobody knows: it is in the history before its marker goes, so that no kill
+   * can make us forget it. From here on a signal stops this run in good order.
+   */
+  async claim(): Promise<{ died?: RunMark; alive?: RunMark }> {
+    const { lock, marker, scene } = this;
+    this.stop.install();
+    const claimed = marker.claim(() => lock !== undefined && lostKeepersOf(lock.path).length > 0);
+    if (claimed.died === undefined) return claimed;
+    const isNews = await rememberDeath(scene, claimed.died, this.startedMs);
+    const alive = marker.takeOver();
+    if (alive !== undefined) return { alive };
+    return isNews ? claimed : {};
+  }
+
+  async live(work: Work, died: RunMark | undefined): Promise<number> {
+    const { scene, stop, marker } = this;
+    const { identity, log } = scene;
+    if (this.lock !== undefined) signLock(this.lock, this.signature());
+    log.openFile(scene.logPath);
+    log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
+    if (died !== undefined) log.warn(deathText(died));
+    this.notifier = await notifierOf(scene, stop, { died: died !== undefined, quiet: this.quiet });
+    stop.listen(() => this.tellOfStop());
+
+    marker.update({ phase: "pre-hooks" });
+    const pre = `pre-${identity.job}`;
+    const hadTheirTurn = stop.signal === undefined;
+    await this.runHooks({
+      phase: pre,
+      argument: undefined,
+      env: hookEnvironment(scene),
+      share: PRE_SHARE,
+      skipOnStop: true,
+    });
+
+    await this.notifier?.begin();
+    marker.update({ phase: "work" });
+    const worked = await endingOf(work, this.run, scene);
+
+    marker.update({ phase: "record" });
+    leaveRecord(scene, this.record(worked));
+    // A signal that came while we waited for the disk is heard now, before the post-hooks are told how it went.
+    await turn();
+    const ending = interrupted(worked, stop);
+    const record = this.record(ending);
+    if (ending !== worked) leaveRecord(scene, record);
+    await this.notifier?.tell(record, this.skips);
+
+    marker.update({ phase: "post-hooks" });
+    if (hadTheirTurn) {
+      await this.runHooks({
+        phase: `post-${identity.job}`,
+        argument: String(ending.exitCode),
+        env: { ...hookEnvironment(scene), ...resultEnvironment(scene, this.resultOf(ending)) },
+        share: POST_SHARE,
+        skipOnStop: false,
+      });
+    }
+    return this.close(worked);
+  }
+
+  /** A run that could not begin: recorded like any other, but nothing of it was run. */
+  async fail(failure: Failure): Promise<number> {
+    const { scene, startedMs } = this;
+    scene.log.error(failure.message);
+    leaveLastWords(scene.mask(`${scene.identity.job}: ${failure.message}`));
+    const record = this.record({
+      exitCode: failure.exitCode,
+      status: "failed",
+      startedMs,
+      finishedMs: Date.now(),
+      tookMs: 0,
+      error: failure.message,
+    });
+    leaveRecord(scene, record);
+    await remember(scene, record);
+    this.notifier = await notifierOf(scene, this.stop, { died: false, quiet: this.quiet });
+    await this.notifier?.tell(record, this.skips);
+    return failure.exitCode;
+  }
+
+  private async runHooks(plan: Omit<Parameters<typeof runPhase>[1], "stop" | "pipePath">): Promise<void> {
+    const { scene, stop, hooks } = this;
+    const pipePath = `${scene.lockDir}/${scene.identity.job}.pipe`;
+    try {
+      hooks.push(...(await runPhase(scene, { ...plan, stop, pipePath })));
+    } catch (error) {
+      // Whatever went wrong, it was a hook's affair: it must not cost the backup.
+      this.scene.log.error(bugReport(error));
+      hooks.push({ phase: plan.phase, path: scene.settings.folder("HOOKS_DIR"), error: reasonOf(error) });
+    }
+  }
+
+  private tellOfStop(): void {
+    const { log, settings } = this.scene;
+    if (this.stop.forced) log.warn("A second signal came: everything is ended at once.");
+    else {
+      const budget = formatDuration(settings.seconds("STOP_TIMEOUT"));
+      log.warn(`Told to stop by ${this.stop.signal}: the run ends within ${budget} (STOP_TIMEOUT).`);
+    }
+  }
+
+  /** The last words: the record completed with what the post-hooks did, the history, the exit code. */
+  private async close(ending: Ending): Promise<number> {
+    const { scene, marker } = this;
+    const { log, identity } = scene;
+    const last = interrupted(ending, this.stop);
+    const record = this.record(last);
+    const said = `${identity.job} finished: ${last.status}, exit ${last.exitCode}, ${formatDuration(record.duration_seconds)}`;
+    if (last.status === "ok") log.info(said);
+    else if (last.status === "warning") log.warn(said);
+    else log.error(said);
+    leaveLastWords(scene.mask(last.error === undefined ? said : `${said}: ${last.error}`));
+    leaveRecord(scene, record);
+    await this.notifier?.complete(record, this.skips);
+    await remember(scene, record);
+    marker.release();
+    if (this.lock !== undefined) {
+      unsignLock(this.lock);
+      if (this.run.leavesLock) await freeLock(this.lock, scene.env);
+    }
+    log.closeFile();
+    return last.exitCode;
+  }
+
+  private record(ending: Ending): RunRecord {
+    return recordOf(this.scene, this.run, ending, this.hooks);
+  }
+
+  private readonly skips = (): number => skipsSoFar(this.scene.lockDir, this.scene.identity.job);
+
+  private signature(): string {
+    const since = stamp(this.startedMs, localZone());
+    return `pid ${process.pid}\nsince ${since}\nrun ${this.scene.identity.runId}\n`;
+  }
+
+  private resultOf({ exitCode, status, tookMs }: Ending) {
+    const snapshot = this.run.facts.snapshot_id;
+    return {
+      exitCode,
+      status,
+      durationSeconds: Math.round(tookMs / 1000),
+      snapshotId: typeof snapshot === "string" ? snapshot : undefined,
+    };
+  }
+}
+
+/** Resolves to the exit code. A Failure is the caller's to report. */
+export async function lookAside(job: string, look: (run: Run) => Promise<number>): Promise<number> {
+  const { identity, settings, log, lockDir, env } = sceneOf(job);
+  const stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
+  stop.install();
+  // A marker that was never claimed writes nothing.
+  const marker = new Marker(lockDir, job, identity.runId, 0);
+  const run = new Run(job, identity.runId, log, settings, stop, marker, env, undefined);
+  try {
+    const exitCode = await look(run);
+    return stop.signal === undefined ? exitCode : exitCodeOfSignal(stop.signal);
+  } catch (error) {
+    if (stop.signal !== undefined) return exitCodeOfSignal(stop.signal);
+    if (error instanceof Failure) throw error;
+    log.error(bugReport(error));
+    return EXIT.internal;
+  }
 }

@@ -1,12 +1,17 @@
-/** Runs all hooks of one phase, one after another. */
+/**
+ * Runs all hooks of one phase, one after another.
+ *
+ * What a hook can read of its run, as hooks.md promises it.
+ */
 
 import { statSync } from "node:fs";
+import { type Scene, shownRepository } from "../context.ts";
+import type { ChildEnvironment } from "../environment.ts";
 import { cautionOf, discoverHooks } from "../hooks/discover.ts";
 import { type HookResult, runHook } from "../hooks/execute.ts";
-import type { Log } from "../log.ts";
-import type { ChildEnvironment } from "../process/spawn.ts";
+import type { Log } from "../log/log.ts";
 import type { Stop, StopShare } from "../process/stop.ts";
-import type { Scene } from "./scene.ts";
+import type { Status } from "../state/record.ts";
 
 export interface PhasePlan {
   /** `pre-backup`. */
@@ -59,4 +64,34 @@ function warnOfFolder(log: Log, hooksDir: string): void {
   const stat = statSync(hooksDir, { throwIfNoEntry: false });
   const caution = stat && cautionOf(stat);
   if (caution !== undefined) log.warn(`HOOKS_DIR=${hooksDir}: ${caution}. Its hooks run all the same.`);
+}
+
+/** For every hook. */
+export function hookEnvironment({ identity, settings, logPath }: Scene): ChildEnvironment {
+  return {
+    RBH_WORKER: identity.job,
+    RBH_RUN_ID: identity.runId,
+    RBH_LOG: logPath,
+    RBH_HOSTNAME: identity.hostname,
+    RBH_REPOSITORY: shownRepository(settings) ?? "",
+  };
+}
+
+export interface Result {
+  readonly exitCode: number;
+  readonly status: Status;
+  /** Of the work. */
+  readonly durationSeconds: number;
+  readonly snapshotId: string | undefined;
+}
+
+/** For post-hooks too. */
+export function resultEnvironment(scene: Scene, result: Result): ChildEnvironment {
+  return {
+    RBH_EXIT_CODE: String(result.exitCode),
+    RBH_STATUS: result.status,
+    RBH_RECORD: scene.recordPath,
+    RBH_DURATION_SECONDS: String(result.durationSeconds),
+    ...(result.snapshotId === undefined ? {} : { RBH_SNAPSHOT_ID: result.snapshotId }),
+  };
 }

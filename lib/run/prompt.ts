@@ -5,10 +5,9 @@
 
 import { read } from "node:fs";
 import { errnoOf } from "../errors.ts";
+import { isTerminal, writeAll } from "../log/stdout.ts";
 import { sleep } from "../process/timer.ts";
-import { isTerminal } from "../terminal.ts";
-import { visible } from "../visible.ts";
-import { writeAll } from "../write.ts";
+import { visible } from "../text.ts";
 import type { Run } from "./run.ts";
 
 /** An answer that cannot be used: what is said about it before the question comes again. */

@@ -1,16 +1,17 @@
 /** What a worker gets from the run around it: its log, its settings, and children that end when they must. */
 
 import { type Settings, screaming } from "../config/settings.ts";
-import type { Log } from "../log.ts";
-import { familyMembers, nameOf } from "../process/family.ts";
+import type { ChildEnvironment } from "../environment.ts";
+import type { Log } from "../log/log.ts";
 import { RawLines } from "../process/lines.ts";
+import { familyMembers, nameOf } from "../process/proc.ts";
 import { pump } from "../process/pump.ts";
-import { type ChildEnvironment, exitCodeOfSignal, signal, spawn } from "../process/spawn.ts";
+import { exitCodeOfSignal, signal, spawn } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { type Ended, type Limits, supervise } from "../process/supervise.ts";
 import { within } from "../process/timer.ts";
-import type { Marker } from "./marker.ts";
-import type { Facts, Status } from "./record.ts";
+import type { Marker } from "../state/marker.ts";
+import type { Facts, Status } from "../state/record.ts";
 
 /** What the work came to. `status` where the exit code alone does not say it. */
 export interface Outcome {

@@ -1,17 +1,16 @@
 /** What is said and left behind when a run does not happen, because another one holds the lock. */
 
+import type { Scene } from "../context.ts";
 import { reasonOf } from "../errors.ts";
-import { formatOrdinal } from "../ordinal.ts";
-import { leaveLastWords } from "../termination.ts";
+import { leaveLastWords } from "../log/termination.ts";
+import { type Holder, holderOf, keepersOf, lostKeepersOf } from "../state/holder.ts";
+import { isRunning, markerPath, type RunMark, readMark } from "../state/marker.ts";
+import { header } from "../state/record.ts";
+import { countSkip } from "../state/skips.ts";
+import { formatOrdinal } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
-import { announceSkip } from "./announce.ts";
-import { type Holder, holderOf, keepersOf, lostKeepersOf } from "./holder.ts";
-import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
-import { header } from "./record.ts";
-import { remember } from "./remember.ts";
-import type { Scene } from "./scene.ts";
-import { countSkip } from "./skips.ts";
+import { announceSkip, remember } from "./finish.ts";
 
 /**
  * Logs and counts the skip. `exitCode` is what the caller will end with; `running` is the run that is in the

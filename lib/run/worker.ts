@@ -1,10 +1,10 @@
 /** Makes a command of a worker: what all runs share is said here once. */
 
 import type { VariableName } from "../config/variables.ts";
+import type { Scene } from "../context.ts";
 import type { Command, ExitStatus, Flags, Invocation } from "./command.ts";
 import { liveRun } from "./life.ts";
 import type { Outcome, Run } from "./run.ts";
-import type { Scene } from "./scene.ts";
 
 export interface Worker<F extends Flags> extends Omit<Command<F>, "main"> {
   /** It tells the world by itself: the run around it sends no mail, webhook or ping. */

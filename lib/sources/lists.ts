@@ -1,7 +1,7 @@
 /** The files that name what to back up and what not to, read as restic reads them. */
 
 import { reasonOf } from "../errors.ts";
-import { readSmallFile } from "../files.ts";
+import { readSmallFile } from "../files/files.ts";
 import { BadPattern, expand } from "./glob.ts";
 
 /** Millions of paths; a larger file is hardly a list. */

@@ -1,15 +1,26 @@
 /**
  * One walk over what a backup reads, as fast as `du -sk` and `find -type f` one after the other (measured, see make
  * bench). What it costs is an lstat(2) of each name, and the kernel's way to it: the walk goes into each folder, as du does.
+ *
+ * The working directory, which a walk takes along.
  */
 
 import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { turn } from "../process/timer.ts";
 import { compile } from "../runtime.ts";
-import { Counter, countType, DIRECTORY, isUnknown, PLAIN, PLAIN_MASK, TYPE } from "./counter.ts";
-import { goTo, workingDirectory } from "./place.ts";
-import { type Level, sum, Tally } from "./tally.ts";
+import {
+  Counter,
+  countType,
+  DIRECTORY,
+  isUnknown,
+  type Level,
+  PLAIN,
+  PLAIN_MASK,
+  sum,
+  Tally,
+  TYPE,
+} from "./count.ts";
 
 export interface WalkOptions {
   /** Are sizes wanted? Without them files are not looked at, only folders are read. */
@@ -194,3 +205,24 @@ const pathOf = (at: string | Buffer, { path }: Folder, isIn: boolean): string | 
   isIn ? joined(path as string, at as string) : at;
 const deviceOf = (path: string | Buffer): number | undefined =>
   lstatSync(path, { throwIfNoEntry: false })?.dev;
+
+/** undefined when it is gone, or not ours to enter. */
+export function workingDirectory(): string | undefined {
+  try {
+    const here = process.cwd();
+    return goTo(here) ? here : undefined;
+  } catch {
+    // It was removed.
+    return undefined;
+  }
+}
+
+export function goTo(folder: string): boolean {
+  try {
+    process.chdir(folder);
+    return true;
+  } catch {
+    // What is wrong, reading it says, too.
+    return false;
+  }
+}

@@ -1,12 +1,10 @@
 /** status as JSON, schema restic-backup-helper.status/1. */
 
-import { nextTimes } from "../cron/next.ts";
-import { release, version } from "../release.ts";
+import { release, version } from "../environment.ts";
+import { nextTimes } from "../schedule/cron.ts";
+import type { Finding, Judged, Verdict, View } from "../state/jobs.ts";
+import type { Schedules } from "../state/schedules.ts";
 import { iso } from "../time/format.ts";
-import type { Finding, Verdict } from "./finding.ts";
-import type { Judged } from "./jobs.ts";
-import type { Schedules } from "./schedules.ts";
-import type { View } from "./view.ts";
 
 /** The report for programs. Pure but for the release that it names. */
 export function reportOf(

@@ -1,9 +1,7 @@
 /** backup: `restic backup`, then `restic forget` where a policy is set and nobody else does it. */
 
 import { ConfigError, EXIT } from "../errors.ts";
-import { backupArgs } from "../restic/args.ts";
-import { Restic } from "../restic/exec.ts";
-import { applyPolicy } from "../restic/forget.ts";
+import { backupArgs } from "../restic/backup-args.ts";
 import {
   type BackupSummary,
   type ErrorMessage,
@@ -12,11 +10,13 @@ import {
   skippedSource,
 } from "../restic/messages.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
+import { applyPolicy } from "../restic/policy.ts";
 import { Progress } from "../restic/progress.ts";
-import type { Facts } from "../run/record.ts";
+import { Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
-import { formatBytes } from "../size.ts";
+import type { Facts } from "../state/record.ts";
+import { formatBytes } from "../units.ts";
 
 /** Unreadable paths that are named in the log and in the record; the others are counted. */
 const NAMED_MOST = 20;

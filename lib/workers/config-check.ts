@@ -1,18 +1,16 @@
 /** config-check: does the environment make sense? For a person, and for an init container. */
 
-import { type Check, checkAll, sentence } from "../check/index.ts";
 import { Settings } from "../config/settings.ts";
 import { type VariableName, variables } from "../config/variables.ts";
-import { environment } from "../environment.ts";
+import { checkAll, type EnvironmentCheck, sentence } from "../doctor/configuration.ts";
+import { environment, release, systemHostname } from "../environment.ts";
 import { EXIT } from "../errors.ts";
-import { systemHostname } from "../host.ts";
+import { writeAll } from "../log/stdout.ts";
 import { createMask } from "../mask.ts";
-import { release } from "../release.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
-import { masked } from "../run/record.ts";
+import { masked } from "../state/record.ts";
+import { visible } from "../text.ts";
 import { iso, localZone } from "../time/format.ts";
-import { visible } from "../visible.ts";
-import { writeAll } from "../write.ts";
 
 const FLAGS = { json: { type: "boolean", description: "print one JSON object instead of lines" } } as const;
 
@@ -40,10 +38,10 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   return exitCode;
 }
 
-const count = (checks: readonly Check[], status: Check["status"]) =>
+const count = (checks: readonly EnvironmentCheck[], status: EnvironmentCheck["status"]) =>
   checks.filter((check) => check.status === status).length;
 
-function textOf(checks: readonly Check[]): string {
+function textOf(checks: readonly EnvironmentCheck[]): string {
   const lines = checks.map((check) => {
     return `${`[${check.status.toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`;
   });
@@ -52,7 +50,7 @@ function textOf(checks: readonly Check[]): string {
   return `${[...lines, "", said].join("\n")}\n`;
 }
 
-function jsonOf(checks: readonly Check[], exitCode: number, settings: Settings): string {
+function jsonOf(checks: readonly EnvironmentCheck[], exitCode: number, settings: Settings): string {
   const now = Date.now();
   const report = {
     schema: "restic-backup-helper.config-check/1",

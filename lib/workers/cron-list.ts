@@ -1,16 +1,21 @@
 /** cron-list: the crontab, or what entry would write, with the next times of each line. */
 
 import { Settings } from "../config/settings.ts";
-import { CronError, parseCron } from "../cron/expression.ts";
-import { nextTimes } from "../cron/next.ts";
 import { environment } from "../environment.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
-import { readIfThere } from "../files.ts";
+import { readIfThere } from "../files/files.ts";
+import { writeAll } from "../log/stdout.ts";
 import type { Command } from "../run/command.ts";
-import { CRON_VARIABLES, crontabPath, placesOf, readCrontabLine, renderCrontab } from "../schedule.ts";
+import { CronError, nextTimes, parseCron } from "../schedule/cron.ts";
+import {
+  CRON_VARIABLES,
+  crontabPath,
+  placesOf,
+  readCrontabLine,
+  renderCrontab,
+} from "../schedule/schedule.ts";
 import { localZone, stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
-import { writeAll } from "../write.ts";
 
 const command: Command = {
   about:

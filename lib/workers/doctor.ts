@@ -1,19 +1,18 @@
 /** doctor: says what is wrong and what to do about it, changing nothing. */
 
 import { type VariableName, variables } from "../config/variables.ts";
-import { type Examined, examine, examineHooks } from "../doctor/examination.ts";
-import { type Patient, patientOf } from "../doctor/patient.ts";
-import { isProblem, reportJson, sectionText, summarize } from "../doctor/report.ts";
+import { type Patient, patientOf } from "../doctor/checks.ts";
+import { isProblem, reportJson, sectionText, summarize } from "../doctor/rendering.ts";
+import { type Examined, examine, examineHooks } from "../doctor/sections.ts";
+import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
+import { isTerminal, writeAll } from "../log/stdout.ts";
 import { createMask } from "../mask.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
-import { release } from "../release.ts";
 import type { Command, Invocation } from "../run/command.ts";
-import { masked } from "../run/record.ts";
-import { isTerminal } from "../terminal.ts";
+import { masked } from "../state/record.ts";
 import { iso } from "../time/format.ts";
-import { writeAll } from "../write.ts";
 
 const FLAGS = {
   hooks: { type: "boolean", description: "only the hooks section; any problem there gives exit 1" },

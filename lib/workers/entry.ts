@@ -1,24 +1,26 @@
 /** entry: what the container starts. Makes everything ready, lets crond start the jobs, and watches over it. */
 
 import { Settings } from "../config/settings.ts";
-import { banner } from "../entry/banner.ts";
-import { writeCrontab } from "../entry/crontab.ts";
-import { withNewNames } from "../entry/environment.ts";
-import { readyFolders } from "../entry/folders.ts";
-import { mountNfs } from "../entry/nfs.ts";
-import { readyRepository } from "../entry/repository.ts";
-import type { Start } from "../entry/scene.ts";
+import { withoutOurs } from "../context.ts";
+import {
+  banner,
+  mountNfs,
+  readyFolders,
+  readyRepository,
+  type Start,
+  withNewNames,
+  writeCrontab,
+} from "../entry/start.ts";
 import { watch } from "../entry/watch.ts";
 import { environment } from "../environment.ts";
 import { EXIT, Failure } from "../errors.ts";
-import { Log } from "../log.ts";
+import { Log } from "../log/log.ts";
+import { leaveLastWords } from "../log/termination.ts";
 import { createMask } from "../mask.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
 import { type Command, findLinked, type Invocation } from "../run/command.ts";
-import { withoutOurs } from "../run/scene.ts";
-import { CRON_VARIABLES, placesOf, renderCrontab } from "../schedule.ts";
-import { leaveLastWords } from "../termination.ts";
+import { CRON_VARIABLES, placesOf, renderCrontab } from "../schedule/schedule.ts";
 
 const command: Command = {
   about:

@@ -3,20 +3,23 @@
 import { knownNames, misspelt, misspeltText } from "../config/misspelt.ts";
 import { Settings } from "../config/settings.ts";
 import { type NameOf, type Variable, type VariableName, variables } from "../config/variables.ts";
-import { BY_IMAGE, type Entry, entriesOf, imageDefaultsOf } from "../doctor/environment.ts";
-import { type Environment, environment } from "../environment.ts";
+import { shownRepository } from "../context.ts";
+import {
+  BY_IMAGE,
+  type Entry,
+  entriesOf,
+  imageDefaultsOf,
+  readImageDefaults,
+  writeImageDefaults,
+} from "../doctor/effective-environment.ts";
+import { type Environment, environment, release, systemHostname } from "../environment.ts";
 import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
-import { systemHostname } from "../host.ts";
-import { readImageDefaults, writeImageDefaults } from "../image-defaults.ts";
+import { writeAll } from "../log/stdout.ts";
 import { createMask, isSecret } from "../mask.ts";
-import { release } from "../release.ts";
 import { type Command, hookPhases, type Invocation, workerNames } from "../run/command.ts";
-import { masked } from "../run/record.ts";
-import { shownRepository } from "../run/scene.ts";
-import { tableLines } from "../table.ts";
+import { masked } from "../state/record.ts";
+import { tableLines, visible } from "../text.ts";
 import { iso, localZone } from "../time/format.ts";
-import { visible } from "../visible.ts";
-import { writeAll } from "../write.ts";
 
 const FLAGS = {
   json: { type: "boolean", description: "print one JSON object instead of lines" },

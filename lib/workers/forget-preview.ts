@@ -1,8 +1,6 @@
 /** forget-preview: which snapshots a retention policy would keep, and which it would remove. Removes none. */
 
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
-import { count } from "../plural.ts";
-import { Restic } from "../restic/exec.ts";
 import { REPOSITORY_EXITS } from "../restic/outcome.ts";
 import {
   filtersBy,
@@ -12,10 +10,12 @@ import {
   verdictsOf,
   verdictTable,
 } from "../restic/policy.ts";
+import { Restic } from "../restic/restic.ts";
 import { filterOf, filterText } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { count } from "../text.ts";
 import { localZone } from "../time/zone.ts";
 import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
 

@@ -1,9 +1,8 @@
 /** forget: `restic forget` on its own schedule, with the policy of RESTIC_FORGET_ARGS. */
 
 import { ConfigError } from "../errors.ts";
-import { Restic } from "../restic/exec.ts";
-import { applyPolicy } from "../restic/forget.ts";
-import { keepsAnything } from "../restic/policy.ts";
+import { applyPolicy, keepsAnything } from "../restic/policy.ts";
+import { Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
 import { quoteWord } from "../words.ts";

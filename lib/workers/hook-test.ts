@@ -1,15 +1,14 @@
 /** hook-test: the hooks of one phase, run exactly as a worker would run them, without the worker. */
 
 import { rmSync } from "node:fs";
+import { sceneOf } from "../context.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
 import { type Command, hookPhases, type Invocation } from "../run/command.ts";
-import { hookEnvironment, resultEnvironment } from "../run/hook-environment.ts";
-import { runPhase } from "../run/phase.ts";
-import type { Status } from "../run/record.ts";
-import { sceneOf } from "../run/scene.ts";
+import { hookEnvironment, resultEnvironment, runPhase } from "../run/phase.ts";
+import type { Status } from "../state/record.ts";
 
 const command: Command = {
   about:

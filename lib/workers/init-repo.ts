@@ -1,9 +1,9 @@
 /** init-repo: `restic init`, when a probe has found no repository and a person has said so. */
 
 import { ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
-import { Restic } from "../restic/exec.ts";
+import { probeRepository } from "../restic/open.ts";
 import { explain } from "../restic/outcome.ts";
-import { probeRepository } from "../restic/probe.ts";
+import { Restic } from "../restic/restic.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";

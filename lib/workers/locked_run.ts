@@ -1,11 +1,13 @@
 /** locked_run: takes a worker's lock, then runs a command; skips it when the lock is held. */
 
 import { realpathSync } from "node:fs";
+import { lockDirectory, lockPathOf, sceneOf } from "../context.ts";
 import { environment } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { foreground } from "../process/foreground.ts";
 import { resolveProgram } from "../process/spawn.ts";
 import type { Command, Invocation } from "../run/command.ts";
+import { skip } from "../run/skip.ts";
 import {
   HELD_VARIABLE,
   heldBy,
@@ -14,10 +16,8 @@ import {
   signLock,
   takeLock,
   unsignLock,
-} from "../run/lock.ts";
-import { lockDirectory, lockPathOf, sceneOf } from "../run/scene.ts";
-import { skip } from "../run/skip.ts";
-import { forgetSkips, skipsSoFar } from "../run/skips.ts";
+} from "../state/lock.ts";
+import { forgetSkips, skipsSoFar } from "../state/skips.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 

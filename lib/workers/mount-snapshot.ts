@@ -4,16 +4,16 @@
  * A signal is how a mount ends that did its duty, as it is for a server: the exit code is then 0 and the status
  * ok, so that an operator's Ctrl-C alarms nobody. A signal that comes before there is a mount, or a second one,
  * interrupts it like any other run.
+ *
+ * The words of `restic mount`. Pure.
  */
 
 import { EXIT, UsageError } from "../errors.ts";
-import { mountArgs } from "../mount/args.ts";
-import { demandPrerequisites, makeFolder, placeFor } from "../mount/ground.ts";
-import type { Unmounted } from "../mount/unmount.ts";
-import { appears, release, tellWhereToLook } from "../mount/watch.ts";
-import { Restic } from "../restic/exec.ts";
+import { demandPrerequisites, makeFolder, placeFor } from "../mount/mountpoint.ts";
+import { appears, release, tellWhereToLook, type Unmounted } from "../mount/serve.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
-import { filterOf, filterText, snapshotFlags } from "../restic/snapshots.ts";
+import { Restic } from "../restic/restic.ts";
+import { type Filter, filterOf, filterText, snapshotFlags } from "../restic/snapshots.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
@@ -124,4 +124,23 @@ async function conclude(run: Run, restic: Restic, exitCode: number, left: Unmoun
   facts.ended_by = "unmount";
   log.info("Unmounted from outside; nothing is mounted any more.");
   return { exitCode, status };
+}
+
+export interface MountWords {
+  readonly target: string;
+  readonly filter: Filter;
+  readonly paths: readonly string[];
+  readonly allowOther: boolean;
+}
+
+export function mountArgs({ target, filter, paths, allowOther }: MountWords): string[] {
+  return [
+    "mount",
+    ...(allowOther ? ["--allow-other"] : []),
+    ...(filter.host === "" ? [] : ["--host", filter.host]),
+    ...(filter.tag === "" ? [] : ["--tag", filter.tag]),
+    ...paths.flatMap((path) => ["--path", path]),
+    "--",
+    target,
+  ];
 }

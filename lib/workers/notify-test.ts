@@ -1,13 +1,13 @@
 /** notify-test: a marked mail and a marked webhook. Here, and only here, delivery is the exit code. */
 
+import type { Scene } from "../context.ts";
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
+import { shownUrl, untilStopped } from "../notify/http.ts";
 import { recipients, sendMail } from "../notify/mail.ts";
-import { shownUrl, untilStopped } from "../notify/request.ts";
 import { postWebhook, webhookUrl } from "../notify/webhook.ts";
-import { header, masked } from "../run/record.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import type { Scene } from "../run/scene.ts";
 import { defineWorker } from "../run/worker.ts";
+import { header, masked } from "../state/record.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 

@@ -1,8 +1,7 @@
 /** prune: `restic prune`, with RESTIC_PRUNE_ARGS. */
 
-import { Restic } from "../restic/exec.ts";
 import { REPOSITORY_EXITS } from "../restic/outcome.ts";
-import { callPlain } from "../restic/plain.ts";
+import { callPlain, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
 

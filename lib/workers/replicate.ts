@@ -1,21 +1,19 @@
 /** replicate: `rclone bisync`, `sync` or `copy` for each row of the job file. */
 
-import { formatDuration } from "../duration.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
-import { readSmallFile } from "../files.ts";
+import { readSmallFile } from "../files/files.ts";
+import { createRemoteMask, maskRemote } from "../mask.ts";
 import { resolveProgram } from "../process/spawn.ts";
 import { withoutResync } from "../rclone/args.ts";
 import { bisync } from "../rclone/bisync.ts";
-import { createRemoteMask, maskRemote } from "../rclone/credentials.ts";
-import { Rclone, type Totals } from "../rclone/exec.ts";
-import { exitText } from "../rclone/outcome.ts";
-import { Progress } from "../rclone/progress.ts";
+import { exitText, Rclone, type Totals } from "../rclone/rclone.ts";
 import { JOB_FILE_MOST, type JobFile, type JobRow, parseRows } from "../rclone/rows.ts";
+import { Progress } from "../rclone/stats.ts";
 import type { Invocation } from "../run/command.ts";
-import type { Json } from "../run/record.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
-import { formatBytes } from "../size.ts";
+import type { Json } from "../state/record.ts";
+import { formatBytes, formatDuration } from "../units.ts";
 
 export default defineWorker({
   about:

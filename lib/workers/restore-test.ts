@@ -1,24 +1,23 @@
 /** restore-test: proves that the bytes come back. */
 
 import { EXIT } from "../errors.ts";
-import { count } from "../plural.ts";
-import { Restic } from "../restic/exec.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
-import { needDryRun } from "../restic/restore.ts";
+import { Restic } from "../restic/restic.ts";
+import { needDryRun } from "../restic/restore-tree.ts";
 import { chooseSnapshot, describeSnapshot, filterOf, listSnapshots, shortId } from "../restic/snapshots.ts";
-import { checkCanaries, checkCount, checkSample } from "../restore-test/checks.ts";
-import { Ground } from "../restore-test/ground.ts";
+import { checkCanaries, checkCount, checkSample, restoreWhat, type Test } from "../restore-test/rehearsal.ts";
+import { pickSample } from "../restore-test/sample.ts";
 import {
   type RestoreTestFlags,
   type RestoreTestPlan,
   readCanaryFile,
   readPlan,
   restoreTestFlags,
-} from "../restore-test/plan.ts";
-import { restoreWhat, type Test } from "../restore-test/restore.ts";
-import { pickSample } from "../restore-test/sample.ts";
+} from "../restore-test/test-plan.ts";
+import { Ground } from "../restore-test/test-target.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { count } from "../text.ts";
 import { localZone } from "../time/zone.ts";
 
 export default defineWorker({

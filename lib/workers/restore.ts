@@ -1,11 +1,16 @@
-/** restore: `restic restore`, by flags, or asking a person at a terminal. */
+/**
+ * restore: `restic restore`, by flags, or asking a person at a terminal.
+ *
+ * One pass of restic over a snapshot, rehearsed or in earnest: what is said, and what is recorded.
+ */
 
 import { EXIT } from "../errors.ts";
-import { Restic } from "../restic/exec.ts";
-import { REPOSITORY_EXITS } from "../restic/outcome.ts";
-import { needDryRun, noDryRun, patternText } from "../restic/restore.ts";
+import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
+import { Restic } from "../restic/restic.ts";
+import { needDryRun, noDryRun, patternText, type RestoreWords, restoreTree } from "../restic/restore-tree.ts";
 import {
   chooseSnapshot,
+  describeSnapshot,
   type Filter,
   filterOf,
   listSnapshots,
@@ -14,16 +19,22 @@ import {
   shortId,
   snapshotTable,
 } from "../restic/snapshots.ts";
-import { askSnapshot, askTarget, OFFERED } from "../restore/conversation.ts";
-import { giveTo, ownerText } from "../restore/owner.ts";
-import { performRestore } from "../restore/perform.ts";
-import { type RestoreFlags, type RestorePlan, readPlan, restoreFlags } from "../restore/plan.ts";
-import { Guard } from "../restore/target.ts";
-import { lookAside } from "../run/aside.ts";
+import { askSnapshot, askTarget, OFFERED } from "../restore/prompts.ts";
+import {
+  Guard,
+  giveTo,
+  ownerText,
+  type RestoreFlags,
+  type RestorePlan,
+  readPlan,
+  restoreFlags,
+} from "../restore/restore-plan.ts";
+import { lookAside } from "../run/life.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
 import { localZone } from "../time/zone.ts";
+import { formatBytes } from "../units.ts";
 
 const worker = defineWorker({
   about:
@@ -142,4 +153,39 @@ function list(flags: RestoreFlags): Promise<number> {
     new Prompt(run).say([...snapshotTable(shown, localZone()), ...rest]);
     return EXIT.ok;
   });
+}
+
+export async function performRestore(
+  run: Run,
+  restic: Restic,
+  snapshot: Snapshot,
+  words: RestoreWords,
+): Promise<Outcome> {
+  const { log, facts } = run;
+  const { target, include, dryRun = false, verify = false } = words;
+  log.info(
+    `${dryRun ? "Rehearsing the restore of" : "Restoring"} snapshot ${describeSnapshot(snapshot, localZone())} ` +
+      `to ${target}: ${patternText(words)}.`,
+  );
+  const { exitCode, files, bytes, skipped } = await restoreTree(run, restic, words);
+  Object.assign(facts, { dry_run: dryRun ? "ON" : "OFF", files_restored: files, bytes_restored: bytes });
+  if (run.ending) return { exitCode };
+  if (exitCode !== EXIT.ok) {
+    await restic.afterFailure("restore", exitCode);
+    return { exitCode };
+  }
+  const nothing = include.length > 0 && files + skipped === 0;
+  facts.include_zero_match = nothing ? "ON" : "OFF";
+  if (nothing) {
+    log.error(
+      `Nothing in the snapshot matches --include ${include.join(", ")}, so nothing was restored. A pattern is a ` +
+        "path as `restic ls` shows it, such as /data/photos, or a name such as *.txt.",
+    );
+    return { exitCode: RESTIC.incomplete };
+  }
+  const amount = `${files} files and folders, ${formatBytes(bytes)}`;
+  const present = skipped === 0 ? "" : ` ${skipped} files are there already, unchanged.`;
+  if (dryRun) log.info(`Nothing was written; it would be ${amount}.${present}`);
+  else log.info(`Restored ${amount}, to ${target}${verify ? ", and verified them" : ""}.${present}`);
+  return { exitCode };
 }

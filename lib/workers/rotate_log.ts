@@ -17,18 +17,18 @@ import {
 } from "node:fs";
 import { Settings, wholeNumber } from "../config/settings.ts";
 import { variable } from "../config/variables.ts";
+import { lockPathOf } from "../context.ts";
 import { environment } from "../environment.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
-import { Log } from "../log.ts";
+import { Log } from "../log/log.ts";
 import { createMask } from "../mask.ts";
+import { writersOf } from "../process/proc.ts";
 import { spawn } from "../process/spawn.ts";
-import { writersOf } from "../process/writers.ts";
 import type { Command } from "../run/command.ts";
-import { takeLock } from "../run/lock.ts";
-import { lockPathOf } from "../run/scene.ts";
-import { formatBytes } from "../size.ts";
+import { takeLock } from "../state/lock.ts";
 import { compact } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
+import { formatBytes } from "../units.ts";
 
 const command: Command = {
   about:

@@ -1,12 +1,19 @@
 /** snapshot-export: a snapshot, or part of one, as an archive file. */
 
-import { clean, nothing } from "../export/job.ts";
-import { defaultOutput, plainPath } from "../export/names.ts";
+import {
+  admitOutput,
+  checkFlags,
+  clean,
+  defaultOutput,
+  type ExportFlags,
+  exportFlags,
+  nothing,
+  plainPath,
+} from "../export/export-plan.ts";
 import { exportPacked } from "../export/packed.ts";
-import { admitOutput, checkFlags, type ExportFlags, exportFlags } from "../export/plan.ts";
 import { exportStreamed, findLineage, isDumpable } from "../export/streamed.ts";
-import { Restic } from "../restic/exec.ts";
 import { REPOSITORY_EXITS } from "../restic/outcome.ts";
+import { Restic } from "../restic/restic.ts";
 import { chooseSnapshot, filterOf, listSnapshots, readId, shortId } from "../restic/snapshots.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";

@@ -1,16 +1,20 @@
 /** sources-report: what the next backup would read. */
 
+import type { Scene } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { readIfThere } from "../files.ts";
-import { count } from "../plural.ts";
+import { readIfThere } from "../files/files.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import type { Scene } from "../run/scene.ts";
 import { defineWorker } from "../run/worker.ts";
-import { formatBytes } from "../size.ts";
-import { type Examination, examineSources } from "../sources/examine.ts";
-import { checkSourcesFlags, readSourcesPlan, type SourcesFlags, sourcesFlags } from "../sources/plan.ts";
-import { factsOf, tableOf, warningsOf } from "../sources/report.ts";
-import { type LastBackup, shrinkageOf } from "../sources/suspicion.ts";
+import { type Examination, examineSources, type LastBackup, shrinkageOf } from "../sources/examine.ts";
+import { factsOf, tableOf, warningsOf } from "../sources/findings.ts";
+import {
+  checkSourcesFlags,
+  readSourcesPlan,
+  type SourcesFlags,
+  sourcesFlags,
+} from "../sources/sources-plan.ts";
+import { count } from "../text.ts";
+import { formatBytes } from "../units.ts";
 
 export default defineWorker({
   about:

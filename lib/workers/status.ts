@@ -1,22 +1,26 @@
 /** status: is all well? From local files only, and fast: an orchestrator asks every half a minute. */
 
-import { nextTimes } from "../cron/next.ts";
 import { environment } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
+import { isTerminal, writeAll } from "../log/stdout.ts";
 import { nearest } from "../nearest.ts";
-import type { Command, Invocation } from "../run/command.ts";
-import { CRON_VARIABLES } from "../schedule.ts";
-import { RUNS_LOOKED_AT } from "../status/changes.ts";
-import { type Finding, type Verdict, verdictOf } from "../status/finding.ts";
-import { historyText, lastRuns } from "../status/history.ts";
-import { type Judged, judge } from "../status/jobs.ts";
+import { type Command, type Invocation, workerNames } from "../run/command.ts";
+import { nextTimes } from "../schedule/cron.ts";
+import { CRON_VARIABLES } from "../schedule/schedule.ts";
+import { RUNS_LOOKED_AT } from "../state/changes.ts";
+import { historyEnd, pastRuns } from "../state/history.ts";
+import {
+  type Finding,
+  type Judged,
+  judge,
+  type Verdict,
+  type View,
+  verdictOf,
+  viewOf,
+} from "../state/jobs.ts";
+import { type Schedule, schedulesOf } from "../state/schedules.ts";
 import { reportOf } from "../status/json.ts";
-import { historyEnd, pastRuns } from "../status/past.ts";
-import { overviewText } from "../status/report.ts";
-import { type Schedule, schedulesOf } from "../status/schedules.ts";
-import { type View, viewOf } from "../status/view.ts";
-import { isTerminal } from "../terminal.ts";
-import { writeAll } from "../write.ts";
+import { historyText, lastRuns, overviewText } from "../status/overview.ts";
 
 const FLAGS = {
   json: { type: "boolean", description: "print JSON, schema restic-backup-helper.status/1" },
@@ -52,7 +56,7 @@ const LOOKED_BACK_BYTES = 128 * 1024;
 const HISTORY_BYTES = 16 * 1024 * 1024;
 
 async function main({ flags, operands: [worker], table }: Invocation<typeof FLAGS>): Promise<number> {
-  const view = viewOf(table);
+  const view = viewOf(workerNames(table));
   if (flags.history) {
     if (flags.json)
       throw new UsageError("--history has no --json: LOG_DIR/history.jsonl is JSON, a run a line.");

@@ -1,15 +1,15 @@
 /** unlock: `restic unlock`, with the locks listed before and after, and what speaks for each of them. */
 
 import { EXIT } from "../errors.ts";
-import { count } from "../plural.ts";
 import { isStale } from "../restic/evidence.ts";
-import { Restic } from "../restic/exec.ts";
+import { ageOf, type HeldLock, type Listing, lockText, readLocks } from "../restic/locks.ts";
 import { explain, REPOSITORY_EXITS } from "../restic/outcome.ts";
-import { ageOf, type HeldLock, type Listing, lockText, readLocks } from "../restic/unlock.ts";
+import { Restic } from "../restic/restic.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
-import type { Facts } from "../run/record.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import type { Facts } from "../state/record.ts";
+import { count } from "../text.ts";
 
 const flags = {
   "remove-all": { type: "boolean", description: "remove the locks of living processes too" },

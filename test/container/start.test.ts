@@ -165,7 +165,7 @@ describe.skipIf(!canEnter)("never init on a failure that is not a missing reposi
         new Response(child.stderr).text(),
         child.exited,
       ]);
-      const { verdictOf } = await import("../../lib/restic/verdict.ts");
+      const { verdictOf } = await import("../../lib/restic/open.ts");
       const verdict = verdictOf(
         { code, signal: undefined, cause: undefined, stdout, stderr },
         repository,

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseCron } from "../../lib/cron/expression.ts";
+import { parseCron } from "../../lib/schedule/cron.ts";
 import { seeded } from "../time/dates.ts";
 
 const NAMES = ["minutes", "hours", "days", "months", "weekdays"] as const;

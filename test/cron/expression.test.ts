@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { CronError, parseCron } from "../../lib/cron/expression.ts";
+import { CronError, parseCron } from "../../lib/schedule/cron.ts";
 
 /** The indices that match, as short text: `0,15,30,45`. */
 function matching(values: readonly boolean[]): string {

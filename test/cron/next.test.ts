@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseCron } from "../../lib/cron/expression.ts";
-import { nextTimes } from "../../lib/cron/next.ts";
+import { nextTimes, parseCron } from "../../lib/schedule/cron.ts";
 import { iso, stamp } from "../../lib/time/format.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 

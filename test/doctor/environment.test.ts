@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { knownNames } from "../../lib/config/misspelt.ts";
 import { Settings } from "../../lib/config/settings.ts";
-import { effectiveEnvironment, entriesOf, shown } from "../../lib/doctor/environment.ts";
+import { effectiveEnvironment, entriesOf, shown } from "../../lib/doctor/effective-environment.ts";
 
 const known = knownNames(["pre-backup"], ["backup"]);
 const entries = (env: Record<string, string>, repository = "/mnt/restic") =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { misnamed } from "../../lib/doctor/misnamed.ts";
+import { misnamed } from "../../lib/doctor/hooks.ts";
 
 const workers = [
   { name: "backup" },

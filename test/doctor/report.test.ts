@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { Checks } from "../../lib/doctor/check.ts";
-import { columns, wrapped } from "../../lib/doctor/columns.ts";
-import { sectionText, summarize } from "../../lib/doctor/report.ts";
+import { Checks } from "../../lib/doctor/checks.ts";
+import { columns, sectionText, summarize, wrapped } from "../../lib/doctor/rendering.ts";
 import { createMask } from "../../lib/mask.ts";
 
 const mask = createMask({ RESTIC_PASSWORD: "a long secret" });

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { Checks } from "../../lib/doctor/check.ts";
-import { versionIn } from "../../lib/doctor/programs.ts";
-import { judgeProgram, judgeTime } from "../../lib/doctor/runtime.ts";
+import { Checks } from "../../lib/doctor/checks.ts";
+import { judgeProgram, judgeTime, versionIn } from "../../lib/doctor/system.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
 test.each([

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { withNewNames } from "../../lib/entry/environment.ts";
+import { withNewNames } from "../../lib/entry/start.ts";
 
 test.each([
   [{}, {}, []],

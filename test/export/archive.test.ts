@@ -11,9 +11,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Archive } from "../../lib/export/archive.ts";
-import { codecs, type Format } from "../../lib/export/codec.ts";
-import { verifyArchive } from "../../lib/export/verify.ts";
+import { Archive, verifyArchive } from "../../lib/export/archive.ts";
+import { codecs, type Format } from "../../lib/export/compress.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "rbh-archive-"));
 afterAll(() => rmSync(dir, { recursive: true }));

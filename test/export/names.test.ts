@@ -2,8 +2,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ancestry, defaultOutput, formatOf, plainPath } from "../../lib/export/names.ts";
-import { ownMark, removeLeftovers } from "../../lib/run/leftovers.ts";
+import { ancestry, defaultOutput, formatOf, plainPath } from "../../lib/export/export-plan.ts";
+import { ownMark, removeLeftovers } from "../../lib/run/workdir.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
 test.each([

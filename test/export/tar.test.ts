@@ -2,8 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { END, type Member, padding, tarHeader } from "../../lib/export/header.ts";
-import { TarScan } from "../../lib/export/tar.ts";
+import { END, type Member, padding, TarScan, tarHeader } from "../../lib/export/tar.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "rbh-tar-"));
 afterAll(() => rmSync(dir, { recursive: true }));

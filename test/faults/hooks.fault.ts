@@ -1,7 +1,7 @@
 // Hostile hooks, a row each: what one can spoil, and what it cannot.
 import { expect } from "bun:test";
 import { readdirSync } from "node:fs";
-import type { HookResult } from "../../lib/record.ts";
+import type { HookResult } from "../../lib/state/record.ts";
 import type { World } from "../support/world.ts";
 import { fault } from "./fault.ts";
 import type { HostileHook } from "./hooks/hostile.ts";

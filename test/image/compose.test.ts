@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { YAML } from "bun";
 import { variables } from "../../lib/config/variables.ts";
-import { parseCron } from "../../lib/cron/expression.ts";
-import { parseDuration } from "../../lib/duration.ts";
+import { parseCron } from "../../lib/schedule/cron.ts";
+import { parseDuration } from "../../lib/units.ts";
 
 const image = join(import.meta.dir, "../../lib/image");
 // biome-ignore lint/suspicious/noExplicitAny: a test says itself what it expects

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { YAML } from "bun";
 import { renderMetrics } from "../../lib/notify/metrics.ts";
-import type { RunRecord } from "../../lib/record.ts";
+import type { RunRecord } from "../../lib/state/record.ts";
 import { restic } from "../support/restics.ts";
 import { World } from "../support/world.ts";
 

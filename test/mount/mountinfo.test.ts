@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { hasResticMount, parseMountinfo } from "../../lib/mount/mountinfo.ts";
+import { hasResticMount, parseMountinfo } from "../../lib/files/mounts.ts";
 
 const text = `22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { linesOf, missingOf, type Surroundings, unknownProfile } from "../../lib/mount/prerequisites.ts";
+import { linesOf, missingOf, type Surroundings, unknownProfile } from "../../lib/mount/needs.ts";
 
 const ALL = "000001ffffffffff";
 const WITHOUT = "000001ffffdfffff"; // bit 21 is CAP_SYS_ADMIN

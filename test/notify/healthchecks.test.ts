@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { pingUrl } from "../../lib/notify/healthchecks.ts";
+import { pingUrl } from "../../lib/notify/webhook.ts";
 import { Receiver, status } from "../support/receiver.ts";
 import { World } from "../support/world.ts";
 

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { encodeHeader, mailDate, recipientsOf, renderMessage, shortened } from "../../lib/notify/message.ts";
-import { subjectOf } from "../../lib/notify/subject.ts";
-import { RECORD_SCHEMA, type RunRecord } from "../../lib/record.ts";
+import {
+  encodeHeader,
+  mailDate,
+  recipientsOf,
+  renderMessage,
+  shortened,
+  subjectOf,
+} from "../../lib/notify/message.ts";
+import { RECORD_SCHEMA, type RunRecord } from "../../lib/state/record.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 import { readMail } from "../support/smtp.ts";
 

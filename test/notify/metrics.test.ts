@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { metricsPrefix, renderMetrics, stateAfter, stateOf, withSkips } from "../../lib/notify/metrics.ts";
-import { RECORD_SCHEMA, type RunRecord } from "../../lib/record.ts";
+import { RECORD_SCHEMA, type RunRecord } from "../../lib/state/record.ts";
 import { restic } from "../support/restics.ts";
 import { stopInPostHook } from "../support/stopped.ts";
 import { World, waitFor } from "../support/world.ts";

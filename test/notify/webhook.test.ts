@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { httpUrl, shownUrl } from "../../lib/notify/request.ts";
+import { httpUrl, shownUrl } from "../../lib/notify/http.ts";
 import { type Answer, Receiver, type ReceiverOptions, status } from "../support/receiver.ts";
 import { type Result, World, waitFor } from "../support/world.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ask } from "../../lib/process/ask.ts";
+import { ask } from "../../lib/process/child.ts";
 import { CannotStart } from "../../lib/process/spawn.ts";
 import { Stop } from "../../lib/process/stop.ts";
 import { alive, waitFor } from "../support/world.ts";

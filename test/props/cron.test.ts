@@ -1,9 +1,8 @@
 // Cron expressions against a reading of our own of crond's manual, and against the plain walk over every minute of a
 // calendar that `date` has written. What the real crond makes of expressions: test/cron/busybox.test.ts.
 import { expect, test } from "bun:test";
-import { type Cron, CronError, parseCron } from "../../lib/cron/expression.ts";
-import { nextTimes } from "../../lib/cron/next.ts";
-import { readCrontabLine } from "../../lib/schedule.ts";
+import { type Cron, CronError, nextTimes, parseCron } from "../../lib/schedule/cron.ts";
+import { readCrontabLine } from "../../lib/schedule/schedule.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 import { CASES, differ, fail, property, Random, SIGNS } from "../support/property.ts";
 

@@ -1,8 +1,8 @@
 // Small readers: mounts as the kernel lists them, files that words name, and what somebody may have meant.
 
-import { hasResticMount, parseMountinfo } from "../../lib/mount/mountinfo.ts";
-import { namedFiles } from "../../lib/named-files.ts";
+import { hasResticMount, parseMountinfo } from "../../lib/files/mounts.ts";
 import { nearest } from "../../lib/nearest.ts";
+import { namedFiles } from "../../lib/restic/backup-args.ts";
 import { differ, property, type Random, SIGNS } from "../support/property.ts";
 
 const PATH = [..."ab -#,:;'\"\\\n\t", "ä", "😀", " - ", "\\040", "040", "restic"];

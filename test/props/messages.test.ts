@@ -1,9 +1,7 @@
 // What programs print as JSON: whatever it holds, it never throws, and what is made of it is of the type it should be.
 
-import { parseLine } from "../../lib/rclone/messages.ts";
-import { type CheckSummary, checkAdvice, checkFacts, checkVerdict } from "../../lib/restic/check.ts";
-import { evidenceOf } from "../../lib/restic/evidence.ts";
-import { lockIds, parseLock } from "../../lib/restic/locks.ts";
+import { parseLine } from "../../lib/rclone/stats.ts";
+import { evidenceOf, lockIds, parseLock } from "../../lib/restic/evidence.ts";
 import {
   type ErrorMessage,
   errorText,
@@ -14,10 +12,11 @@ import {
 import { parseNode, permissionsOf } from "../../lib/restic/nodes.ts";
 import { codeOfWords, normalizeExit } from "../../lib/restic/outcome.ts";
 import { barOf, lineOf, percentOf } from "../../lib/restic/progress.ts";
-import { historyText, lastRuns } from "../../lib/status/history.ts";
-import { jobOf } from "../../lib/status/past.ts";
-import { keptIn } from "../../lib/status/record.ts";
+import { jobOf } from "../../lib/state/history.ts";
+import { keptIn } from "../../lib/state/record.ts";
+import { historyText, lastRuns } from "../../lib/status/overview.ts";
 import { loadZone } from "../../lib/time/zone.ts";
+import { type CheckSummary, checkAdvice, checkFacts, checkVerdict } from "../../lib/workers/check.ts";
 import { differ, property, Random, SIGNS } from "../support/property.ts";
 
 const FIELDS = [

@@ -1,5 +1,5 @@
 // The job file of replicate: rows that were written are read again, and no credential of one is shown.
-import { createRemoteMask, maskRemote } from "../../lib/rclone/credentials.ts";
+import { createRemoteMask, maskRemote } from "../../lib/mask.ts";
 import { MODES, parseRows } from "../../lib/rclone/rows.ts";
 import { quoteWord, splitWords } from "../../lib/words.ts";
 import { differ, property, type Random, SIGNS } from "../support/property.ts";

@@ -5,11 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { misspelt } from "../../lib/config/misspelt.ts";
 import { repositoryOf } from "../../lib/config/repository.ts";
-import { Settings } from "../../lib/config/settings.ts";
-import { readValueFile, VALUE_FILE_MOST } from "../../lib/config/value-file.ts";
+import { readValueFile, Settings, VALUE_FILE_MOST } from "../../lib/config/settings.ts";
 import { variables } from "../../lib/config/variables.ts";
-import { parseDuration } from "../../lib/duration.ts";
 import { ConfigError } from "../../lib/errors.ts";
+import { parseDuration } from "../../lib/units.ts";
 import { differ, property, type Random, SIGNS } from "../support/property.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "rbh-settings-"));

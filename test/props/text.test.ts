@@ -3,11 +3,11 @@ import { afterAll } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { lastLines } from "../../lib/files/tail.ts";
+import { prefixLines } from "../../lib/log/stdout.ts";
 import { createMask } from "../../lib/mask.ts";
-import { prefixLines } from "../../lib/prefix.ts";
 import { SafeLines } from "../../lib/process/lines.ts";
-import { lastLines } from "../../lib/tail.ts";
-import { visible } from "../../lib/visible.ts";
+import { visible } from "../../lib/text.ts";
 import { differ, property, type Random, SIGNS } from "../support/property.ts";
 
 /** Any character: control characters of each sort, what changes the direction of text, halves of characters. */

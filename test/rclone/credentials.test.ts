@@ -1,6 +1,6 @@
 // Credentials of rclone's endpoints. The names of options are those of `rclone config providers` (1.75).
 import { describe, expect, test } from "bun:test";
-import { createRemoteMask, maskRemote } from "../../lib/rclone/credentials.ts";
+import { createRemoteMask, maskRemote } from "../../lib/mask.ts";
 
 describe("maskRemote", () => {
   test.each([

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
-import { parseLine } from "../../lib/rclone/messages.ts";
-import { complaintOf, exitText } from "../../lib/rclone/outcome.ts";
-import { lineOf } from "../../lib/rclone/progress.ts";
+import { complaintOf, exitText } from "../../lib/rclone/rclone.ts";
+import { lineOf, parseLine } from "../../lib/rclone/stats.ts";
 
 test.each<[string, string]>([
   ["plain words", "plain words"],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type BackupWords, backupArgs, globalArgs } from "../../lib/restic/args.ts";
+import { type BackupWords, backupArgs, globalArgs } from "../../lib/restic/backup-args.ts";
 
 describe("backupArgs", () => {
   const of = (words: Partial<BackupWords>) =>

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { checkAdvice, checkFacts, checkVerdict } from "../../lib/restic/check.ts";
 import { errorText } from "../../lib/restic/messages.ts";
+import { checkAdvice, checkFacts, checkVerdict } from "../../lib/workers/check.ts";
 
 test("checkFacts has restic's names, and names twenty packs at the most", () => {
   expect(checkFacts({ num_errors: 0, broken_packs: null, suggest_repair_index: false })).toEqual({

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { RepositoryLock } from "../../lib/restic/evidence.ts";
 import {
   type Evidence,
   evidenceOf,
@@ -6,7 +7,6 @@ import {
   onlyDeadGo,
   type ProcessSeen,
 } from "../../lib/restic/evidence.ts";
-import type { RepositoryLock } from "../../lib/restic/locks.ts";
 
 const NOW = Date.UTC(2026, 4, 11, 9, 0, 0);
 const MINUTE = 60_000;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { lockIds, parseLock } from "../../lib/restic/locks.ts";
+import { lockIds, parseLock } from "../../lib/restic/evidence.ts";
 
 const id = "ab".repeat(32);
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { filtersBy, keepsAnything, previewArgs, verdictsOf, verdictTable } from "../../lib/restic/policy.ts";
-import { patternText, type RestoreWords, restoreArgs } from "../../lib/restic/restore.ts";
+import { patternText, type RestoreWords, restoreArgs } from "../../lib/restic/restore-tree.ts";
 import type { Snapshot } from "../../lib/restic/snapshots.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseNode, permissionsOf } from "../../lib/restic/nodes.ts";
+import { isSince } from "../../lib/restic/open.ts";
 import {
   chooseSnapshot,
   describeSnapshot,
@@ -10,7 +11,6 @@ import {
   type Snapshot,
   snapshotTable,
 } from "../../lib/restic/snapshots.ts";
-import { isSince } from "../../lib/restic/version.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
 const utc = loadZone("UTC");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { verdictOf } from "../../lib/restic/verdict.ts";
+import { verdictOf } from "../../lib/restic/open.ts";
 
 const answer = (code: number, stderr: string, cause?: "timed out") =>
   ({ code, signal: undefined, cause, stdout: "", stderr }) as const;

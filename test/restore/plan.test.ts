@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import type { Snapshot } from "../../lib/restic/snapshots.ts";
-import { understandSnapshot } from "../../lib/restore/conversation.ts";
-import { type RestoreFlags, readPlan } from "../../lib/restore/plan.ts";
+import { understandSnapshot } from "../../lib/restore/prompts.ts";
+import { type RestoreFlags, readPlan } from "../../lib/restore/restore-plan.ts";
 import { Unusable } from "../../lib/run/prompt.ts";
-import { restoreRefusal } from "../../lib/targets.ts";
+import { restoreRefusal } from "../../lib/run/target.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
 const none: RestoreFlags = {

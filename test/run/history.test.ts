@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { appendHistory, historyPath, newestOfHistory, trimHistory } from "../../lib/run/history.ts";
+import { appendHistory, historyPath, newestOfHistory, trimHistory } from "../../lib/state/history.ts";
 import { World, waitFor } from "../support/world.ts";
 
 class Folder {

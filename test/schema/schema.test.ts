@@ -8,8 +8,8 @@ import { restics } from "../support/restics.ts";
 import { violations } from "../support/schema.ts";
 import { World, waitFor } from "../support/world.ts";
 
-const schemaOf = (name: SchemaName) => JSON.parse(schemaText(name));
-const wrongWith = (name: SchemaName, value: unknown) => violations(schemaOf(name), value);
+const schemaOf = async (name: SchemaName) => JSON.parse(await schemaText(name));
+const wrongWith = async (name: SchemaName, value: unknown) => violations(await schemaOf(name), value);
 
 class Quiet extends World {
   constructor() {
@@ -23,7 +23,7 @@ describe("`schema`", () => {
     using world = new Quiet();
     const { code, stdout, stderr } = await world.run("restic-backup-helper", ["schema", name]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toBe(schemaText(name));
+    expect(stdout).toBe(await schemaText(name));
     expect(JSON.parse(stdout)).toMatchObject({
       $schema: "https://json-schema.org/draft/2020-12/schema",
       $id: `urn:restic-backup-helper:${name}:1`,
@@ -40,8 +40,8 @@ describe("`schema`", () => {
     );
   });
 
-  test("every keyword in them is one that the validator checks", () => {
-    for (const name of SCHEMAS) expect(wrongWith(name, {})).not.toEqual([]);
+  test("every keyword in them is one that the validator checks", async () => {
+    for (const name of SCHEMAS) expect(await wrongWith(name, {})).not.toEqual([]);
   });
 
   // An implementation that we did not write, where the machine has it.
@@ -51,7 +51,7 @@ describe("`schema`", () => {
       const script =
         "import sys, json, jsonschema\nfor s in json.load(sys.stdin): jsonschema.Draft202012Validator.check_schema(s)";
       const child = Bun.spawn(["python3", "-W", "ignore", "-c", script], {
-        stdin: new TextEncoder().encode(JSON.stringify(SCHEMAS.map(schemaOf))),
+        stdin: new TextEncoder().encode(JSON.stringify(await Promise.all(SCHEMAS.map(schemaOf)))),
         stderr: "pipe",
       });
       expect(await new Response(child.stderr).text()).toBe("");
@@ -74,8 +74,8 @@ describe("run", () => {
       const env = { HOOK_TIMEOUT: "1", HOOK_KILL_AFTER: "1", RESTIC_FORGET_ARGS: "--keep-last 1" };
       expect((await world.run("backup", [], { env })).code).toBe(0);
       expect(world.record().hooks).toHaveLength(4);
-      expect(wrongWith("run", world.record())).toEqual([]);
-      expect(world.history().map((line) => wrongWith("run", line))).toEqual([[]]);
+      expect(await wrongWith("run", world.record())).toEqual([]);
+      expect(await Promise.all(world.history().map((line) => wrongWith("run", line)))).toEqual([[]]);
     },
   );
 
@@ -105,7 +105,7 @@ describe("run", () => {
     const lines = world.history();
     const seen = [...new Set(lines.map((line) => line.status))].sort();
     expect(seen).toEqual(["died", "failed", "interrupted", "ok", "skipped", "timed_out", "warning"]);
-    expect(lines.map((line) => wrongWith("run", line))).toEqual(lines.map(() => []));
+    expect(await Promise.all(lines.map((line) => wrongWith("run", line)))).toEqual(lines.map(() => []));
   });
 
   test("whatever each worker leaves when nothing is as it should be", async () => {
@@ -120,7 +120,7 @@ describe("run", () => {
     expect(runs).toContain("backup");
     for (const worker of runs ?? []) {
       await world.run(worker, [], { env: { RESTORE_TEST_TARGET: world.folder("restored") } });
-      expect({ worker, wrong: wrongWith("run", world.record(worker)) }).toEqual({ worker, wrong: [] });
+      expect({ worker, wrong: await wrongWith("run", world.record(worker)) }).toEqual({ worker, wrong: [] });
     }
   });
 
@@ -131,8 +131,10 @@ describe("run", () => {
     world.env.WEBHOOK_URL = `http://127.0.0.1:${receiver.port}/`;
     await world.run("backup");
     await world.run("notify-test");
-    expect(receiver.requests.map(({ body }) => wrongWith("run", JSON.parse(body)))).toEqual([[], []]);
-    expect(wrongWith("run", world.record("notify-test"))).toEqual([]);
+    expect(
+      await Promise.all(receiver.requests.map(({ body }) => wrongWith("run", JSON.parse(body)))),
+    ).toEqual([[], []]);
+    expect(await wrongWith("run", world.record("notify-test"))).toEqual([]);
   });
 
   test.each([
@@ -156,7 +158,7 @@ describe("run", () => {
     world.restic();
     await world.run("backup");
     const changed = JSON.parse(JSON.stringify({ ...world.record(), ...change }));
-    const [first, ...more] = wrongWith("run", changed);
+    const [first, ...more] = await wrongWith("run", changed);
     expect(first).toStartWith(words);
     expect(more).toEqual([]);
   });
@@ -167,7 +169,10 @@ describe("status", () => {
     using world = new Quiet();
     const look = async (verdict: string, env = {}) => {
       const report = JSON.parse((await world.run("status", ["--json"], { env })).stdout);
-      expect({ verdict: report.verdict, wrong: wrongWith("status", report) }).toEqual({ verdict, wrong: [] });
+      expect({ verdict: report.verdict, wrong: await wrongWith("status", report) }).toEqual({
+        verdict,
+        wrong: [],
+      });
     };
     await look("WARN");
     world.restic();
@@ -200,7 +205,7 @@ describe("doctor", () => {
     world.hook("pre-backups", "exit 0");
     const { stdout } = await world.run("doctor", args);
     const report = JSON.parse(stdout);
-    expect(wrongWith("doctor", report)).toEqual([]);
+    expect(await wrongWith("doctor", report)).toEqual([]);
     expect(report.hooks.present).toHaveLength(2);
   });
 });
@@ -210,7 +215,7 @@ describe("config-check", () => {
     using world = new Quiet();
     const { stdout } = await world.run("config-check", ["--json"], { env });
     const report = JSON.parse(stdout);
-    expect(wrongWith("config-check", report)).toEqual([]);
+    expect(await wrongWith("config-check", report)).toEqual([]);
     expect(report.checks.length).toBeGreaterThan(5);
   });
 });

@@ -1,13 +1,12 @@
 // What status concludes, by tables. What it makes of real runs stands in test/workers/status.test.ts.
 import { describe, expect, test } from "bun:test";
-import { parseCron } from "../../lib/cron/expression.ts";
-import { changesIn } from "../../lib/status/changes.ts";
-import { verdictOf } from "../../lib/status/finding.ts";
-import { historyText, lastRuns } from "../../lib/status/history.ts";
-import { jobOf, pastRuns } from "../../lib/status/past.ts";
-import { type Kept, keptIn } from "../../lib/status/record.ts";
-import { dueOf, schedulesIn, slackOf } from "../../lib/status/schedules.ts";
-import { sparkline } from "../../lib/status/sparkline.ts";
+import { parseCron } from "../../lib/schedule/cron.ts";
+import { changesIn } from "../../lib/state/changes.ts";
+import { jobOf, pastRuns } from "../../lib/state/history.ts";
+import { verdictOf } from "../../lib/state/jobs.ts";
+import { type Kept, keptIn } from "../../lib/state/record.ts";
+import { dueOf, schedulesIn, slackOf } from "../../lib/state/schedules.ts";
+import { historyText, lastRuns, sparkline } from "../../lib/status/overview.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
 const at = (text: string) => Date.parse(`${text}Z`) / 1000;

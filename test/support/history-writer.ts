@@ -4,7 +4,7 @@
  */
 
 import { appendFileSync } from "node:fs";
-import { appendHistory, trimHistory } from "../../lib/run/history.ts";
+import { appendHistory, trimHistory } from "../../lib/state/history.ts";
 
 const [folder = "", name = "", count = "0", most = "0", notes = ""] = process.argv.slice(2);
 for (let n = 0; n < Number(count); n++) {

@@ -1,7 +1,6 @@
 /** A real HTTP(S) server on loopback that notes what it gets and answers as a test wants it to. */
 
-import type { Socket } from "node:net";
-import { createServer as createPlain } from "node:net";
+import { createServer as createPlain, type Socket } from "node:net";
 import { createServer as createTls } from "node:tls";
 
 export interface Received {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { iso } from "../../lib/time/format.ts";
-import { parseLocal } from "../../lib/time/parse.ts";
+import { iso, parseLocal } from "../../lib/time/format.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
 const amsterdam = loadZone("CET-1CEST,M3.5.0,M10.5.0/3");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, linkSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathsIn, staysOnOneFileSystem } from "../../lib/restic/backup-words.ts";
+import { pathsIn, staysOnOneFileSystem } from "../../lib/restic/backup-args.ts";
 import { BadPattern, partPattern } from "../../lib/sources/glob.ts";
 import { entriesOf } from "../../lib/sources/lists.ts";
 import { restic } from "../support/restics.ts";

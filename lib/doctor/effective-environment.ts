@@ -1,0 +1,158 @@
+/**
+ * Section Effective environment: every variable that counts here, with the value that counts, secrets masked.
+ *
+ * What the ENV lines of the image set. To us a variable of the image looks like one that the container was given; so
+ * the image's build notes them (`RUN restic-backup-helper env --image`), and they are named nowhere else.
+ */
+
+import { mkdirSync } from "node:fs";
+import { type Settings, VALUE_FILE_MOST } from "../config/settings.ts";
+import { type Variable, type VariableName, variables } from "../config/variables.ts";
+import type { Environment } from "../environment.ts";
+import { readIfThere, readSmallFile, replaceFile } from "../files/files.ts";
+import { isSecret, maskRemote, maskRepository, maskWebhook } from "../mask.ts";
+import { visible } from "../text.ts";
+import { Checks, type Findings } from "./checks.ts";
+import { columns, wrapped } from "./rendering.ts";
+
+/** Read by restic, rclone and the libraries in them, not by us. */
+const HANDED_ON = /^((AWS|AZURE|B2|GOOGLE|OS|RCLONE|RESTIC|ST)_.+|(https?|no)_proxy)$/i;
+/** Theirs that may hold a secret: shown as one, since the declaration says nothing of them. */
+const THEIR_SECRET = /PASS|SECRET|TOKEN|CREDENTIAL|HEADER|(KEY|AUTH|SAS)$/;
+const VEIL = "***";
+
+export interface Entry {
+  readonly name: string;
+  /** As it may be shown; undefined when there is none. */
+  readonly value: string | undefined;
+  /** Where it comes from, when not from the variable itself. */
+  readonly from?: string;
+}
+
+export type EnvironmentJson = Readonly<Record<string, string | null>>;
+
+export function effectiveEnvironment(entries: readonly Entry[]): Findings<EnvironmentJson> {
+  const set = entries.filter(({ value }) => value !== undefined);
+  const unset = entries.filter(({ value }) => value === undefined).map(({ name }) => name);
+  const lines = columns(
+    set.map(({ name, value = "", from }) => [
+      name,
+      `${visible(value).replaceAll("\n", "\\n")}${noted(from)}`,
+    ]),
+  );
+  return {
+    lines: [...lines, ...wrapped("Not set:", unset)],
+    checks: new Checks("Effective environment").list,
+    json: Object.fromEntries(entries.map(({ name, value }) => [name, value ?? null])),
+  };
+}
+
+const noted = (from: string | undefined): string => (from === undefined ? "" : `  (${from})`);
+
+/** What Entry.from says of a value that the image set. */
+export const BY_IMAGE = "image default";
+
+/**
+ * Every variable that counts. `known`: every name that we read. `repository`: the one that counts, as it may be
+ * shown; undefined when none is configured. `image`: what the image sets.
+ */
+export function entriesOf(
+  settings: Settings,
+  known: ReadonlySet<string>,
+  repository: string | undefined,
+  image: ImageDefaults = {},
+): Entry[] {
+  const { env } = settings;
+  const declared = Object.entries<Variable>(variables)
+    .filter(([name]) => !name.includes("<"))
+    .map(([name, variable]): Entry => {
+      if (name === "RESTIC_REPOSITORY" && env.RESTIC_REPOSITORY_FILE) {
+        return { name, value: repository, from: "from RESTIC_REPOSITORY_FILE" };
+      }
+      return entryOf(name as VariableName, variable, env, image);
+    });
+  const names = new Set(declared.map(({ name }) => name));
+  const others = Object.keys(env)
+    .filter((name) => env[name] && !names.has(name) && (known.has(name) || HANDED_ON.test(name)))
+    .sort()
+    .map((name) => ownEntry(name, env[name] ?? "", known.has(name), image));
+  return [...declared, ...others];
+}
+
+function ownEntry(name: string, value: string, isOurs: boolean, image: ImageDefaults): Entry {
+  const entry = { name, value: shown(name, value, isOurs) };
+  return Object.hasOwn(image, name) && image[name] === value ? { ...entry, from: BY_IMAGE } : entry;
+}
+
+/**
+ * What of an environment an image may set: what we read or hand on, but for secrets, and for what the build of an image
+ * itself is given (its host's name, its proxies). `refused`: the names of secrets.
+ */
+export function imageDefaultsOf(
+  env: Environment,
+  known: ReadonlySet<string>,
+): { defaults: ImageDefaults; refused: string[] } {
+  const set = Object.entries(env).filter(
+    ([name, value]) =>
+      value && (known.has(name) || HANDED_ON.test(name)) && name !== "HOSTNAME" && !/_proxy$/i.test(name),
+  ) as [string, string][];
+  const isOpen = ([name, value]: [string, string]) => shown(name, value, known.has(name)) === value;
+  return {
+    defaults: Object.fromEntries(set.filter(isOpen).sort()),
+    refused: set.filter((each) => !isOpen(each)).map(([name]) => name),
+  };
+}
+
+function entryOf(
+  name: VariableName,
+  { fallback, file, old }: Variable,
+  env: Environment,
+  image: ImageDefaults,
+): Entry {
+  const path = env[`${name}_FILE`];
+  if (env[name]) return ownEntry(name, env[name], true, image);
+  if (file && path) return { name, value: shown(name, contentOf(path), true), from: `from ${name}_FILE` };
+  if (old && env[old]) return { name, value: shown(name, env[old], true), from: `from ${old}` };
+  return fallback === undefined ? { name, value: undefined } : { name, value: fallback, from: "default" };
+}
+
+/** The value as it may be shown. What only passes through here is judged by its name more harshly. */
+export function shown(name: string, value: string, isOurs: boolean): string {
+  if (name === "WEBHOOK_URL" || name === "HEALTHCHECKS_URL") return maskWebhook(value);
+  if (isSecret(name)) return VEIL;
+  if (!isOurs && !name.endsWith("_FILE") && THEIR_SECRET.test(name)) return VEIL;
+  if (name.startsWith("REPLICATE_") || name.startsWith("SYNC_")) return maskRemote(value);
+  return name.includes("REPOSITORY") ? maskRepository(value) : value;
+}
+
+function contentOf(path: string): string {
+  try {
+    return readSmallFile(path, VALUE_FILE_MOST).trim();
+  } catch {
+    // The configuration checks say that it cannot be read.
+    return "";
+  }
+}
+
+export type ImageDefaults = Readonly<Record<string, string>>;
+
+/** Beside the program, as hier(7) has it: /usr/local/share/… for /usr/local/bin/restic-backup-helper. */
+const FOLDER = `${process.execPath.replace(/\/[^/]*\/[^/]*$/, "")}/share/restic-backup-helper`;
+const FILE = `${FOLDER}/image.json`;
+
+/** Nothing where nobody has noted any, or where the note cannot be read: then everything counts as given. */
+export function readImageDefaults(): ImageDefaults {
+  try {
+    return (JSON.parse(readIfThere(FILE) ?? "{}") ?? {}) as ImageDefaults;
+  } catch {
+    // Half a file, or not ours to read: as if nobody had noted any.
+    return {};
+  }
+}
+
+/** Returns the path of the file. Throws what mkdir(2), open(2) and rename(2) say. */
+export function writeImageDefaults(defaults: ImageDefaults): string {
+  mkdirSync(FOLDER, { recursive: true });
+  replaceFile(FILE, `${JSON.stringify(defaults, null, 2)}\n`);
+  return FILE;
+}

@@ -1,0 +1,108 @@
+/**
+ * The report as text for people and as JSON for programs. Pure.
+ *
+ * Names and values, one below the other. Pure.
+ */
+
+import type { Mask } from "../mask.ts";
+import { visible } from "../text.ts";
+import { type Check, Checks, countOf, type Findings, type Section, type Status } from "./checks.ts";
+
+const COLOUR: Readonly<Record<Status, string>> = {
+  OK: "\x1b[32m",
+  INFO: "",
+  WARN: "\x1b[33m",
+  FAIL: "\x1b[31m",
+};
+const RESET = "\x1b[0m";
+/** `[INFO] ` */
+const TAG_WIDTH = 7;
+
+/** One section: its heading, what it found, its verdicts. Secrets are masked here, wherever they come from. */
+export function sectionText(
+  section: Section,
+  { lines = [], checks }: Findings<unknown>,
+  mask: Mask,
+  colour: boolean,
+): string {
+  const body = [
+    ...lines.map((line) => visible(mask(line))),
+    ...checks.map((each) => checkLine(each, mask, colour)),
+  ];
+  return `== ${section} ==\n${body.map((line) => `${line}\n`).join("")}`;
+}
+
+function checkLine({ status, message }: Check, mask: Mask, colour: boolean): string {
+  const tag = `[${status}]`.padEnd(TAG_WIDTH);
+  const painted = colour && COLOUR[status] !== "" ? `${COLOUR[status]}${tag}${RESET}` : tag;
+  return `${painted}${visible(mask(message)).replaceAll("\n", "\n       ")}`;
+}
+
+export interface Heading {
+  readonly release: string;
+  readonly hostname: string;
+  readonly generated_at: string;
+  readonly generated_epoch: number;
+}
+
+/** The report for programs; `parts` are those of the sections, by their keys. */
+export function reportJson(
+  heading: Heading,
+  checks: readonly Check[],
+  parts: Readonly<Record<string, unknown>>,
+  exitCode: number,
+) {
+  return {
+    schema: "restic-backup-helper.doctor/1",
+    ...heading,
+    warnings: countOf(checks, "WARN"),
+    errors: countOf(checks, "FAIL"),
+    exit_code: exitCode,
+    ...parts,
+    checks,
+  };
+}
+
+/** The last section: how many checks went how. */
+export function summarize(checks: readonly Check[]): Findings {
+  const [failures, warnings] = [countOf(checks, "FAIL"), countOf(checks, "WARN")];
+  const summary = new Checks("Summary");
+  const status = failures > 0 ? "FAIL" : warnings > 0 ? "WARN" : "OK";
+  const where = [...new Set(checks.filter(isProblem).map(({ section }) => section))];
+  summary.add(
+    status,
+    `${counted(checks.length, "check")}: ${counted(failures, "failure")}, ${counted(warnings, "warning")}` +
+      `${where.length === 0 ? "" : `, in ${where.join(", ")}`}.`,
+  );
+  return { checks: summary.list, json: undefined };
+}
+
+export const isProblem = ({ status }: Check): boolean => status === "WARN" || status === "FAIL";
+
+function counted(count: number, noun: string): string {
+  return `${count === 0 ? "no" : count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Wider names stand out of the column. */
+const WIDEST = 32;
+
+export function columns(rows: readonly (readonly [name: string, value: string])[]): string[] {
+  const width = Math.min(WIDEST, Math.max(0, ...rows.map(([name]) => name.length)));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+}
+
+/** Words after `title`, separated by commas, in lines of at most `width` characters. */
+export function wrapped(title: string, words: readonly string[], width = 100): string[] {
+  const lines: string[] = [];
+  let line = title;
+  words.forEach((word, at) => {
+    const next = at < words.length - 1 ? `${word},` : word;
+    if (line.length + 1 + next.length > width && line !== title) {
+      lines.push(line);
+      line = `  ${next}`;
+    } else {
+      line = `${line} ${next}`;
+    }
+  });
+  return words.length === 0 ? [] : [...lines, line];
+}

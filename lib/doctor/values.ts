@@ -1,0 +1,105 @@
+/** Can each value be read as what its variable is declared to be? */
+
+import { knownNames, misspelt, misspeltText } from "../config/misspelt.ts";
+import {
+  noneOf,
+  parseOption,
+  readValueFile,
+  type Settings,
+  screaming,
+  wholeNumber,
+} from "../config/settings.ts";
+import { type VariableName, variable, variables } from "../config/variables.ts";
+import { ConfigError } from "../errors.ts";
+import { parseDuration } from "../units.ts";
+import { splitWords, UnbalancedQuote } from "../words.ts";
+import { type EnvironmentCheck, fail, ok, warn } from "./checks.ts";
+
+export function checkValues(settings: Settings, workers: readonly string[]): EnvironmentCheck[] {
+  const { env } = settings;
+  const declared = Object.keys(variables) as VariableName[];
+  return [
+    ...declared.flatMap((name) => checkValue(name, env[name])),
+    ...declared.flatMap((name) => checkFile(name, env)),
+    ...declared.flatMap((name) => checkOld(name, env)),
+    ...checkPatterns(env, workers),
+  ];
+}
+
+/** Numbers are always told of; what else is given and right needs no line. */
+function checkValue(name: VariableName, value: string | undefined): EnvironmentCheck[] {
+  const { kind, fallback } = variable(name);
+  if (name.includes("<")) return [];
+  const shown = value || (fallback === undefined ? "" : `${fallback} (the default)`);
+  switch (kind) {
+    case "count":
+      return [number(name, value, shown, wholeNumber, "a whole number")];
+    case "seconds":
+      return [number(name, value, shown, parseDuration, "a duration such as 90, 90s, 15m or 6h")];
+    case "switch":
+    case "choice":
+      return value && parseOption(name, value) === undefined
+        ? [warn(name, `${value} is ${noneOf(name)}; ${fallback} is used.`)]
+        : [];
+    case "words":
+      return value ? words(name, value) : [];
+    default:
+      return [];
+  }
+}
+
+type Parse = (text: string) => number | undefined;
+
+function number(
+  name: string,
+  value: string | undefined,
+  shown: string,
+  parse: Parse,
+  expected: string,
+): EnvironmentCheck {
+  if (!value || parse(value) !== undefined) return ok(name, shown || "not set");
+  return fail(name, `${value} is not ${expected}.`);
+}
+
+function words(name: string, value: string): EnvironmentCheck[] {
+  try {
+    const count = splitWords(value).length;
+    return [ok(name, `${count} ${count === 1 ? "word" : "words"}`)];
+  } catch (error) {
+    if (!(error instanceof UnbalancedQuote)) throw error;
+    return [fail(name, `${error.message}.`)];
+  }
+}
+
+/** What may be given as a file is given once, and the file can be read. */
+function checkFile(name: VariableName, env: Settings["env"]): EnvironmentCheck[] {
+  const path = variable(name).file && env[`${name}_FILE`];
+  if (!path) return [];
+  if (env[name]) return [fail(name, `${name} and ${name}_FILE are both set. Unset one of them.`)];
+  try {
+    readValueFile(`${name}_FILE`, path);
+    return [ok(`${name}_FILE`, path)];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return [fail(`${name}_FILE`, error.message)];
+  }
+}
+
+function checkOld(name: VariableName, env: Settings["env"]): EnvironmentCheck[] {
+  const { old } = variable(name);
+  return old !== undefined && env[old] ? [warn(old, `is the old name of ${name}. Rename it.`)] : [];
+}
+
+/** HOOK_TIMEOUT_PRE_BACKUP and BACKUP_TIMEOUT, of every worker that there is; and what is no variable, but nearly. */
+function checkPatterns(env: Settings["env"], workers: readonly string[]): EnvironmentCheck[] {
+  const phases = workers.flatMap((worker) => [`pre-${worker}`, `post-${worker}`]);
+  const hooks = phases.map((phase) => `HOOK_TIMEOUT_${screaming(phase)}`);
+  const works = workers.map((worker) => `${screaming(worker)}_TIMEOUT`);
+  const numbers = Object.entries(env).flatMap(([name, value]) => {
+    if (!value) return [];
+    if (hooks.includes(name)) return [number(name, value, value, wholeNumber, "a whole number of seconds")];
+    return works.includes(name) ? [number(name, value, value, parseDuration, "a duration such as 6h")] : [];
+  });
+  const strays = misspelt(env, knownNames(phases, workers));
+  return [...numbers, ...strays.map((stray) => warn(stray.name, misspeltText(stray)))];
+}

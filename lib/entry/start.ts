@@ -1,0 +1,202 @@
+/**
+ * What every part of the start needs.
+ *
+ * The first lines of a container's log.
+ *
+ * Old names of variables, mapped once for everything that the container will run.
+ *
+ * The folders that jobs will need, looked at before the first job needs them.
+ *
+ * NFS_TARGET: the repository's folder comes from a file server.
+ *
+ * Is the repository there? A missing one is created; any other failure ends the start.
+ *
+ * Writes the crontab.
+ */
+
+import { accessSync, closeSync, constants, mkdirSync, openSync } from "node:fs";
+import type { Settings } from "../config/settings.ts";
+import { type Variable, variables } from "../config/variables.ts";
+import { type Environment, release, systemHostname, version } from "../environment.ts";
+import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
+import { replaceFile } from "../files/files.ts";
+import type { Log } from "../log/log.ts";
+import { type Answer, ask } from "../process/child.ts";
+import type { Stop } from "../process/stop.ts";
+import { type Access, accessOf } from "../restic/access.ts";
+import { probeRepository } from "../restic/open.ts";
+import { crontabPath, type Places } from "../schedule/schedule.ts";
+import { localZone, stamp } from "../time/format.ts";
+
+export interface Start {
+  readonly log: Log;
+  readonly settings: Settings;
+  /** The environment of all that is started from here: old names mapped, nothing of a run in it. */
+  readonly env: Environment;
+  /** A signal ends the start as it ends everything else. */
+  readonly stop: Stop;
+}
+
+/** Who starts the jobs. */
+export interface Scheduler {
+  /** Resolves with the reason when it starts no jobs any more; never, when it was told to stop. */
+  readonly died: Promise<string>;
+  /** Starts no job from here on, and resolves to the pids of those that run. */
+  stop(): Promise<readonly number[]>;
+}
+
+export function banner({ log, settings }: Start): void {
+  const zone = localZone();
+  const host = settings.text("HOSTNAME") || systemHostname();
+  log.info(
+    `restic-backup-helper ${version} (release ${release}) on ${host}, user ${process.geteuid?.() ?? "?"}`,
+  );
+  log.info(`It is ${stamp(Date.now(), zone)} in the time zone ${zone.name}.`);
+  if (!zone.known)
+    log.warn(`TZ=${settings.env.TZ} is no time zone of this image; UTC is used. Install tzdata.`);
+  if (process.pid === 1) {
+    log.warn("This is process 1 and reaps no orphans. Start it under an init: tini, or docker run --init.");
+  }
+}
+
+export interface Renamed {
+  readonly env: Environment;
+  /** A sentence for each old name that was found. */
+  readonly warnings: readonly string[];
+}
+
+/** SYNC_CRON becomes REPLICATE_CRON, unless that is set too: then the new name wins. */
+export function withNewNames(env: Environment): Renamed {
+  const mapped: Record<string, string | undefined> = { ...env };
+  const warnings: string[] = [];
+  for (const [name, { old }] of Object.entries<Variable>(variables)) {
+    if (old === undefined || !env[old]) continue;
+    delete mapped[old];
+    if (env[name])
+      warnings.push(`${old} has no effect: ${name} is set, and ${old} is its old name. Remove it.`);
+    else {
+      mapped[name] = env[old];
+      warnings.push(`${old} is the old name of ${name}; it is used. Rename it.`);
+    }
+  }
+  return { env: mapped, warnings };
+}
+
+/** Throws a Failure when LOCK_DIR cannot be used: no job could take its lock. */
+export function readyFolders({ log }: Start, places: Places): Places {
+  try {
+    mkdirSync(places.lockDir, { recursive: true });
+    accessSync(places.lockDir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new Failure(
+      `LOCK_DIR=${places.lockDir} cannot be written: ${reasonOf(error)}. No job could take its lock. Mount a ` +
+        "tmpfs there, or set LOCK_DIR to a folder that the running user can write.",
+      EXIT.failed,
+    );
+  }
+  const problem = logProblem(places.output);
+  if (problem === undefined) return places;
+  // A shell that cannot open what it redirects to does not start the command: there would be no backup at all.
+  const output = `/proc/${process.pid}/fd/1`;
+  log.warn(`${places.output} cannot be written: ${problem}. Jobs write to this container's stdout only.`);
+  return { ...places, output };
+}
+
+function logProblem(path: string): string | undefined {
+  try {
+    mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    closeSync(openSync(path, "a", 0o644));
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+const MOUNT_POINT = "/mnt/restic";
+/** mount(8) itself tries a server that is silent for two minutes. */
+const MOUNT_MS = 130_000;
+
+/** Throws a Failure: a repository must never be created below a mount point on which nothing is mounted. */
+export async function mountNfs({ log, settings, env, stop }: Start): Promise<void> {
+  const target = settings.text("NFS_TARGET");
+  if (target === "") return;
+  try {
+    mkdirSync(MOUNT_POINT, { recursive: true });
+  } catch (error) {
+    throw new Failure(
+      `${MOUNT_POINT}, where NFS_TARGET belongs, cannot be made: ${reasonOf(error)}.`,
+      EXIT.failed,
+    );
+  }
+  log.info(`Mounting ${target} on ${MOUNT_POINT}.`);
+  const command = ["mount", "-t", "nfs", "-o", "nolock", target, MOUNT_POINT];
+  const { code, cause, stderr } = await ask(command, { env, timeoutMs: MOUNT_MS, stop });
+  if (stop.signal !== undefined || (code === EXIT.ok && cause === undefined)) return;
+  const words =
+    stderr.trim() || (cause === undefined ? "it gave no reason" : "the server did not answer in time");
+  throw new Failure(
+    `NFS_TARGET=${target} cannot be mounted (exit ${code}): ${words}. Look at the export and the network; the ` +
+      "container needs CAP_SYS_ADMIN to mount.",
+    EXIT.failed,
+  );
+}
+
+/** Creating one takes a few requests more; some object stores are slow at the first. */
+const INIT_MS = 120_000;
+
+/** Throws a Failure that says why the repository cannot be used. */
+export async function readyRepository(start: Start): Promise<void> {
+  const { log, stop, env } = start;
+  const access = knownAccess(start);
+  const verdict = await probeRepository(access, env, stop);
+  if (stop.signal !== undefined) return;
+  if (verdict.status === "ok") log.info(`The repository ${access.shown} is there and can be opened.`);
+  else if (verdict.status === "missing") await create(start, access);
+  else throw new Failure(verdict.message, EXIT.failed);
+}
+
+/** To an orchestrator a repository that is not named is one that cannot be used: exit 1, as for all others. */
+function knownAccess({ log, settings }: Start): Access {
+  try {
+    return accessOf(settings, (message) => log.warn(message));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new Failure(error.message, EXIT.failed);
+  }
+}
+
+async function create(start: Start, access: Access): Promise<void> {
+  const { log, settings, stop } = start;
+  log.info(`There is no repository at ${access.shown} yet; it is created.`);
+  const answer = await restic(start, access, ["init", ...settings.words("RESTIC_INIT_ARGS")], INIT_MS);
+  for (const line of linesOf(answer)) log.childLine("restic", line);
+  if (stop.signal !== undefined || (answer.code === EXIT.ok && answer.cause === undefined)) return;
+  const how = answer.cause === undefined ? `(exit ${answer.code})` : `in ${INIT_MS / 1000} s`;
+  throw new Failure(
+    `The repository ${access.shown} could not be created ${how}. restic's own words stand above.`,
+    EXIT.failed,
+  );
+}
+
+const restic = ({ env, stop }: Start, access: Access, words: readonly string[], timeoutMs: number) =>
+  ask(["restic", ...access.words, ...words], { env: { ...env, ...access.env }, timeoutMs, stop });
+
+const linesOf = ({ stdout, stderr }: Answer) =>
+  `${stdout}\n${stderr}`.split("\n").filter((line) => line.trim());
+
+/** Atomically, readable by its owner only: crond must never see half of it. Throws a Failure. */
+export function writeCrontab({ log, settings }: Start, text: string): void {
+  const path = crontabPath(settings);
+  try {
+    mkdirSync(settings.text("CRONTAB_DIR"), { recursive: true });
+    replaceFile(path, text, { mode: 0o600 });
+  } catch (error) {
+    throw new Failure(
+      `The crontab ${path} cannot be written: ${reasonOf(error)}. Mount a tmpfs there, or set CRONTAB_DIR to a ` +
+        "folder that the running user can write.",
+      EXIT.failed,
+    );
+  }
+  log.info(`${path}:`);
+  for (const line of text.trimEnd().split("\n")) log.info(`  ${line}`);
+}

@@ -1,0 +1,160 @@
+/**
+ * What an export is to do, as its flags say.
+ *
+ * The names of archives: what their ending says, and what they are called when nobody says. Pure.
+ *
+ * One export: what it needs to know, and what both ways of it say.
+ */
+
+import { lstatSync, statSync } from "node:fs";
+import { ConfigError, EXIT, UsageError } from "../errors.ts";
+import { absolute } from "../paths.ts";
+import { RESTIC } from "../restic/outcome.ts";
+import type { Restic } from "../restic/restic.ts";
+import { patternText } from "../restic/restore-tree.ts";
+import { describeSnapshot, readId, type Snapshot, shortId, snapshotFlags } from "../restic/snapshots.ts";
+import type { FlagValues } from "../run/command.ts";
+import type { Outcome, Run } from "../run/run.ts";
+import { removeLeftovers } from "../run/workdir.ts";
+import { count } from "../text.ts";
+import { compact } from "../time/format.ts";
+import { localZone, type Zone } from "../time/zone.ts";
+import { formatBytes } from "../units.ts";
+import { type Format, formats } from "./compress.ts";
+
+export const exportFlags = {
+  ...snapshotFlags,
+  include: {
+    type: "string",
+    valueHint: "PATH",
+    multiple: true,
+    description: "export only this path, or what matches this pattern (repeatable)",
+  },
+  exclude: {
+    type: "string",
+    valueHint: "PATTERN",
+    multiple: true,
+    description: "leave out what matches (repeatable)",
+  },
+  output: {
+    type: "string",
+    valueHint: "FILE",
+    description: "the archive, ending in .tar.gz, .tar.zst or .tar; /restore/snapshot-export-… unless given",
+  },
+  "work-dir": {
+    type: "string",
+    valueHint: "DIR",
+    description: "where files lie for a while that cannot be streamed; TMPDIR unless given",
+  },
+  "keep-workdir": { type: "boolean", description: "leave those files where they are" },
+  force: { type: "boolean", description: "replace an archive that is there already" },
+  "dry-run": { type: "boolean", description: "say what would be exported, write nothing" },
+  verify: { type: "boolean", description: "read the archive back before it gets its name" },
+  verbose: { type: "boolean", alias: "v", description: "name every member" },
+} as const;
+
+export type ExportFlags = FlagValues<typeof exportFlags>;
+
+/** Throws a UsageError for a value, or for two flags together, that make no sense. */
+export function checkFlags(flags: ExportFlags): void {
+  readId(flags.id);
+  const { output, include, exclude, verify } = flags;
+  if (output !== undefined) formatOf(output);
+  if ([...include, ...exclude, flags["work-dir"] ?? "unset"].some((word) => word.trim() === "")) {
+    throw new UsageError("--include, --exclude and --work-dir need a value, not an empty word.");
+  }
+  if (flags["dry-run"] && verify) {
+    throw new UsageError("--verify reads the archive back, and --dry-run writes none; give one of them.");
+  }
+}
+
+/** The archive's absolute path. Throws a ConfigError when there cannot be, or must not be, a new file. */
+export function admitOutput(output: string, force: boolean): string {
+  const path = absolute(output);
+  const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new ConfigError(
+      `There is no directory ${folder} for the archive. Mount or create it, or choose another --output.`,
+    );
+  }
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there?.isDirectory())
+    throw new ConfigError(`${path} is a directory; --output names the archive itself.`);
+  if (there !== undefined && !force) {
+    throw new ConfigError(`${path} exists already. Choose another --output, or give --force to replace it.`);
+  }
+  return path;
+}
+
+const FOLDER = "/restore";
+
+/** The format that an archive's name asks for. Throws a UsageError. */
+export function formatOf(output: string): Format {
+  const format = formats.find((each) => output.endsWith(`.${each}`) && !output.endsWith(`/.${each}`));
+  if (format !== undefined) return format;
+  const endings = formats.map((each) => `.${each}`).join(", ");
+  throw new UsageError(`--output ${output} does not end in one of ${endings}, which say what is written.`);
+}
+
+/** `/restore/snapshot-export-5ce8c2e7-20260511-093000.tar.gz`; the time is that of the export. */
+export function defaultOutput(snapshot: string, epochMs: number, zone: Zone): string {
+  return `${FOLDER}/snapshot-export-${snapshot}-${compact(epochMs, zone)}.tar.gz`;
+}
+
+/**
+ * The folder or file that one plain include names, as a path in the snapshot; undefined for a pattern, which may
+ * match anything anywhere. Without an include it is all of the snapshot, "/".
+ */
+export function plainPath(include: readonly string[]): string | undefined {
+  const [path, more] = include;
+  if (path === undefined) return "/";
+  if (more !== undefined || !path.startsWith("/") || /[*?[\]\\]|\/\.{1,2}(\/|$)/.test(path)) return undefined;
+  return `/${path.split("/").filter(Boolean).join("/")}`;
+}
+
+/** `/data/a` → `/data`, `/data/a`. */
+export function ancestry(path: string): string[] {
+  const parts = path.split("/").filter(Boolean);
+  return parts.map((_, at) => `/${parts.slice(0, at + 1).join("/")}`);
+}
+
+export interface Job {
+  readonly run: Run;
+  readonly restic: Restic;
+  readonly flags: ExportFlags;
+  readonly snapshot: Snapshot;
+  /** The archive's absolute path. */
+  readonly output: string;
+}
+
+/** Says what is about to happen. */
+export function announce({ run, flags, snapshot, output }: Job, how: string): void {
+  const what = `snapshot ${describeSnapshot(snapshot, localZone())} to ${output}: ${patternText(flags)}, ${how}`;
+  run.log.info(`${flags["dry-run"] ? "Rehearsing the export of" : "Exporting"} ${what}.`);
+}
+
+/** Says that no archive was made, because it would hold nothing. */
+export function nothing({ run, flags, snapshot }: Job): number {
+  run.log.error(
+    `Nothing in snapshot ${shortId(snapshot)} matches (${patternText(flags)}), so no archive was made. ` +
+      `\`restic ls ${shortId(snapshot)}\` shows what is in it.`,
+  );
+  run.facts.include_zero_match = "ON";
+  return RESTIC.incomplete;
+}
+
+/** What a rehearsal came to. */
+export function wouldBe({ run }: Job, files: number, bytes: number): Outcome {
+  Object.assign(run.facts, { files, bytes });
+  run.log.info(
+    `Nothing was written; it would be ${count(files, "file")}, ${formatBytes(bytes)} before compression.`,
+  );
+  return { exitCode: EXIT.ok };
+}
+
+/** Removes what exports that died have left in a folder. */
+export function clean(run: Run, folder: string): void {
+  for (const name of removeLeftovers(folder)) {
+    run.log.warn(`${folder}/${name} was left by an export that died; it is removed.`);
+  }
+}

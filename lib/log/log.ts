@@ -1,0 +1,246 @@
+/**
+ * The log of a run: the same lines to stdout (crond appends it to cron.log) and to the run's own file.
+ * A line is `2026-05-11 09:30:00 INFO  backup  message`; on a terminal with colour, never in a file.
+ */
+
+import { closeSync, constants, ftruncateSync, openSync } from "node:fs";
+import { type ConsolaInstance, createConsola } from "consola/core";
+import { environment } from "../environment.ts";
+import { reasonOf } from "../errors.ts";
+import type { Mask } from "../mask.ts";
+import { count, visible } from "../text.ts";
+import { localZone, stamp } from "../time/format.ts";
+import { formatBytes } from "../units.ts";
+import { isTerminal, Outlet, type OutletEvents, prefixLines, writeAll } from "./stdout.ts";
+
+type Level = "INFO" | "WARN" | "ERROR";
+
+const COLOUR: Readonly<Record<Level, string>> = { INFO: "", WARN: "\x1b[33m", ERROR: "\x1b[31m" };
+const RESET = "\x1b[0m";
+/** Removes what a progress bar has left on the terminal's current line. */
+const CLEAR = "\r\x1b[K";
+
+/**
+ * Bytes of what the work's children print that go into the run's own file: a hundred times what a large backup with many
+ * unreadable files prints, and little enough for any LOG_DIR. All of it goes to stdout.
+ */
+const CHILDREN_MOST = 64 * 1024 * 1024;
+
+const AT_ITS_END = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
+
+/** Lines of children that have not been written yet. */
+const NOTHING = { source: "", lines: "" };
+
+/** Bytes of log lines. */
+export interface Written {
+  readonly inFile: number;
+  readonly leftOut: number;
+}
+
+export class Log {
+  /** Is stdout a terminal, where colour and a progress bar make sense? */
+  readonly onTerminal = isTerminal(1);
+  /** Keeps what is neither a warning nor an error off stdout, as long as there is the run's own file for it. */
+  quiet = false;
+  readonly colour = this.onTerminal && !environment.NO_COLOR;
+  private readonly consola: ConsolaInstance;
+  private stdout: Outlet | undefined;
+  private file: number | undefined;
+  private path = "";
+  private bar = false;
+  private lostSomething = false;
+  private isGathering = false;
+  private gathered = NOTHING;
+  private room = CHILDREN_MOST;
+
+  constructor(
+    private readonly source: string,
+    readonly mask: Mask,
+  ) {
+    this.stdout = new Outlet(1, this.events);
+    this.consola = createConsola({
+      throttle: 0,
+      reporters: [
+        { log: ({ type, args }) => this.write(levelOf(type), visible(args.join(" ")).split("\n")) },
+      ],
+    });
+  }
+
+  info(message: string): void {
+    this.consola.info(this.mask(message));
+  }
+
+  warn(message: string): void {
+    this.consola.warn(this.mask(message));
+  }
+
+  error(message: string): void {
+    this.consola.error(this.mask(message));
+  }
+
+  /**
+   * Whole lines that a child printed, already masked and made visible, under the name of their source. All of
+   * them go to stdout; into the run's own file go those that fit in `fileMost` bytes.
+   */
+  output(source: string, lines: string, fileMost = Number.POSITIVE_INFINITY): Written {
+    if (lines === "") return { inFile: 0, leftOut: 0 };
+    const bytes = prefixLines(`${this.head("INFO")}${source} | `, lines);
+    if (!this.keepsOffStdout) this.toStdout(bytes);
+    const fits =
+      bytes.length <= fileMost ? bytes.length : fileMost < 1 ? 0 : bytes.lastIndexOf("\n", fileMost - 1) + 1;
+    this.toFile(bytes.subarray(0, fits));
+    return { inFile: fits, leftOut: bytes.length - fits };
+  }
+
+  /** A line that a child printed, as it is. */
+  childLine(source: string, line: string): void {
+    if (this.gathered.source !== source) this.flush();
+    this.gathered = { source, lines: `${this.gathered.lines}${visible(this.mask(line))}\n` };
+    if (!this.isGathering) this.flush();
+  }
+
+  /**
+   * Lines that a child prints at once are written at once: a write for each would make the child wait for us. Only
+   * within `action`, and in order with all else.
+   */
+  gather(action: () => void): void {
+    this.isGathering = true;
+    try {
+      action();
+    } finally {
+      this.isGathering = false;
+      this.flush();
+    }
+  }
+
+  private flush(): void {
+    const { source, lines } = this.gathered;
+    if (lines === "") return;
+    this.gathered = NOTHING;
+    const { inFile, leftOut } = this.output(source, lines, this.room);
+    this.room -= inFile;
+    if (leftOut === 0 || this.room === 0) return;
+    this.room = 0;
+    const said = `${source} printed more than ${formatBytes(CHILDREN_MOST)}; the rest is on stdout only.`;
+    this.toFile(this.render("WARN", [said], false));
+  }
+
+  /** A quiet line: only in the run's own file. */
+  note(message: string): void {
+    this.flush();
+    this.toFile(this.render("INFO", [this.mask(message)], false));
+  }
+
+  /** Text on the last line of the terminal, replaced by the next call and by the next log line. */
+  status(text: string): void {
+    if (!this.onTerminal || this.quiet) return;
+    this.flush();
+    this.toStdout(this.bar ? text : CLEAR + text);
+    this.bar = true;
+  }
+
+  /**
+   * Something in LOG_DIR cannot be written. Said once in a run: what else fails there fails for the same reason,
+   * and an operator should read one line about a full disk, not five.
+   */
+  lost(what: string, error: unknown): void {
+    if (this.lostSomething) return;
+    this.lostSomething = true;
+    this.warn(
+      `${what} cannot be written: ${reasonOf(error)}. Nothing else changes by that; if more of its ` +
+        "log, record or history cannot be written there, that is not said again.",
+    );
+  }
+
+  /**
+   * Begins the run's own file anew. A failure is said once; the run goes on without the file. Each line goes to its
+   * end: a hook may add to it by RBH_LOG, or empty it.
+   */
+  openFile(path: string): void {
+    this.path = path;
+    try {
+      this.file = openSync(path, AT_ITS_END, 0o644);
+      // Apart from the opening: Deno refuses O_TRUNC together with O_APPEND.
+      ftruncateSync(this.file, 0);
+    } catch (error) {
+      this.lost(`The run's log ${path}`, error);
+    }
+  }
+
+  /** Is the run's own file being written? */
+  get hasFile(): boolean {
+    return this.file !== undefined;
+  }
+
+  /** From here on what goes to stdout goes to this descriptor: the file behind stdout has been set aside. */
+  divert(fd: number): void {
+    this.stdout?.close();
+    this.stdout = new Outlet(fd, this.events);
+  }
+
+  closeFile(): void {
+    if (this.file !== undefined) closeSync(this.file);
+    this.file = undefined;
+  }
+
+  /** Quiet is only who has a file to speak to. */
+  private get keepsOffStdout(): boolean {
+    return this.quiet && this.hasFile;
+  }
+
+  private write(level: Level, lines: readonly string[]): void {
+    this.flush();
+    const plain = this.render(level, lines, false);
+    if (level !== "INFO" || !this.keepsOffStdout) {
+      this.toStdout(this.colour ? this.render(level, lines, true) : plain);
+    }
+    this.toFile(plain);
+  }
+
+  private render(level: Level, lines: readonly string[], colour: boolean): string {
+    const head = this.head(level, colour);
+    let text = "";
+    for (const line of lines) text += `${head}${line}\n`;
+    return text;
+  }
+
+  private head(level: Level, colour = false): string {
+    const paint = colour ? COLOUR[level] : "";
+    return `${stamp(Date.now(), localZone())} ${paint}${level.padEnd(5)}${paint && RESET} ${this.source}  `;
+  }
+
+  private toStdout(text: string | Uint8Array): void {
+    if (this.stdout === undefined) return;
+    const cleared = this.bar ? this.stdout.write(CLEAR) : undefined;
+    this.bar = false;
+    const error = cleared ?? this.stdout.write(text);
+    if (error === undefined) return;
+    // Nobody reads stdout any more, or its disk is full. The work matters more: the file still gets it all.
+    this.stdout = undefined;
+    this.toFile(this.render("WARN", [`stdout cannot be written any more: ${reasonOf(error)}.`], false));
+  }
+
+  private readonly events: OutletEvents = {
+    stalled: (seconds) => {
+      const said = `Nobody has read stdout for ${seconds} s: until somebody does, lines are left out there.`;
+      this.toFile(this.render("WARN", [said], false));
+    },
+    gap: (lines) => {
+      const where = this.path === "" ? "" : ` They are in ${this.path}.`;
+      const said = `${count(lines, "line")} left out here, because nobody read stdout in time.${where}`;
+      return this.render("WARN", [said], false);
+    },
+  };
+
+  private toFile(text: string | Uint8Array): void {
+    if (this.file === undefined) return;
+    const error = writeAll(this.file, text);
+    if (error === undefined) return;
+    this.closeFile();
+    this.lost("The rest of the run's log", error);
+  }
+}
+
+function levelOf(type: string): Level {
+  return type === "warn" ? "WARN" : type === "error" ? "ERROR" : "INFO";
+}

@@ -1,0 +1,183 @@
+/**
+ * Watches a mount come up, tells where to look, and takes it away in the end.
+ *
+ * Makes sure that nothing is mounted at a place any more, whatever became of the restic that served it.
+ *
+ * Who keeps a mount busy, as far as /proc shows it.
+ */
+
+import { promises, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import type { ChildEnvironment } from "../environment.ts";
+import { isResticMounted } from "../files/mounts.ts";
+import { pids } from "../process/proc.ts";
+import { CannotStart, signal, spawn } from "../process/spawn.ts";
+import { sleep, within } from "../process/timer.ts";
+import type { Run } from "../run/run.ts";
+
+/** Polls for the mount, the more rarely the longer it takes: a large index is read for minutes. */
+export async function appears(place: string, ended: () => boolean): Promise<boolean> {
+  for (let ms = 10; !ended(); ms = Math.min(ms * 1.2, 250)) {
+    if (isResticMounted(place)) return true;
+    await sleep(ms);
+  }
+  return false;
+}
+
+/** The list of snapshots comes from restic, which asks the repository: so long it is waited for. */
+const LIST_MS = 30_000;
+
+/** `which` names the snapshots that were asked for. `over` settles when restic ends: a list that is still asked for then is let go. */
+export async function tellWhereToLook(
+  run: Run,
+  place: string,
+  which: string,
+  over: Promise<unknown>,
+): Promise<void> {
+  const { log } = run;
+  let count: number | undefined;
+  // Asked for in another thread: while this one waits for the mounted repository, it could not hear a signal.
+  const counting = promises.readdir(`${place}/ids`).then((names) => {
+    count = names.length;
+  });
+  await within(LIST_MS, Promise.race([counting, over]));
+  if (count !== undefined) run.facts.snapshots = count;
+  log.info(`Mounted at ${place}, read-only${count === undefined ? "" : `; snapshots: ${count}`}.`);
+  if (count === 0) {
+    log.warn(`There are no ${which}; --repo-wide shows those of any host and tag.`);
+  } else {
+    log.info(`Look into ${place}/snapshots/latest; by date in snapshots, also in hosts, tags and ids.`);
+  }
+  log.info(`To end it: Ctrl-C, kill ${process.pid}, or fusermount -u ${place}.`);
+}
+
+/** How long a busy mount may become free by itself. */
+const PATIENCE_MS = 1000;
+/** Of a stop's budget: restic may use 0.6 of it, and post-hooks that run at 0.85 are asked to end. */
+const RELEASE_SHARE = 0.75;
+
+/** Whatever became of restic: nothing is mounted afterwards, or it is said what to do. */
+export async function release(run: Run, place: string): Promise<Unmounted> {
+  const end = performance.now() + PATIENCE_MS;
+  const left = await unmount(place, run.settings.env, () =>
+    Math.min(end - performance.now(), run.stop.msUntil(RELEASE_SHARE)),
+  );
+  run.facts.unmount = left.how;
+  if (left.how === "plain") run.log.warn(`restic left its mount at ${place} behind; it was unmounted.`);
+  if (left.how === "lazy") {
+    const users = left.users.length > 0 ? left.users.join(", ") : "something that cannot be seen from here";
+    run.log.warn(
+      `${place} was in use by ${users}. It was unmounted lazily: it is gone from the tree, and what they still ` +
+        "hold of it only gives errors.",
+    );
+  }
+  if (left.how === "failed") {
+    run.log.error(`${place} is still mounted: ${left.words}. Take it away by hand: umount -l ${place}`);
+  }
+  return left;
+}
+
+export type Unmounted =
+  /** Nothing was mounted any more. */
+  | { readonly how: "gone" }
+  /** What restic had left behind was in nobody's use. */
+  | { readonly how: "plain" }
+  /** It was in use: taken out of the tree, its users keep what they hold of it until they let go. */
+  | { readonly how: "lazy"; readonly users: readonly string[] }
+  | { readonly how: "failed"; readonly words: string };
+
+/** fusermount first: it works without root too. umount(8) where an image has no fusermount (any more). */
+const PLAIN = [["fusermount", "-u"], ["fusermount3", "-u"], ["umount"]] as const;
+const LAZY = [
+  ["fusermount", "-u", "-z"],
+  ["fusermount3", "-u", "-z"],
+  ["umount", "-l"],
+] as const;
+
+/** Between two attempts at a busy mount, in milliseconds. */
+const RETRY_MS = 50;
+/** One call of fusermount takes a few milliseconds; one that hangs is left behind after so many. */
+const CALL_MS = 1000;
+
+/** `patienceMs` says, asked again and again, for how long a busy mount may still become free. */
+export async function unmount(
+  place: string,
+  env: ChildEnvironment,
+  patienceMs: () => number,
+): Promise<Unmounted> {
+  if (!isResticMounted(place)) return { how: "gone" };
+  do {
+    await attempt(PLAIN, place, env);
+    if (!isResticMounted(place)) return { how: "plain" };
+    await sleep(Math.min(RETRY_MS, Math.max(0, patienceMs())));
+  } while (patienceMs() > 0);
+  // Asked now: once it is out of the tree, nothing tells any more who uses it.
+  const users = usersOf(place);
+  const words = await attempt(LAZY, place, env);
+  return isResticMounted(place) ? { how: "failed", words } : { how: "lazy", users };
+}
+
+/** Calls the programs that there are until one succeeds; returns what the last one said. */
+async function attempt(
+  commands: readonly (readonly string[])[],
+  place: string,
+  env: ChildEnvironment,
+): Promise<string> {
+  let words = "neither fusermount nor umount can be started";
+  for (const command of commands) {
+    try {
+      const child = spawn([...command, place], { env, stderr: "pipe" });
+      const said = child.stderr === undefined ? Promise.resolve("") : new Response(child.stderr).text();
+      if (await within(CALL_MS, child.exited)) {
+        if ((await child.exited).code === 0) return "";
+        words = (await said).trim() || words;
+      } else {
+        signal(child.pid, "SIGKILL");
+        words = `${command[0]} did not end within ${CALL_MS} ms`;
+      }
+    } catch (error) {
+      if (!(error instanceof CannotStart)) throw error;
+      // Not in this image: the next one may be.
+    }
+  }
+  return words;
+}
+
+/** `sh (pid 123)` for each process with its working directory, root or an open file in or below `place`. */
+export function usersOf(place: string): string[] {
+  return pids()
+    .filter((pid) => pid !== process.pid && linksOf(pid).some((link) => isIn(link, place)))
+    .map((pid) => `${nameOf(pid)} (pid ${pid})`);
+}
+
+const isIn = (path: string, place: string): boolean => path === place || path.startsWith(`${place}/`);
+
+/** Reading these links asks the kernel only, never the mounted file system: it may hang or be dead. */
+function linksOf(pid: number): string[] {
+  const files = namesIn(`/proc/${pid}/fd`).map((fd) => `fd/${fd}`);
+  return ["cwd", "root", ...files].flatMap((name) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/${name}`)];
+    } catch {
+      // It has ended or closed the file meanwhile, or it is another user's.
+      return [];
+    }
+  });
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // As above.
+    return [];
+  }
+}
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    // It has just ended.
+    return "?";
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * Finds all that one process has started, by /proc.
+ *
+ * A process group is not enough: `timeout`, a shell with `set -m` and every program that calls setpgid(2) put
+ * their children into groups of their own, so a kill of the group leaves them running. They stay in the
+ * session; what has left the session too still carries the environment it was started with, prints into the same
+ * pipe, or has a parent that does. Only a daemon that has shed all four is not found.
+ *
+ * Who could still write to a file: processes that hold it open for writing, by /proc.
+ *
+ * What killed processes have left of files that they were preparing (see temporaryOf).
+ */
+
+import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { discard } from "../files/files.ts";
+
+export interface Family {
+  /** The session and group leader. */
+  readonly leader: number;
+  /** `NAME=value` pairs that only this family carries in its environment. */
+  readonly marks: readonly string[];
+  /** The name of the program that a polite SIGINT is for; without it, and in a script of that name, the leader. */
+  readonly program?: string | undefined;
+  /** A pipe that only this family has as its stdout or stderr. */
+  readonly output?: string | undefined;
+}
+
+/** What /proc/<pid>/stat says. `ticks` since boot tells two processes with one pid apart. */
+export interface Stat {
+  readonly pid: number;
+  readonly state: string;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+  readonly ticks: number;
+}
+
+/** undefined when there is no such process, or no /proc. */
+export function statOf(pid: number | "self"): Stat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The command stands in parentheses and may hold any character, a ")" too: fields begin after the last.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return {
+      pid: Number(text.slice(0, text.indexOf(" "))),
+      state: fields[0] ?? "",
+      parent: Number(fields[1]),
+      group: Number(fields[2]),
+      session: Number(fields[3]),
+      ticks: Number(fields[19]),
+    };
+  } catch {
+    // It has ended, or /proc is not mounted: to the caller both mean "cannot be seen".
+    return undefined;
+  }
+}
+
+/** Is the process there and more than a zombie? */
+export function isAlive(pid: number): boolean {
+  const stat = statOf(pid);
+  return stat !== undefined && !isDead(stat);
+}
+
+/** All that still runs of a family. Without /proc: none is seen. */
+export function familyMembers({ leader, marks, output }: Family): Stat[] {
+  const running = everybody().filter((stat) => !isDead(stat) && stat.pid !== process.pid);
+  const found = new Set<number>();
+  for (const { pid, session, group } of running) {
+    if (session === leader || group === leader || carries(pid, marks) || printsInto(pid, output))
+      found.add(pid);
+  }
+  addChildren(found, running);
+  return running.filter(({ pid }) => found.has(pid));
+}
+
+/** A child has mostly a higher pid than its parent, but pids go round: until a round finds nobody new. */
+function addChildren(found: Set<number>, stats: readonly Stat[]): void {
+  let size: number;
+  do {
+    size = found.size;
+    for (const { pid, parent } of stats) if (found.has(parent)) found.add(pid);
+  } while (found.size > size);
+}
+
+/** What these processes have started and what that has started, as far as it is still their child. */
+export function descendantsOf(ancestors: readonly number[]): number[] {
+  const found = new Set(ancestors);
+  addChildren(found, everybody());
+  return [...found].filter((pid) => !ancestors.includes(pid));
+}
+
+/** Shells, by the names of their programs. */
+const SHELL = /\/(sh|dash|ash|bash|busybox|ksh|zsh)$/;
+
+/** The processes of the family that run its program itself: the leader, or what a wrapper script has started. */
+export function programOf({ leader, program }: Family): number[] {
+  const runs = (pid: number) =>
+    linkOf(pid, "exe")
+      ?.replace(/ \(deleted\)$/, "")
+      .endsWith(`/${program}`) ?? false;
+  const named = program === undefined ? [] : [leader, ...descendantsOf([leader])].filter(runs);
+  return named.length > 0 ? named : withChildren(leader);
+}
+
+/** The process itself; where it is a shell, which hands no signal on to what it waits for, its children as well. */
+function withChildren(leader: number): number[] {
+  if (!SHELL.test(linkOf(leader, "exe") ?? "")) return [leader];
+  const children = everybody().filter(({ parent }) => parent === leader);
+  return [leader, ...children.flatMap(({ pid }) => withChildren(pid))];
+}
+
+/** Is `ancestor` the parent, or a parent's parent, of this process? */
+export function isAncestor(ancestor: number): boolean {
+  let stat = statOf("self");
+  while (stat !== undefined && stat.parent > 0) {
+    if (stat.parent === ancestor) return true;
+    stat = statOf(stat.parent);
+  }
+  return false;
+}
+
+/** The name of a process's program, for people; "?" when it has just ended. */
+export function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    // Gone between two looks at /proc.
+    return "?";
+  }
+}
+const everybody = (): Stat[] =>
+  pids()
+    .map(statOf)
+    .filter((stat) => stat !== undefined);
+
+/** Pids that can be seen. Without /proc: none. */
+export function pids(): number[] {
+  try {
+    return readdirSync("/proc").map(Number).filter(Number.isInteger);
+  } catch {
+    // No /proc: the caller falls back on the process group, which the kernel knows without it.
+    return [];
+  }
+}
+
+export function procIsReadable(): boolean {
+  return statOf("self") !== undefined;
+}
+
+function isDead(stat: Stat): boolean {
+  return stat.state === "Z" || stat.state === "X";
+}
+
+function carries(pid: number, marks: readonly string[]): boolean {
+  if (marks.length === 0) return false;
+  try {
+    const environment = `\0${readFileSync(`/proc/${pid}/environ`, "utf8")}`;
+    return marks.every((mark) => environment.includes(`\0${mark}\0`));
+  } catch {
+    // Another user's process, or one that has just ended: not ours to touch.
+    return false;
+  }
+}
+
+function printsInto(pid: number, output: string | undefined): boolean {
+  return output !== undefined && [1, 2].some((fd) => targetOf(pid, fd) === output);
+}
+
+/** What /proc shows as the target of a descriptor; undefined when it is closed, or not ours to see. */
+export const targetOf = (pid: number | "self", fd: number): string | undefined => linkOf(pid, `fd/${fd}`);
+
+function linkOf(pid: number | "self", name: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/${name}`);
+  } catch {
+    // Closed, another user's, ended, or no /proc: all of them mean "not known".
+    return undefined;
+  }
+}
+
+/** O_ACCMODE: what is left is 0 for a reader. */
+const ACCESS_MODE = 3;
+
+/**
+ * Pids, our own left out. Without /proc none are seen; of another user's processes only root sees what they hold.
+ */
+export function writersOf(file: Stats): number[] {
+  return pids().filter((pid) => pid !== process.pid && descriptors(pid).some((fd) => writes(pid, fd, file)));
+}
+
+function descriptors(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`);
+  } catch {
+    // It has just ended, or is another user's.
+    return [];
+  }
+}
+
+function writes(pid: number, fd: string, { dev, ino }: Stats): boolean {
+  try {
+    const held = statSync(`/proc/${pid}/fd/${fd}`);
+    if (held.ino !== ino || held.dev !== dev) return false;
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1"))?.[1];
+    return (Number.parseInt(flags ?? "0", 8) & ACCESS_MODE) !== 0;
+  } catch {
+    // Closed while we looked.
+    return false;
+  }
+}
+
+/** Removes what was to become the file at `path`, and whose process is gone. */
+export function sweep(path: string): void {
+  const cut = path.lastIndexOf("/") + 1;
+  const folder = path.slice(0, cut);
+  const start = `${path.slice(cut)}.`;
+  try {
+    for (const name of readdirSync(folder)) {
+      if (!name.startsWith(start) || !name.endsWith(".tmp")) continue;
+      if (!isAlive(Number.parseInt(name.slice(start.length), 10))) discard(folder + name);
+    }
+  } catch {
+    // The folder is gone, or not ours to read: who writes into it finds that out too.
+  }
+}

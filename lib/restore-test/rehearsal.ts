@@ -1,0 +1,182 @@
+/**
+ * Restores what a test asks for.
+ *
+ * The checks of what came back. Each tells the log and the record, and returns what is wrong for a sentence.
+ */
+
+import { EXIT } from "../errors.ts";
+import { type Entry, visitTree } from "../files/tree.ts";
+import type { Restic } from "../restic/restic.ts";
+import { type Restored, restoreTree } from "../restic/restore-tree.ts";
+import { type Snapshot, shortId } from "../restic/snapshots.ts";
+import type { Run } from "../run/run.ts";
+import { count } from "../text.ts";
+import { formatBytes } from "../units.ts";
+import { type Canary, type CanaryResult, checkCanary } from "./canary.ts";
+import { type Comparison, compare, literal, type Picked, portions } from "./sample.ts";
+import type { RestoreTestPlan } from "./test-plan.ts";
+import type { Ground } from "./test-target.ts";
+
+/** All that one test knows. */
+export interface Test {
+  readonly run: Run;
+  readonly restic: Restic;
+  readonly plan: RestoreTestPlan;
+  readonly snapshot: Snapshot;
+  readonly canaries: readonly Canary[];
+  /** The files that were picked; undefined when all are meant. */
+  readonly sample: readonly Picked[] | undefined;
+  readonly ground: Ground;
+}
+
+export interface Came {
+  readonly exitCode: number;
+  /** --path matched nothing. */
+  readonly nothing: boolean;
+  /** Where it is; undefined for a rehearsal, and when there was nothing to restore. */
+  readonly root: string | undefined;
+  readonly startedMs: number;
+}
+
+export async function restoreWhat(test: Test): Promise<Came> {
+  const { run, plan, snapshot, ground } = test;
+  const startedMs = Date.now();
+  const nothing = { exitCode: EXIT.ok, nothing: true, root: undefined, startedMs };
+  const calls = callsOf(test);
+  if (plan.path !== undefined && test.sample?.length === 0) return nothing;
+  if (plan.dryRun) {
+    const { exitCode, files, bytes } = await restoreAll(test, `${ground.place}/restore-test`, calls);
+    if (exitCode !== EXIT.ok) return { ...nothing, exitCode, nothing: false };
+    if (plan.path !== undefined && files === 0) return nothing;
+    Object.assign(run.facts, { files_restored: files, bytes_restored: bytes });
+    run.log.info(
+      `Nothing was written; it would be ${count(files, "file")} and folders, ${formatBytes(bytes)}.`,
+    );
+    return { ...nothing, nothing: false };
+  }
+  const root = ground.make(shortId(snapshot));
+  run.facts.target = root;
+  const whole = snapshot.summary?.total_bytes_processed;
+  if (whole !== undefined && calls.every((include) => include.length === 0)) ground.warnOfRoom(whole);
+  const { exitCode, files, skipped } = await restoreAll(test, root, calls);
+  const isNothing = exitCode === EXIT.ok && plan.path !== undefined && files + skipped === 0;
+  return { exitCode, nothing: isNothing, root, startedMs };
+}
+
+/** What each call of restic includes; an empty list includes everything. */
+function callsOf({ plan, sample, canaries }: Test): string[][] {
+  if (sample === undefined) return [plan.path === undefined ? [] : [plan.path]];
+  const paths = [...sample.map(({ path }) => path), ...canaries.map(({ path }) => path.toString())];
+  return portions([...new Set(paths)].map(literal));
+}
+
+async function restoreAll(
+  { run, restic, plan, snapshot }: Test,
+  target: string,
+  calls: readonly string[][],
+): Promise<Restored> {
+  let all: Restored = { exitCode: EXIT.ok, files: 0, bytes: 0, skipped: 0 };
+  for (const include of calls) {
+    const { verify, dryRun } = plan;
+    const words = { snapshot: snapshot.id, target, include, exclude: [], verify, dryRun };
+    const { exitCode, files, bytes, skipped } = await restoreTree(run, restic, words);
+    all = { exitCode, files: all.files + files, bytes: all.bytes + bytes, skipped: all.skipped + skipped };
+    if (exitCode !== EXIT.ok || run.ending) break;
+  }
+  return all;
+}
+
+/** Canaries, and files of a sample, that are named in the record, the bad ones first; the others are counted. */
+const NAMED_MOST = 200;
+/** The clock that the kernel stamps files with may be behind ours by a tick or two. */
+const COARSE_MS = 50;
+
+/**
+ * Counts the files on the disk: what restic says it has written is its word only. restic gives the files that it finds
+ * in the target as they should be their attributes anew, so that what it has not touched since `startedMs` (epoch
+ * milliseconds) is none of the snapshot's.
+ */
+export async function checkCount({ run, plan }: Test, root: string, startedMs: number): Promise<string[]> {
+  let files = 0;
+  let bytes = 0;
+  const inodes = new Set<string>();
+  const visit = ({ stat }: Entry) => {
+    if (!stat.isFile() || stat.ctimeMs < startedMs - COARSE_MS) return;
+    files++;
+    // A file with several names has its bytes once.
+    const inode = stat.nlink > 1 ? `${stat.dev}:${stat.ino}` : undefined;
+    if (inode !== undefined && inodes.has(inode)) return;
+    if (inode !== undefined) inodes.add(inode);
+    bytes += stat.size;
+  };
+  await visitTree(root, visit, () => run.expired());
+  const isMet = files >= plan.minFiles;
+  Object.assign(run.facts, {
+    files_restored: files,
+    bytes_restored: bytes,
+    min_files_met: isMet ? "ON" : "OFF",
+  });
+  run.log.info(`Restored ${count(files, "file")}, ${formatBytes(bytes)}.`);
+  return isMet ? [] : [`${count(files, "file")} came back, fewer than ${plan.minFiles} (--min-files)`];
+}
+
+export async function checkCanaries({ run, canaries }: Test, root: string): Promise<string[]> {
+  const { facts, log } = run;
+  if (canaries.length === 0) return [];
+  const results: CanaryResult[] = [];
+  for (const canary of canaries) {
+    if (run.expired()) break;
+    const result = await checkCanary(root, canary, () => run.expired());
+    results.push(result);
+    if (result.status !== "passed") log.error(`Canary ${result.path}: ${result.message}.`);
+  }
+  const failed = results.filter(({ status }) => status !== "passed");
+  const passed = results.filter(({ status }) => status === "passed");
+  Object.assign(facts, {
+    canary_passed: passed.length,
+    canary_failed: failed.length,
+    canary_results: [...failed, ...passed].slice(0, NAMED_MOST),
+  });
+  log.info(`Canaries: ${passed.length} of ${canaries.length} passed.`);
+  return failed.length === 0 ? [] : [`${failed.length} of ${canaries.length} canaries failed`];
+}
+
+export async function checkSample(run: Run, root: string, sample: readonly Picked[]): Promise<string[]> {
+  const { facts, log } = run;
+  const results: Comparison[] = [];
+  for (const picked of sample) {
+    if (run.expired()) break;
+    const result = await compare(root, picked, () => run.expired());
+    results.push(result);
+    if (isBad(result)) log.error(`Sample ${result.path}: ${result.message}.`);
+    else log.note(`Sample ${result.path}: ${result.message}.`);
+  }
+  const of = (status: Comparison["status"]) => results.filter((each) => each.status === status).length;
+  const [matched, changed, differing, missing] = [
+    of("matched"),
+    of("changed"),
+    of("differing"),
+    of("missing"),
+  ];
+  const bad = results.filter(isBad);
+  Object.assign(facts, {
+    sample_total: sample.length,
+    sample_matched: matched,
+    sample_changed: changed,
+    sample_differing: differing,
+    sample_missing: missing,
+    sample_results: [...bad, ...results.filter((each) => !isBad(each))].slice(0, NAMED_MOST),
+  });
+  log.info(
+    `Sample of ${count(sample.length, "file")}: ${matched} matched, ${changed} changed since, ${differing} differing` +
+      `${missing === 0 ? "" : `, ${missing} missing`}.`,
+  );
+  if (sample.length > 0 && matched + differing === 0) {
+    log.warn("None of them could be compared with its source: restic's own check of each block has to do.");
+  }
+  return bad.length === 0
+    ? []
+    : [`${bad.length} of ${sample.length} sampled files are not what they should be`];
+}
+
+const isBad = ({ status }: Comparison) => status === "differing" || status === "missing";

@@ -1,0 +1,188 @@
+/** What a restore-test is to do, as its flags say, and where they are silent its variables. */
+
+import { type Settings, wholeNumber } from "../config/settings.ts";
+import type { NameOf } from "../config/variables.ts";
+import { ConfigError, type Failure, reasonOf, UsageError } from "../errors.ts";
+import { readSmallFile } from "../files/files.ts";
+import { absolute } from "../paths.ts";
+import { readId, snapshotFlags } from "../restic/snapshots.ts";
+import type { FlagValues } from "../run/command.ts";
+import { bytesOf, type Canary, isCanary, parseCanary, parseCanaryFile } from "./canary.ts";
+
+export const restoreTestFlags = {
+  ...snapshotFlags,
+  path: {
+    type: "string",
+    valueHint: "PATH",
+    description: "only this path of the snapshot, or what matches this pattern",
+  },
+  sample: {
+    type: "string",
+    valueHint: "N",
+    description:
+      "restore only N random files, and compare them with the sources where these have not changed",
+  },
+  canary: {
+    type: "string",
+    valueHint: "PATH=SHA256",
+    multiple: true,
+    description: "the file at PATH of the snapshot must have this content (repeatable)",
+  },
+  "canary-file": {
+    type: "string",
+    valueHint: "FILE",
+    description: "a file of such lines, or of lines as sha256sum prints them",
+  },
+  "min-files": {
+    type: "string",
+    valueHint: "N",
+    description: "so many files must come back at the least; 1 unless given",
+  },
+  target: {
+    type: "string",
+    valueHint: "DIR",
+    description: "restore into a folder in DIR, or with --keep into DIR itself; TMPDIR unless given",
+  },
+  keep: { type: "boolean", description: "keep what was restored" },
+  verify: { type: "boolean", description: "let restic read back what it wrote, too" },
+  force: { type: "boolean", description: "DIR may hold other files" },
+  "dry-run": { type: "boolean", description: "only say what would be restored (restic 0.17)" },
+} as const;
+
+export type RestoreTestFlags = FlagValues<typeof restoreTestFlags>;
+
+export interface RestoreTestPlan {
+  readonly id: string | undefined;
+  /** undefined for the default of the environment; "" for any. */
+  readonly tag: string | undefined;
+  readonly host: string | undefined;
+  /** A path or a pattern in the snapshot. */
+  readonly path: string | undefined;
+  /** How many files to pick; 0 for all there are. */
+  readonly sample: number;
+  readonly canaries: readonly Canary[];
+  readonly canaryFile: string | undefined;
+  readonly minFiles: number;
+  /** An absolute path. */
+  readonly target: string | undefined;
+  readonly keep: boolean;
+  readonly verify: boolean;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+}
+
+/** Files that may be picked: each is a word of restic's command line. */
+const SAMPLE_MOST = 10_000;
+/** More canaries than anybody lists. */
+const CANARY_FILE_MOST = 16 * 1024 * 1024;
+
+/** A value, and what to say when it makes no sense. */
+interface Given {
+  readonly text: string;
+  readonly name: string;
+  wrong(message: string): Failure;
+}
+
+/** Throws a UsageError for a flag, a ConfigError for a variable that makes no sense. Without settings: flags only. */
+export function readPlan(flags: RestoreTestFlags, settings?: Settings): RestoreTestPlan {
+  const given = (name: keyof RestoreTestFlags & string, variable: NameOf<"text">): Given | undefined => {
+    const flag = flags[name];
+    if (typeof flag === "string") return fromFlag(`--${name}`, flag);
+    const text = settings?.text(variable);
+    return text ? { text, name: variable, wrong: (message) => new ConfigError(message) } : undefined;
+  };
+  const flag = (name: "keep" | "verify" | "force" | "dry-run", variable: NameOf<"switch">) =>
+    flags[name] || (settings?.flag(variable) ?? false);
+  const number = (name: "sample" | "min-files", variable: NameOf<"count">, fallback: number) =>
+    flags[name] === undefined
+      ? (settings?.count(variable) ?? fallback)
+      : readNumber(fromFlag(`--${name}`, flags[name]));
+  const sample = number("sample", "RESTORE_TEST_SAMPLE", 0);
+  const path = readPath(given("path", "RESTORE_TEST_PATH"), sample > 0);
+  const dryRun = flag("dry-run", "RESTORE_TEST_DRY_RUN");
+  const verify = flag("verify", "RESTORE_TEST_VERIFY");
+  if (flags["dry-run"] && flags.verify) {
+    throw new UsageError(
+      "--verify reads back what was written, and --dry-run writes nothing; give one of them.",
+    );
+  }
+  if (sample > SAMPLE_MOST) {
+    throw new (flags.sample === undefined ? ConfigError : UsageError)(
+      `A sample of ${sample} files is too large; at most ${SAMPLE_MOST} are picked.`,
+    );
+  }
+  return {
+    id: readSnapshot(given("id", "RESTORE_TEST_ID")),
+    tag: given("tag", "RESTORE_TEST_TAG")?.text,
+    host: given("host", "RESTORE_TEST_HOST")?.text,
+    path,
+    sample,
+    canaries: readCanaries(flags, settings),
+    canaryFile: given("canary-file", "RESTORE_TEST_CANARY_FILE")?.text,
+    minFiles: number("min-files", "RESTORE_TEST_MIN_FILES", 1),
+    target: readTarget(given("target", "RESTORE_TEST_TARGET")),
+    keep: flag("keep", "RESTORE_TEST_KEEP"),
+    verify: verify && !dryRun,
+    force: flag("force", "RESTORE_TEST_FORCE"),
+    dryRun,
+  };
+}
+
+/** The canaries of a file. Throws a ConfigError that names every line that is none. */
+export function readCanaryFile(path: string): Canary[] {
+  let text: string;
+  try {
+    text = readSmallFile(path, CANARY_FILE_MOST, "latin1");
+  } catch (error) {
+    throw new ConfigError(`The canary file ${path} cannot be read: ${reasonOf(error)}.`);
+  }
+  const { canaries, complaints } = parseCanaryFile(text);
+  if (complaints.length > 0) throw new ConfigError(`The canary file ${path}: ${complaints.join(" ")}`);
+  return canaries;
+}
+
+function fromFlag(name: string, text: string): Given {
+  return { text, name, wrong: (message) => new UsageError(message) };
+}
+
+function readNumber({ text, name, wrong }: Given): number {
+  const number = wholeNumber(text);
+  if (number === undefined) throw wrong(`${name} ${text} is not a whole number.`);
+  return number;
+}
+
+function readSnapshot(given: Given | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const { text, name, wrong } = given;
+  if (/^(latest|[0-9a-f]{1,64})$/i.test(text)) return readId(text);
+  throw wrong(`${name} ${text} is no snapshot's id: hexadecimal digits, or latest, are expected.`);
+}
+
+function readPath(given: Given | undefined, isSampled: boolean): string | undefined {
+  if (given === undefined) return undefined;
+  const { text, name, wrong } = given;
+  if (text.trim() === "") throw wrong(`${name} needs a path, not an empty word.`);
+  if (isSampled && (!text.startsWith("/") || /[*?[\\]/.test(text))) {
+    throw wrong(
+      `${name} ${text} is no plain path such as /data/photos, and a sample is picked below one only.`,
+    );
+  }
+  return text;
+}
+
+function readTarget(given: Given | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  if (given.text === "") throw given.wrong(`${given.name} needs a directory, not an empty word.`);
+  return absolute(given.text);
+}
+
+function readCanaries(flags: RestoreTestFlags, settings: Settings | undefined): Canary[] {
+  const isFlag = flags.canary.length > 0;
+  const lines = isFlag ? flags.canary : (settings?.lines("RESTORE_TEST_CANARY") ?? []);
+  const parsed = lines.map((line) => parseCanary(bytesOf(line.trim())));
+  const complaints = parsed.flatMap((each) => (isCanary(each) ? [] : [each.complaint]));
+  if (complaints.length === 0) return parsed.filter(isCanary);
+  throw isFlag
+    ? new UsageError(`--canary: ${complaints.join(" ")}`)
+    : new ConfigError(`RESTORE_TEST_CANARY: ${complaints.join(" ")}`);
+}

@@ -1,0 +1,113 @@
+/** Where a restore-test restores to, and how it cleans up. */
+
+import { mkdirSync, rmdirSync, statfsSync } from "node:fs";
+import { ConfigError, reasonOf } from "../errors.ts";
+import { absolute } from "../paths.ts";
+import type { Run } from "../run/run.ts";
+import { restoreRefusal } from "../run/target.ts";
+import { makeWorkdir, removeLeftovers, removeWorkdir } from "../run/workdir.ts";
+import { compact } from "../time/format.ts";
+import { localZone } from "../time/zone.ts";
+import { formatBytes } from "../units.ts";
+import type { RestoreTestPlan } from "./test-plan.ts";
+
+export type CleanupStatus = "none" | "removed" | "kept" | "failed";
+
+/**
+ * What is to be kept is restored into the target itself. What is not goes into a folder of its own in it, so that
+ * nothing but what we made is ever removed, by us or, should we be killed, by the next run.
+ */
+export class Ground {
+  /** Where files are restored to, once it has been made. */
+  root: string | undefined;
+  private readonly parent: string;
+  /** The uppermost folder that had to be made for the target. */
+  private made: string | undefined;
+
+  /** Removes what killed runs have left there. Throws a ConfigError for a target that is refused. */
+  constructor(
+    private readonly run: Run,
+    private readonly plan: RestoreTestPlan,
+  ) {
+    this.parent = plan.target ?? absolute(run.settings.text("TMPDIR"));
+    if (plan.dryRun) return;
+    for (const name of leftovers(this.parent)) {
+      run.log.warn(`${this.parent}/${name} was left by a run that died; it is removed.`);
+    }
+    if (plan.target === undefined) return;
+    const refused = restoreRefusal(plan.target, run.settings.lines("BACKUP_ROOT_DIR"), false);
+    if (refused === undefined || (!refused.grave && plan.force)) return;
+    const force = refused.grave ? "" : ", or give --force if that is meant";
+    throw new ConfigError(
+      `The target ${plan.target} is refused: ${refused.why}. Choose another --target${force}.`,
+    );
+  }
+
+  /** For the log of a rehearsal. */
+  get place(): string {
+    return this.parent;
+  }
+
+  /** Makes the folder and returns it. Throws a ConfigError. */
+  make(snapshot: string): string {
+    const { parent, plan } = this;
+    try {
+      this.made = mkdirSync(parent, { recursive: true, mode: 0o700 });
+      if (!plan.keep) this.root = makeWorkdir(parent, "restore-test", "--target");
+      else if (plan.target !== undefined) this.root = plan.target;
+      else {
+        const name = `restore-test-${snapshot}-${compact(Date.now(), localZone())}`;
+        mkdirSync(`${parent}/${name}`, { mode: 0o700 });
+        this.root = `${parent}/${name}`;
+      }
+      return this.root;
+    } catch (error) {
+      if (error instanceof ConfigError) throw error;
+      throw new ConfigError(
+        `${parent} cannot be made: ${reasonOf(error)}. Choose another directory with --target.`,
+      );
+    }
+  }
+
+  /** Warns when `bytes` will hardly find room. */
+  warnOfRoom(bytes: number): void {
+    const { bavail, bsize } = statfsSync(this.parent);
+    const free = bavail * bsize;
+    if (free >= bytes) return;
+    this.run.log.warn(
+      `The snapshot holds ${formatBytes(bytes)}, and only ${formatBytes(free)} are free in ${this.parent}. ` +
+        "Choose another --target, a --path, or a --sample.",
+    );
+  }
+
+  async clean(): Promise<CleanupStatus> {
+    const { root, run, plan, made } = this;
+    if (root === undefined) return "none";
+    if (plan.keep) {
+      run.log.info(`What was restored is kept in ${root}.`);
+      return "kept";
+    }
+    if (!(await removeWorkdir(run, root))) return "failed";
+    if (made !== undefined) removeEmpty(this.parent, made);
+    return "removed";
+  }
+}
+
+/** The names of what was removed. */
+function leftovers(folder: string): string[] {
+  try {
+    return removeLeftovers(folder);
+  } catch {
+    // Not a folder, or not ours to look into: restoring will tell.
+    return [];
+  }
+}
+
+/** Removes the folders from `path` up to `made`, as far as they are empty. */
+function removeEmpty(path: string, made: string): void {
+  try {
+    for (let at = path; at.length >= made.length; at = at.slice(0, at.lastIndexOf("/"))) rmdirSync(at);
+  } catch {
+    // Somebody has put something there meanwhile.
+  }
+}

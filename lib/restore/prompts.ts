@@ -1,0 +1,50 @@
+/** What a restore asks a person at a terminal: which snapshot, and where to. */
+
+import { absolute } from "../paths.ts";
+import { describeSnapshot, type Snapshot, shortId, snapshotTable } from "../restic/snapshots.ts";
+import { type Prompt, Unusable } from "../run/prompt.ts";
+import type { Refusal } from "../run/target.ts";
+import type { Zone } from "../time/zone.ts";
+
+/** Snapshots that are offered, and that --list shows, without --all. */
+export const OFFERED = 10;
+
+/** One of `snapshots`, which are shown as they come. Throws Cancelled. */
+export async function askSnapshot(
+  prompt: Prompt,
+  snapshots: readonly Snapshot[],
+  zone: Zone,
+): Promise<Snapshot> {
+  prompt.say(snapshotTable(snapshots, zone, true));
+  const question = `Which snapshot, 1 to ${snapshots.length} or its ID [1, q to cancel]:`;
+  const snapshot = await prompt.ask(question, (answer) => understandSnapshot(answer || "1", snapshots));
+  prompt.say([`Snapshot ${describeSnapshot(snapshot, zone)}.`]);
+  return snapshot;
+}
+
+/** A number of the list, or the beginning of an id that stands in it. Pure. */
+export function understandSnapshot(answer: string, snapshots: readonly Snapshot[]): Snapshot | Unusable {
+  const numbered = /^\d{1,6}$/.test(answer) ? snapshots[Number(answer) - 1] : undefined;
+  if (numbered !== undefined) return numbered;
+  const [named, another] = snapshots.filter(({ id }) => id.startsWith(answer.toLowerCase()));
+  if (named !== undefined && another === undefined) return named;
+  return new Unusable(
+    named !== undefined && another !== undefined
+      ? `${answer} is the beginning of ${shortId(named)} and of ${shortId(another)}.`
+      : `${answer} is neither a number from 1 to ${snapshots.length} nor one of these IDs.`,
+  );
+}
+
+/** A target that is not refused. Throws Cancelled. */
+export async function askTarget(
+  prompt: Prompt,
+  fallback: string,
+  refusalOf: (target: string) => Refusal | undefined,
+): Promise<string> {
+  return prompt.ask(`Restore into which directory [${fallback}, q to cancel]:`, (answer) => {
+    const target = absolute(answer || fallback);
+    const refusal = refusalOf(target);
+    if (refusal === undefined) return target;
+    return new Unusable(`${target} is refused: ${refusal.why}. Choose another one, or start with --force.`);
+  });
+}

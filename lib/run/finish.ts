@@ -1,0 +1,192 @@
+/**
+ * What the work of a run comes to, whatever becomes of it.
+ *
+ * What a run leaves behind in LOG_DIR, and what a run that died could not.
+ *
+ * Adds to the history. A failure is said, and changes nothing else.
+ *
+ * Whom a run tells of itself. What does that is loaded only where the environment names somebody to be told;
+ * `require` inside a bundle is as lazy as `import()`, and cheaper (see lib/workers/index.ts).
+ */
+
+import type { VariableName } from "../config/variables.ts";
+import { mailLogOf, type Scene, shownRepository } from "../context.ts";
+import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
+import { copyWhole, replaceFile } from "../files/files.ts";
+import type { HookResult } from "../hooks/execute.ts";
+import type { Notifier, Occasion } from "../notify/notifier.ts";
+import { sweep } from "../process/proc.ts";
+import { exitCodeOfSignal } from "../process/spawn.ts";
+import type { Stop } from "../process/stop.ts";
+import { appendHistory, historyPath, newestOfHistory, trimHistory } from "../state/history.ts";
+import type { RunMark } from "../state/marker.ts";
+import { header, masked, type RunRecord, type Status } from "../state/record.ts";
+import { skipsSoFar } from "../state/skips.ts";
+import { stamp } from "../time/format.ts";
+import { localZone } from "../time/zone.ts";
+import type { Outcome, Run } from "./run.ts";
+
+export type Work = (run: Run, scene: Scene) => Promise<Outcome>;
+
+/** What the work came to, and when. */
+export interface Ending extends Outcome {
+  readonly status: Status;
+  readonly startedMs: number;
+  readonly finishedMs: number;
+  /** How long the work took, in milliseconds, whatever was done to the clock meanwhile. */
+  readonly tookMs: number;
+  readonly error?: string;
+  /** What the work itself came to, where a stop gave the run another exit code. */
+  readonly workExitCode?: number;
+}
+
+/** Does the work, unless the run has been told to stop before. Never throws for what the work does. */
+export async function endingOf(work: Work, run: Run, scene: Scene): Promise<Ending> {
+  const { stop } = run;
+  const startedMs = Date.now();
+  const begun = performance.now();
+  run.begin();
+  if (stop.signal !== undefined) {
+    const exitCode = exitCodeOfSignal(stop.signal);
+    return { exitCode, status: "interrupted", startedMs, finishedMs: startedMs, tookMs: 0 };
+  }
+  const outcome = await attempt(work, run, scene);
+  const status = outcome.status ?? (outcome.exitCode === 0 ? "ok" : "failed");
+  const tookMs = performance.now() - begun;
+  const ending: Ending = { ...outcome, status, startedMs, finishedMs: Date.now(), tookMs };
+  if (run.timedOut && stop.signal === undefined) {
+    return { ...ending, exitCode: EXIT.timedOut, status: "timed_out" };
+  }
+  return interrupted(ending, stop);
+}
+
+/** A stop gives the run its exit code, whenever it came; what the work came to stays known. */
+export function interrupted(ending: Ending, { signal, forced }: Stop): Ending {
+  if (signal === undefined || ending.status === "interrupted") return ending;
+  if (ending.endedByStop && !forced) return ending;
+  const exitCode = exitCodeOfSignal(signal);
+  return { ...ending, exitCode, status: "interrupted", workExitCode: ending.exitCode };
+}
+
+/** Whatever the work throws becomes its exit code: here and nowhere else. */
+async function attempt(work: Work, run: Run, scene: Scene): Promise<Outcome & { error?: string }> {
+  const { log, settings } = scene;
+  try {
+    settings.refuseDoubles();
+    return await work(run, scene);
+  } catch (error) {
+    if (error instanceof Failure) {
+      log.error(error.message);
+      return { exitCode: error.exitCode, error: error.message };
+    }
+    log.error(bugReport(error));
+    return { exitCode: EXIT.internal, error: reasonOf(error) };
+  }
+}
+
+/** Lines of the history among which the last word of a run that has died since is looked for. */
+const DEATH_LOOKED_BACK = 200;
+
+/** The record of a run that has come to this end, with what its hooks have come to so far. */
+export function recordOf(scene: Scene, run: Run, ending: Ending, hooks: readonly HookResult[]): RunRecord {
+  const { signal } = run.stop;
+  const repository = shownRepository(scene.settings);
+  return masked(
+    {
+      ...header(scene.identity, ending.startedMs, ending.finishedMs, ending.tookMs),
+      exit_code: ending.exitCode,
+      status: ending.status,
+      ...(ending.status === "interrupted" && signal !== undefined ? { signal } : {}),
+      ...(ending.status === "timed_out" ? { timed_out: true as const } : {}),
+      ...(ending.workExitCode === undefined ? {} : { work_exit_code: ending.workExitCode }),
+      ...(ending.error === undefined ? {} : { error: ending.error }),
+      ...(repository === undefined ? {} : { repository }),
+      ...run.facts,
+      hooks,
+    },
+    scene.mask,
+  );
+}
+
+/** What stands there by us: without hooks the completed record is the first one, and a disk takes 30 ms to say so. */
+const left = new Map<string, string>();
+
+/** Writes the record, and keeps the log of a failure where the next run does not begin it anew. */
+export function leaveRecord({ log, recordPath, logPath }: Scene, record: RunRecord): void {
+  try {
+    const text = `${JSON.stringify(record, null, 2)}\n`;
+    if (text !== left.get(recordPath)) replaceFile(recordPath, text);
+    left.set(recordPath, text);
+  } catch (error) {
+    log.lost(`The record ${recordPath}`, error);
+  }
+  if (record.exit_code === 0 || !log.hasFile) return;
+  const copy = errorLogOf(logPath);
+  try {
+    copyWhole(logPath, copy);
+  } catch (error) {
+    log.lost(`The copy ${copy} of this failure's log`, error);
+  }
+}
+
+const errorLogOf = (logPath: string): string => logPath.replace(/-last\.log$/, "-error-last.log");
+
+/** Writes into the history that the run before this one died; false when it had told all that there is. */
+export async function rememberDeath(scene: Scene, died: RunMark, nowMs: number): Promise<boolean> {
+  const { identity, mask, logDir, logPath, recordPath } = scene;
+  for (const path of [recordPath, errorLogOf(logPath), mailLogOf(scene)]) sweep(path);
+  // Killed in the instant between its line in the history and its last step, it has told all that there is.
+  const name = `"run_id":${JSON.stringify(died.run_id)}`;
+  if (newestOfHistory(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
+  const ran = header({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
+  const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] };
+  await remember(scene, masked(entry, mask));
+  return true;
+}
+
+export function deathText({ run_id, pid, started_epoch, phase }: RunMark): string {
+  const since = stamp(started_epoch * 1000, localZone());
+  return (
+    `The run before this one died without a record: run ${run_id}, pid ${pid}, started ${since}, ` +
+    `last seen in phase ${phase}. If it was killed, restic may have left its lock in the repository.`
+  );
+}
+
+export async function remember({ log, logDir, settings, env }: Scene, entry: object): Promise<void> {
+  let before: number;
+  try {
+    before = await appendHistory(logDir, entry, env);
+  } catch (error) {
+    log.lost(historyPath(logDir), error);
+    return;
+  }
+  try {
+    await trimHistory(logDir, settings.count("HISTORY_MAX_RUNS"), env, before);
+  } catch (error) {
+    log.warn(`${historyPath(logDir)} could not be cut to HISTORY_MAX_RUNS: ${reasonOf(error)}. It grows on.`);
+  }
+}
+
+const CHANNELS = [
+  "METRICS_DIR",
+  "MAILX_RCPT",
+  "WEBHOOK_URL",
+  "HEALTHCHECKS_URL",
+] as const satisfies readonly VariableName[];
+
+export async function notifierOf(
+  scene: Scene,
+  stop: Stop,
+  occasion: Occasion,
+): Promise<Notifier | undefined> {
+  if (!CHANNELS.some((name) => scene.settings.configured(name))) return undefined;
+  const { Notifier } = await import("../notify/notifier.ts");
+  return new Notifier(scene, stop, occasion);
+}
+
+/** A skip shows in the metrics, and nowhere else: mails about it would come with every tick. */
+export async function announceSkip(scene: Scene): Promise<void> {
+  if (!scene.settings.configured("METRICS_DIR")) return;
+  const { writeSkips } = await import("../notify/metrics.ts");
+  await writeSkips(scene, () => skipsSoFar(scene.lockDir, scene.identity.job));
+}

@@ -1,0 +1,110 @@
+/**
+ * The schedule: which job runs when, and the crontab that says so to crond. entry writes it, cron-list and status
+ * show it, config-check judges it; nobody else knows which variable belongs to which job.
+ */
+
+import { existsSync } from "node:fs";
+import type { Settings } from "../config/settings.ts";
+import type { NameOf } from "../config/variables.ts";
+import { ConfigError } from "../errors.ts";
+import { type Cron, CronError, parseCron } from "./cron.ts";
+
+export type CronVariable = NameOf<"cron">;
+
+/** In the order of the crontab. Every *_CRON variable has its job, or this does not compile. */
+const JOBS = {
+  BACKUP_CRON: "backup",
+  CHECK_CRON: "check",
+  FORGET_CRON: "forget",
+  PRUNE_CRON: "prune",
+  REPLICATE_CRON: "replicate",
+  RESTORE_TEST_CRON: "restore-test",
+  ROTATE_LOG_CRON: "rotate_log",
+} as const satisfies Record<CronVariable, string>;
+
+/** Every variable of the schedule. */
+export const CRON_VARIABLES = Object.keys(JOBS) as readonly CronVariable[];
+
+export interface Scheduled {
+  readonly job: string;
+  readonly variable: CronVariable;
+  /** As the variable, or its default, has it; "" when the job is off. */
+  readonly expression: string;
+  /** Absent when the job is off, or when crond could not read the expression. */
+  readonly cron?: Cron;
+  /** Why the expression is refused: a sentence that begins with the variable's name. */
+  readonly problem?: string;
+}
+
+/** Every job that can be scheduled, on or off. */
+export function scheduleOf(settings: Settings): Scheduled[] {
+  return Object.entries(JOBS).map(([name, job]) => {
+    const variable = name as CronVariable;
+    const expression = settings.text(variable);
+    const scheduled = { job, variable, expression };
+    if (expression === "") return scheduled;
+    try {
+      return { ...scheduled, cron: parseCron(expression) };
+    } catch (error) {
+      if (!(error instanceof CronError)) throw error;
+      return { ...scheduled, problem: `${variable}: ${error.message}.` };
+    }
+  });
+}
+
+/** Where the lines of the crontab point to. */
+export interface Places {
+  /** The directory of the links, `/bin` in the image. */
+  readonly binDir: string;
+  readonly lockDir: string;
+  /** What the jobs' output is appended to: `LOG_DIR/cron.log`. */
+  readonly output: string;
+}
+
+/** A shell and crond have to take these paths as they are: no blank, quote, `%`, `#` or newline in them. */
+const PLAIN_PATH = /^\/[\w@+=:,./-]*$/;
+
+/** Where this environment puts them. Throws a ConfigError for a path that a crontab cannot hold. */
+export function placesOf(settings: Settings): Places {
+  const plain = (name: "LOCK_DIR" | "LOG_DIR") => {
+    const path = settings.text(name);
+    if (PLAIN_PATH.test(path)) return path;
+    throw new ConfigError(
+      `${name}=${JSON.stringify(path)} cannot stand in a crontab. Use an absolute path of letters, digits and ` +
+        "any of @ + = : , . _ / -",
+    );
+  };
+  return {
+    binDir: binDirOf(settings.env.PATH ?? ""),
+    lockDir: plain("LOCK_DIR"),
+    output: `${plain("LOG_DIR")}/cron.log`,
+  };
+}
+
+/** One line per job that is on. Throws a ConfigError that names every variable that is wrong. */
+export function renderCrontab(settings: Settings, places: Places): string {
+  const schedule = scheduleOf(settings);
+  const problems = schedule.flatMap(({ problem }) => problem ?? []);
+  if (problems.length > 0) throw new ConfigError(problems.join(" "));
+  return schedule.map(({ job, cron }) => (cron ? crontabLine(cron.text, job, places) : "")).join("");
+}
+
+function crontabLine(text: string, job: string, { binDir, lockDir, output }: Places): string {
+  return `${text} ${binDir}/locked_run ${job} ${lockDir}/${job}.lock ${binDir}/${job} >> ${output} 2>&1\n`;
+}
+
+/** `/bin` as in the image; where the links lie elsewhere, the first directory of PATH that has them. */
+function binDirOf(path: string): string {
+  const folders = ["/bin", ...path.split(":")].filter((folder) => PLAIN_PATH.test(folder));
+  return folders.find((folder) => existsSync(`${folder}/locked_run`)) ?? "/bin";
+}
+
+/** A line of a crontab: its five fields and its command; undefined for a comment, a blank or an assignment. */
+export function readCrontabLine(line: string): { expression: string; command: string } | undefined {
+  const found = /^\s*((?:@\w+|[^\s#=]+(?:\s+\S+){4}))\s+(\S.*)$/.exec(line);
+  const [, expression, command] = found ?? [];
+  return expression === undefined || command === undefined ? undefined : { expression, command };
+}
+
+/** Where entry writes the crontab. crond takes the file's name for the user's. */
+export const crontabPath = (settings: Settings): string => `${settings.text("CRONTAB_DIR")}/root`;

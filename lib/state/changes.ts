@@ -1,0 +1,87 @@
+/** Changes between runs that are suspicious although every run succeeded: a source that is gone, a run that drags. Pure. */
+
+import { count } from "../text.ts";
+import { formatDuration } from "../units.ts";
+import { hasSucceeded, type Kept } from "./record.ts";
+
+export interface Change {
+  readonly kind: "fewer-files" | "slow" | "nothing-new";
+  readonly message: string;
+}
+
+/** The runs before the last that it is compared with. */
+const BEFORE_MOST = 10;
+/** Fewer than so many durations have no median worth its name. */
+const DURATIONS_LEAST = 3;
+const SLOWER = 5;
+/** A run of a few seconds is five times as long as another one for no reason at all. */
+const SLOWER_SECONDS = 10;
+const QUIET_RUNS = 10;
+/** Runs before the quiet ones, each of which must have brought something: that the source always changed. */
+const LIVELY_LEAST = 3;
+/** How many of the newest runs of a job are needed to tell all of this. */
+export const RUNS_LOOKED_AT = 30;
+
+/** `runs` of one job, the newest last; those that came to nothing do not count. */
+export function changesIn(runs: readonly Kept[]): Change[] {
+  const good = runs.filter((run) => hasSucceeded(run) || run.status === "warning");
+  const last = good.at(-1);
+  if (last === undefined) return [];
+  const before = good.slice(0, -1).slice(-BEFORE_MOST);
+  return [fewerFiles(last, before), slow(last, before), nothingNew(good)].filter(
+    (each) => each !== undefined,
+  );
+}
+
+function fewerFiles(last: Kept, before: readonly Kept[]): Change | undefined {
+  const files = numberOf(last, "total_files_processed");
+  const usual = median(before.map((run) => numberOf(run, "total_files_processed")).filter(isNumber));
+  if (files === undefined || usual === undefined || files * 2 >= usual) return undefined;
+  const message =
+    `it processed ${count(files, "file")}; the ${runsText(before)} before processed ${usual} (median). ` +
+    "Is a part of the source not mounted?";
+  return { kind: "fewer-files", message };
+}
+
+function slow(last: Kept, before: readonly Kept[]): Change | undefined {
+  const usual = median(before.map((run) => run.duration_seconds));
+  if (usual === undefined || before.length < DURATIONS_LEAST) return undefined;
+  const took = last.duration_seconds;
+  if (took <= usual * SLOWER || took - usual < SLOWER_SECONDS) return undefined;
+  const message =
+    `it took ${formatDuration(took)}; the ${runsText(before)} before took ${formatDuration(usual)} (median). ` +
+    "Is the repository slow, or has the source grown?";
+  return { kind: "slow", message };
+}
+
+function nothingNew(good: readonly Kept[]): Change | undefined {
+  const news = good.map(newFilesOf);
+  const quiet = news.slice(-QUIET_RUNS);
+  const lively = news.slice(0, -QUIET_RUNS);
+  if (quiet.length < QUIET_RUNS || lively.length < LIVELY_LEAST) return undefined;
+  if (quiet.some((count) => count !== 0) || lively.some((count) => !count)) return undefined;
+  const message =
+    `no file was new or changed in its last ${QUIET_RUNS} runs; in each of the ${lively.length} before there were ` +
+    `some (${median(lively.filter(isNumber))}, median). Does the source still live where it is looked for?`;
+  return { kind: "nothing-new", message };
+}
+
+/** undefined for a run that tells nothing of files. */
+function newFilesOf(run: Kept): number | undefined {
+  const [fresh, changed] = [numberOf(run, "files_new"), numberOf(run, "files_changed")];
+  return fresh === undefined && changed === undefined ? undefined : (fresh ?? 0) + (changed ?? 0);
+}
+
+function numberOf(run: Kept, field: string): number | undefined {
+  const value = run[field];
+  return typeof value === "number" ? value : undefined;
+}
+
+const isNumber = (value: number | undefined): value is number => value !== undefined;
+
+/** The middle one, the higher of two; undefined of none. */
+function median(values: readonly number[]): number | undefined {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+const runsText = ({ length }: readonly unknown[]): string => (length === 1 ? "run" : `${length} runs`);

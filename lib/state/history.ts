@@ -1,0 +1,231 @@
+/**
+ * `LOG_DIR/history.jsonl`: a line for every run, skip and death.
+ *
+ * Any number of processes append at once, each by one write(2), without a lock: a tick should not pay for one. Only
+ * who trims the file takes one (`history.lock`). A new file takes the old one's place then, and a line that was
+ * appended to the old one too late to be copied would be lost. So
+ *   - who trims makes the temporary file before it reads the old one; the rename ends the temporary file and the old
+ *     one in one step;
+ *   - who has appended looks afterwards: when there is no temporary file and the path still leads to the file that
+ *     was written to, the line stands or has been copied. Else it takes the lock, which means that nobody trims any
+ *     more, dead or done, looks for its line, and appends it again if it is not there.
+ * Who is killed at any moment leaves at worst a temporary file, which the next one to get the lock removes.
+ *
+ * The newest runs of each job, from the history.
+ */
+
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import type { ChildEnvironment } from "../environment.ts";
+import { isFileAt } from "../files/files.ts";
+import { lastLines } from "../files/tail.ts";
+import { lockShortly } from "../process/flock.ts";
+import { sleep } from "../process/timer.ts";
+import { type Kept, keptIn } from "./record.ts";
+
+/** Bytes of the shortest object on a line. A file that is smaller than so many of them need not be counted. */
+const LINE_LEAST = 3;
+/** Bytes that a line seldom exceeds: what is read of a history for so many lines. */
+const LINE_LONG = 4096;
+/** A long history is counted once for so many bytes that it grows by: counting a thousand lines costs a tick 0.6 ms. */
+const BLOCK_BYTES = 16 * 1024;
+/** From so many lines on a history is long. */
+const LONG = 500;
+/** Milliseconds after which who trims is taken to hang; trimming a thousand lines takes about five. */
+const TRIM_MS = 5000;
+/** Milliseconds in which a line that another process is just writing gets its end. */
+const WRITE_MS = 5;
+const NEWLINE = 0x0a;
+
+export const historyPath = (logDir: string): string => `${logDir}/history.jsonl`;
+const temporaryPath = (logDir: string) => `${logDir}/history.jsonl.tmp`;
+const lockPath = (logDir: string) => `${logDir}/history.lock`;
+
+/**
+ * Appends one object as one line, and resolves to how many bytes there were before it. Throws when it cannot be
+ * written, or may have been lost.
+ */
+export async function appendHistory(logDir: string, entry: object, env: ChildEnvironment): Promise<number> {
+  const line = `${JSON.stringify(entry)}\n`;
+  const fd = openSync(historyPath(logDir), "a+", 0o644);
+  try {
+    const size = await writeLine(fd, line);
+    const stands = !isThere(temporaryPath(logDir)) && isFileAt(historyPath(logDir), fd);
+    if (!stands) await settle(logDir, fd, line, env);
+    return size;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Cuts the history down to its newest `most` lines once there are more. Large ones are cut a fiftieth late, so that
+ * not every tick of a full history rewrites it, and looked at only where they have grown into another block since they
+ * had `before` bytes. Somebody else who is at it is left to it. Throws what writing does.
+ */
+export async function trimHistory(
+  logDir: string,
+  most: number,
+  env: ChildEnvironment,
+  before = 0,
+): Promise<void> {
+  const keep = Math.max(1, most);
+  const isLong = keep >= LONG;
+  if (isLong && blockOf(before) === blockOf(sizeOf(logDir))) return;
+  if (!hasMoreLines(logDir, keep + (isLong ? Math.floor(keep / 50) : 0))) return;
+  const lock = await lockShortly(lockPath(logDir), 0, env);
+  if (lock === undefined) return;
+  const temporary = temporaryPath(logDir);
+  try {
+    const fd = openSync(temporary, "w", 0o644);
+    try {
+      const lines = wholeLines(readFileSync(historyPath(logDir), "utf8"));
+      writeFileSync(fd, lines.slice(-keep).join(""));
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, historyPath(logDir));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    closeSync(lock);
+  }
+}
+
+/**
+ * The newest lines, at most so many and never more than so many bytes, the last one last; none where there is no
+ * history to be read.
+ */
+export function newestOfHistory(
+  logDir: string,
+  most: number,
+  mostBytes: number = most * LINE_LONG,
+): readonly string[] {
+  try {
+    return lastLines(historyPath(logDir), most, mostBytes).lines;
+  } catch {
+    // No run yet, or not ours to read: nothing is known of earlier runs.
+    return [];
+  }
+}
+
+/** Resolves to the file's size before. */
+async function writeLine(fd: number, line: string): Promise<number> {
+  // A disk that was full or a power cut may have left half a line; ours must not become a part of it.
+  let torn = !endsInNewline(fd);
+  if (torn) {
+    await sleep(WRITE_MS);
+    torn = !endsInNewline(fd);
+  }
+  const bytes = Buffer.from(torn ? `\n${line}` : line);
+  const { size } = fstatSync(fd);
+  const written = writeSync(fd, bytes);
+  if (written === bytes.length) return size;
+  // Taken back where nobody has written behind it; else it stays, and readers pass over it.
+  if (fstatSync(fd).size === size + written) ftruncateSync(fd, size);
+  throw new Error("there was room for a part of the line only");
+}
+
+/** Somebody trims, or has trimmed, or died while trimming: makes sure that the line is in the file that stays. */
+async function settle(logDir: string, fd: number, line: string, env: ChildEnvironment): Promise<void> {
+  const lock = await lockShortly(lockPath(logDir), TRIM_MS, env);
+  if (lock === undefined) throw new Error(`${lockPath(logDir)} was held for ${TRIM_MS / 1000} seconds`);
+  try {
+    rmSync(temporaryPath(logDir), { force: true });
+    if (isFileAt(historyPath(logDir), fd)) return;
+    const now = openSync(historyPath(logDir), "a+", 0o644);
+    try {
+      if (!readFileSync(now, "utf8").includes(line)) await writeLine(now, line);
+    } finally {
+      closeSync(now);
+    }
+  } finally {
+    closeSync(lock);
+  }
+}
+
+const sizeOf = (logDir: string): number =>
+  statSync(historyPath(logDir), { throwIfNoEntry: false })?.size ?? 0;
+
+/** From 1 on, so that a history of which nothing is known is in another one. */
+const blockOf = (size: number): number => (size === 0 ? 0 : 1 + Math.floor(size / BLOCK_BYTES));
+
+function hasMoreLines(logDir: string, count: number): boolean {
+  if (sizeOf(logDir) < count * LINE_LEAST) return false;
+  const bytes = readFileSync(historyPath(logDir));
+  let lines = 0;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {
+    if (++lines > count) return true;
+  }
+  return false;
+}
+
+/**
+ * With their newlines. What a full disk or a power cut has left of a line is dropped, and so is a last line without
+ * its end: whoever is writing it looks afterwards.
+ */
+function wholeLines(text: string): string[] {
+  const lines = text.split("\n").slice(0, -1);
+  return lines.filter(isObject).map((line) => `${line}\n`);
+}
+
+function isObject(line: string): boolean {
+  try {
+    return line.startsWith("{") && JSON.parse(line) !== null;
+  } catch {
+    // Half a line, or two that have grown together: no reader can use it.
+    return false;
+  }
+}
+
+function endsInNewline(fd: number): boolean {
+  const { size } = fstatSync(fd);
+  if (size === 0) return true;
+  const last = Buffer.alloc(1);
+  readSync(fd, last, 0, 1, size - 1);
+  return last[0] === NEWLINE;
+}
+
+const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+
+/** The newest runs, at most `most` of each of these jobs, the last one last. `lines` are those of the history. */
+export function pastRuns(
+  lines: readonly string[],
+  jobs: readonly string[],
+  most: number,
+): ReadonlyMap<string, readonly Kept[]> {
+  const runs = new Map<string, Kept[]>(jobs.map((job) => [job, []]));
+  // Backwards, and parsed only where wanted: JSON of a thousand lines costs more than all the rest.
+  for (let at = lines.length - 1; at >= 0; at--) {
+    const line = lines[at] ?? "";
+    const of = runs.get(jobOf(line) ?? "");
+    if (of === undefined || of.length >= most) continue;
+    const run = keptIn(line);
+    if (run !== undefined) of.push(run);
+  }
+  for (const of of runs.values()) of.reverse();
+  return runs;
+}
+
+/** The history's end, as much of it as `bytes` hold. */
+export const historyEnd = (logDir: string, bytes: number): readonly string[] =>
+  newestOfHistory(logDir, Number.POSITIVE_INFINITY, bytes);
+
+/** The first thing that looks like the job: a record's own field stands before all that could imitate it. */
+export function jobOf(line: string): string | undefined {
+  return /"job":"([^"\\]*)"/.exec(line)?.[1];
+}

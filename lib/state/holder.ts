@@ -1,0 +1,110 @@
+/** Who holds a lock, as far as its file and /proc tell. */
+
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { errnoOf } from "../errors.ts";
+import { isSameFile } from "../files/files.ts";
+import { pause } from "../log/stdout.ts";
+import { INHERITED_FD } from "../process/flock.ts";
+import { isAlive, isAncestor, nameOf, pids } from "../process/proc.ts";
+
+/** How often, and how far apart, the signature of a lock that has just been taken is looked for. */
+const LOOKS = 10;
+const LOOK_MS = 5;
+
+/** What the holder of the lock wrote, and whether it still lives. */
+export interface Holder {
+  readonly pid: number | undefined;
+  readonly since: string | undefined;
+  readonly alive: boolean;
+}
+
+export function holderOf(path: string): Holder {
+  return parseSignature(signatureAt(path));
+}
+
+/** What a lock file holds. A name in it whose process is gone tells of a death: see unsignLock. */
+export function parseSignature(text: string): Holder {
+  const pid = Number(/^pid (\d+)$/m.exec(text)?.[1] ?? Number.NaN);
+  return {
+    pid: Number.isNaN(pid) ? undefined : pid,
+    since: /^since (.+)$/m.exec(text)?.[1],
+    alive: !Number.isNaN(pid) && isAlive(pid),
+  };
+}
+
+/** A holder signs a moment after it has locked: an empty file is worth a few more looks. */
+function signatureAt(path: string): string {
+  for (let look = 0; look < LOOKS; look++) {
+    try {
+      const text = readFileSync(path, "utf8");
+      if (text !== "") return text;
+    } catch {
+      // Unreadable or gone this very moment: nothing is known of the holder, and that is what is said.
+      return "";
+    }
+    pause(LOOK_MS);
+  }
+  return "";
+}
+
+/** Processes that have the lock file open, as far as we may look: who keeps it when its holder has died. */
+export function keepersOf(path: string): { pid: number; name: string }[] {
+  return (
+    pids()
+      // A child has it as its 3; that is the one descriptor worth a look at.
+      .filter((pid) => pid !== process.pid && isSameFile(`/proc/${pid}/fd/${INHERITED_FD}`, path))
+      .map((pid) => ({ pid, name: nameOf(pid) }))
+  );
+}
+
+/**
+ * Processes that hold a lock file which was deleted at `path`, by a person or with all of LOCK_DIR: a restic, which has
+ * it as its 3, or a process of this program. None of them is above us: locked_run lets its command in.
+ */
+export function lostKeepersOf(path: string): { pid: number; name: string }[] {
+  const lost = `${realPathOf(path)} (deleted)`;
+  const us = linkAt("/proc/self/exe");
+  return pids()
+    .filter((pid) => {
+      if (pid === process.pid) return false;
+      if (linkAt(`/proc/${pid}/fd/${INHERITED_FD}`) === lost) return !isAncestor(pid);
+      return linkAt(`/proc/${pid}/exe`) === us && opens(pid, lost, () => false) && !isAncestor(pid);
+    })
+    .map((pid) => ({ pid, name: nameOf(pid) }));
+}
+
+/** Has exactly this process the lock file open? A pid in the file may be another process's by now. */
+export function hasOpen(pid: number, path: string): boolean {
+  // Another user's process may not be looked at; what the file says of it must do.
+  return opens(pid, realPathOf(path), (error) => errnoOf(error) === "EACCES");
+}
+
+/** Leads one of the process's descriptors there? `otherwise` says it where they cannot be listed. */
+function opens(pid: number, target: string | undefined, otherwise: (error: unknown) => boolean): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => linkAt(`/proc/${pid}/fd/${fd}`) === target);
+  } catch (error) {
+    return otherwise(error);
+  }
+}
+
+/** /proc knows files by their real paths, and /var/run is a link to /run nearly everywhere. */
+function realPathOf(path: string): string | undefined {
+  const cut = path.lastIndexOf("/");
+  try {
+    // The file itself may be gone.
+    return `${realpathSync(path.slice(0, cut) || "/")}/${path.slice(cut + 1)}`.replace(/^\/\//, "/");
+  } catch {
+    // There is no such folder: nobody has it open.
+    return undefined;
+  }
+}
+
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // Ended, another user's, or it has no such descriptor.
+    return undefined;
+  }
+}

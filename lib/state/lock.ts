@@ -1,0 +1,147 @@
+/**
+ * The lock of a worker: flock(2) on a file that is never deleted, taken by flock(1) on a descriptor that it
+ * inherits from us. The lock belongs to the open file, so it stays ours after flock(1) has ended, and it goes
+ * on with every child that we hand the descriptor to.
+ */
+
+import { closeSync, constants, ftruncateSync, openSync } from "node:fs";
+import type { Environment } from "../environment.ts";
+import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
+import { discard, isFileAt, isSameFile } from "../files/files.ts";
+import { writeAt } from "../log/stdout.ts";
+import { FlockFailed, flock, INHERITED_FD, unflock } from "../process/flock.ts";
+import { isAncestor } from "../process/proc.ts";
+import { CannotStart } from "../process/spawn.ts";
+import { lostKeepersOf } from "./holder.ts";
+
+export interface Lock {
+  readonly path: string;
+  /** The descriptor that holds it; undefined when an ancestor holds it and gave us none. */
+  readonly fd: number | undefined;
+  /** The job for which locked_run, an ancestor, holds it: that one has signed it, and it alone sets it free. */
+  readonly inherited?: string;
+}
+
+/** The lock cannot be had, and not because somebody else has it. */
+export class LockFailure extends Failure {
+  constructor(path: string, detail: string) {
+    super(`The lock ${path} cannot be taken: ${detail}`, EXIT.failed);
+  }
+}
+
+/** Tells the children of `locked_run` which lock they run under: `<pid>:<descriptor>:<job>:<path>`. */
+export const HELD_VARIABLE = "RBH_LOCK";
+/** The value of HELD_VARIABLE for a child that inherits the descriptor of `lock`. */
+export const heldBy = (lock: Lock, job: string): string =>
+  `${process.pid}:${INHERITED_FD}:${job}:${lock.path}`;
+
+/**
+ * Takes the lock at `path`; undefined when somebody else has it. `held` is a lock that this process has
+ * already: when it is the same file, by whatever path, it serves. Throws LockFailure.
+ */
+export async function takeLock(path: string, env: Environment, held?: Lock): Promise<Lock | undefined> {
+  if (held !== undefined && isSameFile(held.path, path)) return held;
+  const inherited = inheritedLock(path, env[HELD_VARIABLE]);
+  if (inherited !== undefined) return inherited;
+  for (;;) {
+    const { fd, isNew } = openLockFile(path);
+    if (!(await lock(fd, path, env))) {
+      closeSync(fd);
+      return undefined;
+    }
+    // Somebody may have deleted or replaced the file since we opened it: then ours locks nothing.
+    if (isFileAt(path, fd)) {
+      if (!isNew || lostKeepersOf(path).length === 0) return { path, fd };
+      // The one before ours was deleted while it was held. The next one, too, has to find none and look.
+      discard(path);
+      closeSync(fd);
+      return undefined;
+    }
+    closeSync(fd);
+  }
+}
+
+/**
+ * Sets the lock free although a descendant still has its descriptor: a password agent that restic's
+ * RESTIC_PASSWORD_COMMAND started, say. Closing ours, as every exit does, would leave the lock with it.
+ */
+export async function freeLock(lock: Lock, env: Environment): Promise<void> {
+  if (lock.fd === undefined || lock.inherited) return;
+  try {
+    await unflock(lock.fd, env);
+  } catch (error) {
+    // flock(1) was there when the lock was taken. Without it the next run names who keeps the lock.
+    if (!(error instanceof CannotStart)) throw error;
+  }
+}
+
+/** Says in the lock file, to a person who reads it, who holds it. */
+export function signLock(lock: Lock, text: string): void {
+  if (lock.fd === undefined || lock.inherited) return;
+  try {
+    ftruncateSync(lock.fd, 0);
+    writeAt(lock.fd, text, 0);
+  } catch {
+    // A full disk: the lock holds all the same; only the line that a skipped run would print lacks a pid.
+  }
+}
+
+/** Takes our name out again: a name that still stands when its process is gone tells of a death. */
+export function unsignLock(lock: Lock): void {
+  signLock(lock, "");
+}
+
+/**
+ * The lock that `locked_run` above us holds. With its descriptor in our hands flock(1) would succeed at once,
+ * for it is the same open file; without it (a shell or sudo closed it) the holder must be our ancestor.
+ */
+function inheritedLock(path: string, held: string | undefined): Lock | undefined {
+  const [, pid, fd, job, heldPath] = /^(\d+):(\d+):([^:]+):(.+)$/s.exec(held ?? "") ?? [];
+  if (!pid || !fd || !job || !heldPath) return undefined;
+  if (!isSameFile(path, heldPath) || !isAncestor(Number(pid))) return undefined;
+  return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined, inherited: job };
+}
+
+function openLockFile(path: string): { fd: number; isNew: boolean } {
+  // Not through a symbolic link: a folder that others can write must not make us truncate another file.
+  const flags = constants.O_RDWR | constants.O_NOFOLLOW;
+  try {
+    for (;;) {
+      const there = unless("ENOENT", () => openSync(path, flags));
+      if (there !== undefined) return { fd: there, isNew: false };
+      const made = unless("EEXIST", () =>
+        openSync(path, flags | constants.O_CREAT | constants.O_EXCL, 0o644),
+      );
+      if (made !== undefined) return { fd: made, isNew: true };
+    }
+  } catch (error) {
+    const hint =
+      errnoOf(error) === "ENOENT" || errnoOf(error) === "EACCES" || errnoOf(error) === "EROFS"
+        ? " Create the folder, or set LOCK_DIR to one that the running user can write."
+        : "";
+    throw new LockFailure(path, `${reasonOf(error)}.${hint}`);
+  }
+}
+
+/** What `open` returns; undefined when it fails with this errno. */
+function unless(errno: string, open: () => number): number | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (errnoOf(error) !== errno) throw error;
+    return undefined;
+  }
+}
+
+/** True when flock(1) locked it, false when somebody else has it locked. */
+async function lock(fd: number, path: string, env: Environment): Promise<boolean> {
+  try {
+    return await flock(fd, env);
+  } catch (error) {
+    closeSync(fd);
+    if (error instanceof FlockFailed) throw new LockFailure(path, error.message);
+    if (!(error instanceof CannotStart)) throw error;
+    const remedy = error.why === "missing" ? "Install util-linux or busybox; nothing" : "Nothing";
+    throw new LockFailure(path, `${error.message} ${remedy} was run.`);
+  }
+}

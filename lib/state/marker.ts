@@ -1,0 +1,136 @@
+/**
+ * The marker of a run that is alive: `LOCK_DIR/<worker>.run.json`. One that is still there when the next run
+ * has the lock tells of a run that died without a record.
+ */
+
+import { closeSync, linkSync, openSync } from "node:fs";
+import { errnoOf } from "../errors.ts";
+import { discard, readIfThere, temporaryOf } from "../files/files.ts";
+import { writeAt } from "../log/stdout.ts";
+import { statOf, sweep } from "../process/proc.ts";
+
+export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks";
+
+/** What the marker holds. Times are epoch seconds. */
+export interface RunMark {
+  readonly pid: number;
+  /** Start time of the process in ticks since boot: with the pid, it names one process only. */
+  readonly ticks: number;
+  readonly run_id: string;
+  readonly started_epoch: number;
+  readonly phase: Phase;
+  /** 0 to 100, once the work has told. */
+  readonly percent?: number;
+  /** Seconds that the work expects to need still. */
+  readonly eta_seconds?: number;
+}
+
+/** More than the longest mark: a run id of 60 characters, two numbers of 16 digits and the words. */
+const TEXT_BYTES = 255;
+
+export const markerPath = (lockDir: string, worker: string): string => `${lockDir}/${worker}.run.json`;
+
+export class Marker {
+  private mark: RunMark;
+  private readonly path: string;
+  private fd: number | undefined;
+  /** What the marker was prepared in could not be removed then. */
+  private isLittered = false;
+
+  constructor(lockDir: string, worker: string, runId: string, startedEpoch: number) {
+    this.path = markerPath(lockDir, worker);
+    this.mark = {
+      pid: process.pid,
+      ticks: statOf("self")?.ticks ?? 0,
+      run_id: runId,
+      started_epoch: startedEpoch,
+      phase: "starting",
+    };
+  }
+
+  /**
+   * Claims the marker. Returns the mark that stands there instead: of a run that died, which stays until takeOver, or
+   * of one that is alive although we hold the lock: its lock file was replaced under it, or it shares the lock of one
+   * `locked_run` with us. `isHeldOn` says whether something that a run has started goes on without it.
+   */
+  claim(isHeldOn: () => boolean): { died?: RunMark; alive?: RunMark } {
+    sweep(this.path);
+    if (this.create()) return {};
+    const other = readMark(this.path);
+    if (other !== undefined) return isRunning(other) || isHeldOn() ? { alive: other } : { died: other };
+    const alive = this.takeOver();
+    return alive === undefined ? {} : { alive };
+  }
+
+  /** Takes the place of a run that died. Returns the mark of another one that was faster. */
+  takeOver(): RunMark | undefined {
+    discard(this.path);
+    return this.create() ? undefined : readMark(this.path);
+  }
+
+  /** Written over the old text by one short write: readers see the one or the other. */
+  update(change: Partial<Pick<RunMark, "phase" | "percent" | "eta_seconds">>): void {
+    this.mark = { ...this.mark, ...change };
+    if (this.fd === undefined) return;
+    try {
+      writeAt(this.fd, this.text(), 0);
+    } catch {
+      // LOCK_DIR is full: the marker keeps its older phase, which still says that the run is alive.
+    }
+  }
+
+  release(): void {
+    if (this.fd === undefined) return;
+    closeSync(this.fd);
+    this.fd = undefined;
+    discard(this.path);
+    if (this.isLittered) discard(temporaryOf(this.path));
+  }
+
+  /** link(2) makes it whole and only if there is none, so that of two runs exactly one succeeds. */
+  private create(): boolean {
+    const temporary = temporaryOf(this.path);
+    try {
+      this.fd = openSync(temporary, "w", 0o644);
+      writeAt(this.fd, this.text(), 0);
+      linkSync(temporary, this.path);
+      return true;
+    } catch (error) {
+      if (this.fd !== undefined) closeSync(this.fd);
+      this.fd = undefined;
+      // Anything but "there is one": no room or no links in LOCK_DIR. The lock protects the run all the same.
+      return errnoOf(error) !== "EEXIST";
+    } finally {
+      this.isLittered = !discard(temporary);
+    }
+  }
+
+  /** Padded, so that a shorter text covers all of a longer one. */
+  private text(): string {
+    return `${JSON.stringify(this.mark).padEnd(TEXT_BYTES)}\n`;
+  }
+}
+
+/** The mark at `path`; undefined when there is none or it cannot be understood. */
+export function readMark(path: string): RunMark | undefined {
+  try {
+    const mark: unknown = JSON.parse(readIfThere(path) ?? "null");
+    return isMark(mark) ? mark : undefined;
+  } catch {
+    // Torn by a power cut, or unreadable: it names nobody.
+    return undefined;
+  }
+}
+
+function isMark(value: unknown): value is RunMark {
+  const mark = value as Partial<RunMark> | null;
+  return (
+    typeof mark?.pid === "number" && typeof mark.run_id === "string" && typeof mark.started_epoch === "number"
+  );
+}
+
+/** Does exactly that process still run? Without /proc its pid alone has to tell, and cannot: no. */
+export function isRunning(mark: RunMark): boolean {
+  const stat = statOf(mark.pid);
+  return stat !== undefined && stat.state !== "Z" && stat.ticks === mark.ticks;
+}

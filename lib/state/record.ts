@@ -1,0 +1,162 @@
+/**
+ * What a run leaves behind, as types: shared by the run, who tells the world of it, and who reads it again.
+ *
+ * The record of a run: what happened, for people, hooks, mail, metrics and `status`.
+ *
+ * Reads a record again, as this or an older release has written it.
+ */
+
+import type { Identity } from "../context.ts";
+import { errnoOf, reasonOf } from "../errors.ts";
+import { readSmallFile } from "../files/files.ts";
+import type { Mask } from "../mask.ts";
+import { isEpoch, iso } from "../time/format.ts";
+import { localZone } from "../time/zone.ts";
+export const RECORD_SCHEMA = "restic-backup-helper.run/1";
+
+export type Status =
+  | "ok"
+  | "warning"
+  | "failed"
+  | "interrupted"
+  | "timed_out"
+  | "cancelled"
+  | "died"
+  | "skipped";
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+/** The worker's own fields. */
+export type Facts = Record<string, Json>;
+
+/** How one hook ended, as it stands in the record. */
+export interface HookResult {
+  readonly phase: string;
+  readonly path: string;
+  readonly exit_code?: number;
+  readonly signal?: string;
+  readonly timed_out?: boolean;
+  readonly duration_ms?: number;
+  readonly output_bytes?: number;
+  /** Why it could not run. */
+  readonly error?: string;
+}
+
+export interface RunRecord {
+  readonly schema: typeof RECORD_SCHEMA;
+  readonly job: string;
+  readonly hostname: string;
+  readonly release: string;
+  readonly run_id: string;
+  readonly started_at: string;
+  readonly finished_at: string;
+  readonly started_epoch: number;
+  readonly finished_epoch: number;
+  /** Of the work, hooks not counted. */
+  readonly duration_seconds: number;
+  readonly exit_code: number;
+  readonly status: Status;
+  readonly signal?: string;
+  readonly timed_out?: true;
+  /** The work's own exit code, when a signal that came after it had ended gave the run another one. */
+  readonly work_exit_code?: number;
+  /** Why the run failed, in a sentence, when it was not the tool that said so. */
+  readonly error?: string;
+  readonly repository?: string;
+  readonly hooks: readonly HookResult[];
+  readonly [fact: string]: unknown;
+}
+
+/** Did the work do what it was there for? A signal that came after it had ended changes nothing of that. */
+export function hasSucceeded({
+  exit_code,
+  work_exit_code,
+}: Partial<Pick<RunRecord, "exit_code" | "work_exit_code">>): boolean {
+  return (work_exit_code ?? exit_code) === 0;
+}
+
+/** `tookMs` where it was measured: a clock that was set in between falsifies the difference. */
+export function header(
+  identity: Identity,
+  startedMs: number,
+  finishedMs: number,
+  tookMs = Math.max(0, finishedMs - startedMs),
+) {
+  const zone = localZone();
+  return {
+    schema: RECORD_SCHEMA,
+    job: identity.job,
+    hostname: identity.hostname,
+    release: identity.release,
+    run_id: identity.runId,
+    started_at: iso(startedMs, zone),
+    finished_at: iso(finishedMs, zone),
+    started_epoch: Math.floor(startedMs / 1000),
+    finished_epoch: Math.floor(finishedMs / 1000),
+    duration_seconds: Math.round(tookMs / 1000),
+  } as const;
+}
+
+/** The same value without a secret in any of its strings, and without lone surrogates, which are no JSON. */
+export function masked<T>(value: T, mask: Mask): T {
+  if (typeof value === "string") return mask(value).toWellFormed() as T;
+  if (Array.isArray(value)) return value.map((each) => masked(each, mask)) as T;
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, masked(each, mask)])) as T;
+}
+
+/** The fields that are looked at. Those of a worker stand beside them. */
+export interface Kept {
+  readonly status: string;
+  readonly exit_code: number;
+  readonly work_exit_code?: number;
+  readonly started_epoch: number;
+  readonly finished_epoch: number;
+  readonly duration_seconds: number;
+  readonly [field: string]: unknown;
+}
+
+export interface Found {
+  readonly path: string;
+  readonly size: number;
+  readonly record?: Kept;
+  /** Why there is no record although there is a file. */
+  readonly problem?: string;
+}
+
+/** Records are some kilobytes; what is larger is no record. */
+const RECORD_MOST = 4 * 1024 * 1024;
+
+/** undefined when there is no file. Throws nothing. */
+export function recordAt(path: string): Found | undefined {
+  try {
+    const text = readSmallFile(path, RECORD_MOST);
+    const record = keptIn(text);
+    const found = { path, size: Buffer.byteLength(text) };
+    return record === undefined ? { ...found, problem: "it is no record of a run" } : { ...found, record };
+  } catch (error) {
+    return errnoOf(error) === "ENOENT" ? undefined : { path, size: 0, problem: reasonOf(error) };
+  }
+}
+
+/** The record in a text; undefined when it is not JSON, or not ours. Pure. */
+export function keptIn(text: string): Kept | undefined {
+  try {
+    const value = JSON.parse(text) as Record<string, unknown> | null;
+    const { started_epoch, finished_epoch, exit_code = null, status, duration_seconds } = value ?? {};
+    if (!isEpoch(started_epoch) || !isEpoch(finished_epoch)) return undefined;
+    // A run that died has no exit code.
+    const code = typeof exit_code === "number" ? exit_code : -1;
+    return {
+      ...value,
+      duration_seconds:
+        typeof duration_seconds === "number" ? duration_seconds : Math.max(0, finished_epoch - started_epoch),
+      status: typeof status === "string" ? status : code === 0 ? "ok" : "failed",
+      exit_code: code,
+      started_epoch,
+      finished_epoch,
+    };
+  } catch {
+    // Half a line, or not JSON at all.
+    return undefined;
+  }
+}

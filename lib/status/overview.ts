@@ -1,0 +1,191 @@
+/**
+ * status as text for people. Pure.
+ *
+ * The last runs as a table, with a line that draws how they developed. Pure.
+ *
+ * A small picture of how a number developed. Pure.
+ */
+
+import { jobOf } from "../state/history.ts";
+import type { Finding, Job, Verdict } from "../state/jobs.ts";
+import { type Kept, keptIn } from "../state/record.ts";
+import { count, tableLines, visible } from "../text.ts";
+import { stamp } from "../time/format.ts";
+import type { Zone } from "../time/zone.ts";
+import { formatBytes, formatDuration } from "../units.ts";
+
+const COLOUR: Readonly<Record<Verdict, string>> = { OK: "\x1b[32m", WARN: "\x1b[33m", FAIL: "\x1b[31m" };
+const RESET = "\x1b[0m";
+const TAG_WIDTH = 6;
+const HEADS = ["JOB", "LAST RUN", "RESULT", "TOOK", "ENDED", "NEXT"];
+
+export interface Overview {
+  readonly verdict: Verdict;
+  readonly hostname: string;
+  readonly now: number;
+  readonly zone: Zone;
+  readonly jobs: readonly Shown[];
+  readonly findings: readonly Finding[];
+}
+
+/** A job with its times as epoch seconds. */
+export interface Shown {
+  readonly job: Job;
+  readonly started: number | undefined;
+  readonly next: number | undefined;
+}
+
+export function overviewText(
+  { verdict, hostname, now, zone, jobs, findings }: Overview,
+  colour: boolean,
+): string {
+  const tag = (status: Verdict) => {
+    const text = status.padEnd(TAG_WIDTH);
+    return colour ? `${COLOUR[status]}${text}${RESET}` : text;
+  };
+  const told = findings.length === 0 ? "" : `, ${count(findings.length, "finding")}`;
+  const lines = [
+    `${tag(verdict)}${oneLine(hostname)}, ${stamp(now * 1000, zone)}${told}`,
+    "",
+    ...tableLines([HEADS, ...jobs.map((each) => row(each, zone))]),
+    ...jobs.flatMap(({ job }) => runningText(job)),
+    ...findings.map(({ status, job, message }) => `${tag(status)}${oneLine(`${job}: ${message}`)}`),
+  ];
+  // An empty line before the first that belongs to no table.
+  const rows = 2 + 1 + jobs.length;
+  if (lines.length > rows) lines.splice(rows, 0, "");
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function row({ job, started, next }: Shown, zone: Zone): string[] {
+  const at = (epoch: number | undefined) => (epoch === undefined ? "-" : stamp(epoch * 1000, zone));
+  const code = job.exit_code === null || job.exit_code === 0 ? "" : ` ${job.exit_code}`;
+  return [
+    visible(job.job),
+    at(started),
+    visible(`${job.status}${code}`),
+    job.duration_seconds === null ? "-" : formatDuration(job.duration_seconds),
+    job.age_seconds === null ? "-" : `${formatDuration(job.age_seconds)} ago`,
+    job.enabled ? at(next) : "not scheduled",
+  ];
+}
+
+function runningText({ job, running }: Job): string[] {
+  if (running === null) return [];
+  const { percent, eta_seconds, phase, pid, started_at } = running;
+  const done = percent === null ? "" : `${percent}% done, `;
+  const left = eta_seconds === null ? "" : `${formatDuration(eta_seconds)} left, `;
+  return [
+    `${"NOW".padEnd(TAG_WIDTH)}${job}: running, ${done}${left}since ${started_at}, phase ${phase}, pid ${pid}`,
+  ];
+}
+
+/** What a record holds must not look like a line of ours. */
+const oneLine = (text: string): string => visible(text.replace(/\s+/g, " "));
+
+/** Runs that are shown: a screen of them. */
+const SHOWN_MOST = 20;
+const HISTORY_HEADS = ["START", "JOB", "DURATION", "RESULT", "DATA ADDED", "HOOKS"];
+
+export interface Past {
+  readonly job: string;
+  readonly run: Kept;
+}
+
+/** The newest runs of a worker, or of all; the last one last. `lines` are those of the history. */
+export function lastRuns(lines: readonly string[], worker: string | undefined): Past[] {
+  const past: Past[] = [];
+  for (let at = lines.length - 1; at >= 0 && past.length < SHOWN_MOST; at--) {
+    const line = lines[at] ?? "";
+    const job = jobOf(line);
+    if (job === undefined || (worker !== undefined && job !== worker)) continue;
+    const run = keptIn(line);
+    if (run !== undefined) past.push({ job, run });
+  }
+  return past.reverse();
+}
+
+export function historyText(past: readonly Past[], zone: Zone): string {
+  const rows = past.map(({ job, run }) => [
+    stamp(run.started_epoch * 1000, zone),
+    job,
+    isRun(run) ? formatDuration(run.duration_seconds) : "-",
+    resultOf(run),
+    bytesText(run, "data_added_bytes"),
+    hooksOf(run),
+  ]);
+  const table = tableLines([HISTORY_HEADS, ...rows]);
+  const jobs = [...new Set(past.map(({ job }) => job))];
+  const drawn = jobs.flatMap((job) =>
+    curvesOf(
+      job,
+      past.filter((each) => each.job === job).map(({ run }) => run),
+    ),
+  );
+  const lines = [...table, ...(drawn.length > 0 ? ["", ...tableLines(drawn)] : [])];
+  return lines.map((line) => `${visible(line)}\n`).join("");
+}
+
+/** Duration, added and size, each with its range; nothing of a job that ran only once. */
+function curvesOf(job: string, runs: readonly Kept[]): string[][] {
+  const real = runs.filter(isRun);
+  const curves: [name: string, text: (value: number) => string, field: string][] = [
+    ["duration", formatDuration, "duration_seconds"],
+    ["data added", formatBytes, "data_added_bytes"],
+    ["size", formatBytes, "total_bytes_processed"],
+  ];
+  return curves.flatMap(([name, text, field]) => {
+    const values = real.map((run) => numberOf(run, field));
+    const known = values.filter((value) => value !== undefined);
+    if (known.length < 2) return [];
+    const range = `${text(Math.min(...known))} to ${text(Math.max(...known))}`;
+    return [[job, name, sparkline(values), range]];
+  });
+}
+
+/** A skip did nothing, and of a run that died nobody knows when. */
+const isRun = ({ status }: Kept): boolean => status !== "skipped" && status !== "died";
+
+function resultOf(run: Kept): string {
+  return isRun(run) && run.exit_code !== 0 ? `${run.status} ${run.exit_code}` : run.status;
+}
+
+function bytesText(run: Kept, field: string): string {
+  const value = numberOf(run, field);
+  return value === undefined ? "-" : formatBytes(value);
+}
+
+interface HookSeen {
+  readonly exit_code?: unknown;
+  readonly timed_out?: unknown;
+}
+
+/** `2 ok`, `1 of 2 failed`, `1 of 2 timed out`, `-`. */
+function hooksOf({ hooks }: Kept): string {
+  const listed: readonly unknown[] = Array.isArray(hooks) ? hooks : [];
+  const all = listed.filter((hook) => typeof hook === "object" && hook !== null) as readonly HookSeen[];
+  if (all.length === 0) return "-";
+  const late = all.filter((hook) => hook.timed_out === true).length;
+  const failed = all.filter((hook) => hook.exit_code !== 0).length;
+  if (failed === 0) return `${all.length} ok`;
+  return late === failed ? `${late} of ${all.length} timed out` : `${failed} of ${all.length} failed`;
+}
+
+function numberOf(run: Kept, field: string): number | undefined {
+  const value = run[field];
+  return typeof value === "number" ? value : undefined;
+}
+
+const BARS = "▁▂▃▄▅▆▇█";
+
+/** One sign for each value, its height from 0 to the largest; a blank where there is none. */
+export function sparkline(values: readonly (number | undefined)[]): string {
+  const most = Math.max(0, ...values.map((value) => value ?? 0));
+  return values
+    .map((value) => {
+      if (value === undefined) return " ";
+      const step = most === 0 ? 0 : Math.round((Math.max(0, value) / most) * (BARS.length - 1));
+      return BARS.charAt(step);
+    })
+    .join("");
+}
