@@ -66,6 +66,7 @@ test-faults: $(BINARY) $(MUSL) ## make every fault of test/faults and print what
 check: $(PACKAGES) ## check types, lint and format
 	$(BIN)/tsc
 	$(BIN)/biome check --error-on-warnings
+	$(BIN)/deno check --quiet main.ts
 
 format: $(PACKAGES) ## put the sources into their format, mend what lint can mend, write the README's tables
 	$(BIN)/biome check --write
