@@ -1,7 +1,8 @@
 /** Makes text harmless to a terminal and to a reader of logs. */
 
-/** `1 file`, `7 files`. For words that take a plain s. */
-export const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? "" : "s"}`;
+/** `1 file`, `7 files`; `words` where the plural is more than an s (`3 entries`), or where a verb follows (`2 files are`). */
+export const plural = (number: number, word: string, words = `${word}s`): string =>
+  `${number} ${number === 1 ? word : words}`;
 
 /** 1 → `1st`, 2 → `2nd`, 11 → `11th`. */
 export function formatOrdinal(n: number): string {

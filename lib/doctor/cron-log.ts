@@ -3,7 +3,7 @@
 import { statSync } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { lastLines } from "../files/tail.ts";
-import { visible } from "../text.ts";
+import { plural, visible } from "../text.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 import { Checks, type Findings } from "./checks.ts";
 
@@ -35,5 +35,7 @@ function shownText(count: number): string {
 }
 
 function cut(line: string): string {
-  return line.length <= WIDTH ? line : `${line.slice(0, WIDTH)} ... ${line.length - WIDTH} characters more`;
+  return line.length <= WIDTH
+    ? line
+    : `${line.slice(0, WIDTH)} ... ${plural(line.length - WIDTH, "character")} more`;
 }

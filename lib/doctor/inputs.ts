@@ -14,6 +14,7 @@ import { readIfThere } from "../files/files.ts";
 import { look } from "../files/within.ts";
 import { maskRepository } from "../mask.ts";
 import { namedFiles } from "../restic/backup-args.ts";
+import { plural } from "../text.ts";
 import { type Checks, type EnvironmentCheck, fail, ok, type Status, warn } from "./checks.ts";
 
 export function checkTag(settings: Settings): EnvironmentCheck {
@@ -112,7 +113,7 @@ export async function checkReplicate(settings: Settings): Promise<EnvironmentChe
   }
   if (!stat.isFile()) return fail(key, `${path} is not a regular file.`);
   const rows = (readIfThere(path) ?? "").split("\n").filter((line) => /^\s*[^#\s]/.test(line));
-  if (rows.length > 0) return ok(key, `${path}, ${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
+  if (rows.length > 0) return ok(key, `${path}, ${plural(rows.length, "row")}`);
   const message = `${path} names nothing to replicate: every line is blank or a comment.`;
   return isScheduled ? fail(key, message) : warn(key, message);
 }

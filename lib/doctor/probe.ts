@@ -9,6 +9,7 @@ import { CannotStart } from "../process/spawn.ts";
 import { type Access, accessOf } from "../restic/access.ts";
 import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/evidence.ts";
 import { type ProbeStatus, verdictOf } from "../restic/open.ts";
+import { plural } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import { formatDuration } from "../units.ts";
 import { Checks, type Findings, type Patient } from "./checks.ts";
@@ -94,6 +95,7 @@ function judgeLocks(
     else if (exclusive) checks.warn(`${what}, ${when}: no other restic can work until it is gone.`);
     else checks.info(`${what}, ${when}: restic is at work there, or has died.`);
   }
-  if (count > described.length) checks.info(`${count - described.length} more locks are not described here.`);
+  if (count > described.length)
+    checks.info(`Not described here: ${plural(count - described.length, "more lock")}.`);
   return exclusive ? "locked" : "ok";
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Mask } from "../mask.ts";
-import { visible } from "../text.ts";
+import { plural, visible } from "../text.ts";
 import { type Check, Checks, countOf, type Findings, type Section, type Status } from "./checks.ts";
 
 const COLOUR: Readonly<Record<Status, string>> = {
@@ -80,7 +80,7 @@ export function summarize(checks: readonly Check[]): Findings {
 export const isProblem = ({ status }: Check): boolean => status === "WARN" || status === "FAIL";
 
 function counted(count: number, noun: string): string {
-  return `${count === 0 ? "no" : count} ${noun}${count === 1 ? "" : "s"}`;
+  return count === 0 ? `no ${noun}s` : plural(count, noun);
 }
 
 /** Wider names stand out of the column. */

@@ -5,6 +5,7 @@ import { reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
 import { look } from "../files/within.ts";
 import { JOB_FILE_MOST, parseRows } from "../rclone/rows.ts";
+import { plural } from "../text.ts";
 import { Checks, type Findings, statusOf } from "./checks.ts";
 import { checkRclone, sentence } from "./configuration.ts";
 import type { Entry } from "./effective-environment.ts";
@@ -64,9 +65,7 @@ async function judgeJobs(checks: Checks, settings: Settings): Promise<Counts | u
   if (rows.length + malformed.length === 0) {
     checks.add(worst, `REPLICATE_JOB_FILE: ${path} has no row. Write SOURCE;DESTINATION, a pair a line.`);
   } else {
-    checks.ok(
-      `REPLICATE_JOB_FILE: ${path}, ${rows.length} ${rows.length === 1 ? "row" : "rows"} to work through.`,
-    );
+    checks.ok(`REPLICATE_JOB_FILE: ${path}, ${plural(rows.length, "row")} to work through.`);
   }
   return { jobs: rows.length, malformed: malformed.length };
 }

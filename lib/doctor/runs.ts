@@ -12,6 +12,7 @@ import { scheduleOf } from "../schedule/schedule.ts";
 import { hasOpen, keepersOf, parseSignature } from "../state/holder.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "../state/marker.ts";
 import { SKIPS_MANY, skipsSoFar } from "../state/skips.ts";
+import { plural } from "../text.ts";
 import { isEpoch, stamp } from "../time/format.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 import { Checks, type Findings, type Patient, type Status } from "./checks.ts";
@@ -126,7 +127,7 @@ export function judgeNow(checks: Checks, worker: string, patient: Patient): void
   }
   const skips = skipsSoFar(lockDir, worker);
   if (skips > 0) {
-    const said = `${worker}: skipped ${skips} ${skips === 1 ? "time" : "times"} in a row, as a run still went on.`;
+    const said = `${worker}: skipped ${plural(skips, "time")} in a row, as a run still went on.`;
     checks.add(skips < SKIPS_MANY ? "INFO" : "WARN", said);
   }
 }

@@ -11,6 +11,7 @@ import {
 } from "../config/settings.ts";
 import { type VariableName, variable, variables } from "../config/variables.ts";
 import { ConfigError } from "../errors.ts";
+import { plural } from "../text.ts";
 import { parseDuration } from "../units.ts";
 import { splitWords, UnbalancedQuote } from "../words.ts";
 import { type EnvironmentCheck, fail, ok, warn } from "./checks.ts";
@@ -64,7 +65,7 @@ function number(
 function words(name: string, value: string): EnvironmentCheck[] {
   try {
     const count = splitWords(value).length;
-    return [ok(name, `${count} ${count === 1 ? "word" : "words"}`)];
+    return [ok(name, `${plural(count, "word")}`)];
   } catch (error) {
     if (!(error instanceof UnbalancedQuote)) throw error;
     return [fail(name, `${error.message}.`)];

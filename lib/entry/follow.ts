@@ -6,7 +6,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { Outlet } from "../log/stdout.ts";
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 
 interface Followed {
   readonly fd: number;
@@ -104,7 +104,7 @@ function stdoutBeside(path: string): (text: Buffer) => void {
   const outlet = new Outlet(1, {
     stalled: () => {},
     gap: (lines) =>
-      `${count(lines, "line")} left out here, because nobody read stdout in time; see ${path}.\n`,
+      `${plural(lines, "line")} left out here, because nobody read stdout in time; see ${path}.\n`,
   });
   return (text) => void outlet.write(text);
 }

@@ -6,6 +6,7 @@
 
 import { createReadStream, promises as disk } from "node:fs";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
+import { plural } from "../text.ts";
 import { type Codec, crc32, type Format, unpacked } from "./compress.ts";
 
 type FileHandle = Awaited<ReturnType<typeof disk.open>>;
@@ -166,7 +167,7 @@ export async function verifyArchive(archive: Archive, format: Format, enough: ()
     throw differs(reasonOf(error));
   }
   if (size !== archive.size || crc !== archive.crc) {
-    throw differs(`${size} bytes came back of ${archive.size}, or other ones`);
+    throw differs(`${plural(size, "byte")} came back of ${archive.size}, or other ones`);
   }
 }
 

@@ -16,7 +16,7 @@ import { describeSnapshot, readId, type Snapshot, shortId, snapshotFlags } from 
 import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { removeLeftovers } from "../run/workdir.ts";
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 import { compact } from "../time/format.ts";
 import { localZone, type Zone } from "../time/zone.ts";
 import { formatBytes } from "../units.ts";
@@ -147,7 +147,7 @@ export function nothing({ run, flags, snapshot }: Job): number {
 export function wouldBe({ run }: Job, files: number, bytes: number): Outcome {
   Object.assign(run.facts, { files, bytes });
   run.log.info(
-    `Nothing was written; it would be ${count(files, "file")}, ${formatBytes(bytes)} before compression.`,
+    `Nothing was written; it would be ${plural(files, "file")}, ${formatBytes(bytes)} before compression.`,
   );
   return { exitCode: EXIT.ok };
 }

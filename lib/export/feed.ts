@@ -8,7 +8,7 @@ import { EXIT, Failure } from "../errors.ts";
 import { Progress } from "../restic/progress.ts";
 import type { Run } from "../run/run.ts";
 import { ownMark } from "../run/workdir.ts";
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
 import { Archive, verifyArchive } from "./archive.ts";
 import { codecs } from "./compress.ts";
@@ -144,7 +144,7 @@ export async function makeArchive(
 function tell(run: Run, output: string, { scan }: Feed, { written }: Archive, verified: boolean): void {
   Object.assign(run.facts, { archive_size_bytes: written, files: scan.files, bytes: scan.bytes });
   run.log.info(
-    `Exported ${count(scan.files, "file")} in ${count(scan.folders, "folder")}, ${formatBytes(scan.bytes)}, to ${output} ` +
+    `Exported ${plural(scan.files, "file")} in ${plural(scan.folders, "folder")}, ${formatBytes(scan.bytes)}, to ${output} ` +
       `(${formatBytes(written)}${verified ? ", verified" : ""}).`,
   );
 }

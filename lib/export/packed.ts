@@ -11,7 +11,7 @@ import { absolute } from "../paths.ts";
 import { needDryRun, restoreTree } from "../restic/restore-tree.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { keepWorkdir, makeWorkdir, removeWorkdir } from "../run/workdir.ts";
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 import { announce, clean, type Job, nothing, wouldBe } from "./export-plan.ts";
 import { type Feed, makeArchive } from "./feed.ts";
 
@@ -54,7 +54,7 @@ async function leaveOutSpecials(run: Run, workdir: string): Promise<void> {
   const specials = await removeSpecials(run, workdir);
   if (specials === 0) return;
   run.log.info(
-    `${count(specials, "special file")} (named pipes, sockets, devices) left out, as of every archive by restic.`,
+    `${plural(specials, "special file")} (named pipes, sockets, devices) left out, as of every archive by restic.`,
   );
 }
 

@@ -21,6 +21,7 @@ import {
 } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { builtin } from "../runtime.ts";
+import { plural } from "../text.ts";
 
 export interface WriteOptions {
   /** Permission bits of the new file. */
@@ -112,7 +113,7 @@ export function withRegularFile<T>(path: string, read: (fd: number, size: number
 /** The text of a regular file of at most `most` bytes. Throws as withRegularFile, and for one that is larger. */
 export function readSmallFile(path: string, most: number, encoding: "utf8" | "latin1" = "utf8"): string {
   return withRegularFile(path, (fd, size) => {
-    if (size > most) throw new Error(`it is larger than ${most} bytes`);
+    if (size > most) throw new Error(`it is larger than ${plural(most, "byte")}`);
     return readFileSync(fd, encoding);
   });
 }

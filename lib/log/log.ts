@@ -8,7 +8,7 @@ import { type ConsolaInstance, createConsola } from "consola/core";
 import { environment } from "../environment.ts";
 import { reasonOf } from "../errors.ts";
 import type { Mask } from "../mask.ts";
-import { count, visible } from "../text.ts";
+import { plural, visible } from "../text.ts";
 import { localZone, stamp } from "../time/format.ts";
 import { formatBytes } from "../units.ts";
 import { isTerminal, Outlet, type OutletEvents, prefixLines, writeAll } from "./stdout.ts";
@@ -227,7 +227,7 @@ export class Log {
     },
     gap: (lines) => {
       const where = this.path === "" ? "" : ` They are in ${this.path}.`;
-      const said = `${count(lines, "line")} left out here, because nobody read stdout in time.${where}`;
+      const said = `${plural(lines, "line")} left out here, because nobody read stdout in time.${where}`;
       return this.render("WARN", [said], false);
     },
   };

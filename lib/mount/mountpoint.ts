@@ -6,6 +6,7 @@ import { isResticMounted } from "../files/mounts.ts";
 import { isVacant, realPath } from "../paths.ts";
 import type { Run } from "../run/run.ts";
 import { placesToKeepFree, refusalOf } from "../run/target.ts";
+import { plural } from "../text.ts";
 import { linesOf, missingOf, surroundings, unknownProfile } from "./needs.ts";
 import { unmount } from "./serve.ts";
 
@@ -59,9 +60,9 @@ export function demandPrerequisites(run: Run, allowOther: boolean): void {
   const missing = missingOf(seen);
   if (missing.length === 0) return;
   for (const each of missing) for (const line of linesOf(each)) run.log.error(line);
-  const count = missing.length === 1 ? "One thing is" : `${missing.length} things are`;
   throw new ConfigError(
-    `${count} missing for a FUSE mount; what to write where stands above. Nothing was mounted.`,
+    `${plural(missing.length, "thing is", "things are")} missing for a FUSE mount; what to write where stands above. ` +
+      "Nothing was mounted.",
   );
 }
 

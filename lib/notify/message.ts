@@ -6,7 +6,7 @@
  */
 
 import type { RunRecord } from "../state/record.ts";
-import { visible } from "../text.ts";
+import { plural, visible } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 
@@ -142,9 +142,9 @@ function detailOf(record: RunRecord): string {
     record;
   if (typeof bytes_added === "string") return `${bytes_added} new`;
   if (typeof replicate_jobs_processed === "number" && typeof replicate_jobs_failed === "number") {
-    return `${replicate_jobs_processed} jobs, ${replicate_jobs_failed} failed`;
+    return `${plural(replicate_jobs_processed, "job")}, ${replicate_jobs_failed} failed`;
   }
-  if (typeof files_restored === "number") return `${files_restored} files restored`;
+  if (typeof files_restored === "number") return `${plural(files_restored, "file")} restored`;
   if (typeof archive_size_bytes === "number") return `${formatBytes(archive_size_bytes)} archive`;
   return "";
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Run } from "../run/run.ts";
+import { plural } from "../text.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 
 /** Of everything that one call of rclone has moved so far. */
@@ -123,7 +124,7 @@ export function lineOf(stats: Stats): string {
     `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`,
     ...(speed > 0 ? [`${formatBytes(Math.round(speed))}/s`] : []),
     ...(eta === null ? [] : [`${formatDuration(eta)} left`]),
-    `${transfers} of ${totalTransfers} files`,
+    `${transfers} of ${plural(totalTransfers, "file")}`,
   ].join(", ");
 }
 

@@ -6,7 +6,7 @@
 
 import { EXIT } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import { formatDuration } from "../units.ts";
@@ -106,7 +106,7 @@ export async function removeDeadLocks(restic: Caller, log: Log): Promise<boolean
   if (exitCode !== EXIT.ok || after.exitCode !== EXIT.ok) return false;
   const gone = before.locks.filter(({ id }) => !after.locks.some((lock) => lock.id === id));
   log.info(
-    `RESTIC_AUTO_UNLOCK is STALE: ${count(gone.length, "lock")} of this host, whose process is dead, removed.`,
+    `RESTIC_AUTO_UNLOCK is STALE: ${plural(gone.length, "lock")} of this host, whose process is dead, removed.`,
   );
   return gone.length > 0;
 }

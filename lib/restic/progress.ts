@@ -2,6 +2,7 @@
 
 import { terminalColumns } from "../log/stdout.ts";
 import type { Run } from "../run/run.ts";
+import { plural } from "../text.ts";
 import { formatBytes, formatDuration, formatPart } from "../units.ts";
 import type { StatusMessage } from "./messages.ts";
 
@@ -98,7 +99,7 @@ export function barOf(status: StatusMessage, { rate, columns, colour }: BarStyle
 export function lineOf(status: StatusMessage, rate: number | undefined): string {
   const { files_done = 0, total_files } = status;
   // Not every tool that shows its progress here counts files.
-  const files = total_files === undefined ? [] : [`${files_done} of ${total_files} files`];
+  const files = total_files === undefined ? [] : [`${files_done} of ${plural(total_files, "file")}`];
   const told = amounts(status, rate).map((amount) => amount.trimStart());
   return [`${percentOf(status)}% done`, ...told, ...files].join(", ");
 }

@@ -10,7 +10,7 @@ import type { Restic } from "../restic/restic.ts";
 import { type Restored, restoreTree } from "../restic/restore-tree.ts";
 import { type Snapshot, shortId } from "../restic/snapshots.ts";
 import type { Run } from "../run/run.ts";
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
 import { type Canary, type CanaryResult, checkCanary } from "./canary.ts";
 import { type Comparison, compare, literal, type Picked, portions } from "./sample.ts";
@@ -50,7 +50,7 @@ export async function restoreWhat(test: Test): Promise<Came> {
     if (plan.path !== undefined && files === 0) return nothing;
     Object.assign(run.facts, { files_restored: files, bytes_restored: bytes });
     run.log.info(
-      `Nothing was written; it would be ${count(files, "file")} and folders, ${formatBytes(bytes)}.`,
+      `Nothing was written; it would be ${plural(files, "file or folder", "files and folders")}, ${formatBytes(bytes)}.`,
     );
     return { ...nothing, nothing: false };
   }
@@ -116,8 +116,8 @@ export async function checkCount({ run, plan }: Test, root: string, startedMs: n
     bytes_restored: bytes,
     min_files_met: isMet ? "ON" : "OFF",
   });
-  run.log.info(`Restored ${count(files, "file")}, ${formatBytes(bytes)}.`);
-  return isMet ? [] : [`${count(files, "file")} came back, fewer than ${plan.minFiles} (--min-files)`];
+  run.log.info(`Restored ${plural(files, "file")}, ${formatBytes(bytes)}.`);
+  return isMet ? [] : [`${plural(files, "file")} came back, fewer than ${plan.minFiles} (--min-files)`];
 }
 
 export async function checkCanaries({ run, canaries }: Test, root: string): Promise<string[]> {
@@ -138,7 +138,9 @@ export async function checkCanaries({ run, canaries }: Test, root: string): Prom
     canary_results: [...failed, ...passed].slice(0, NAMED_MOST),
   });
   log.info(`Canaries: ${passed.length} of ${canaries.length} passed.`);
-  return failed.length === 0 ? [] : [`${failed.length} of ${canaries.length} canaries failed`];
+  return failed.length === 0
+    ? []
+    : [`${failed.length} of ${plural(canaries.length, "canary", "canaries")} failed`];
 }
 
 export async function checkSample(run: Run, root: string, sample: readonly Picked[]): Promise<string[]> {
@@ -168,7 +170,7 @@ export async function checkSample(run: Run, root: string, sample: readonly Picke
     sample_results: [...bad, ...results.filter((each) => !isBad(each))].slice(0, NAMED_MOST),
   });
   log.info(
-    `Sample of ${count(sample.length, "file")}: ${matched} matched, ${changed} changed since, ${differing} differing` +
+    `Sample of ${plural(sample.length, "file")}: ${matched} matched, ${changed} changed since, ${differing} differing` +
       `${missing === 0 ? "" : `, ${missing} missing`}.`,
   );
   if (sample.length > 0 && matched + differing === 0) {

@@ -5,6 +5,7 @@ import { errnoOf, reasonOf } from "../errors.ts";
 import { sha256Of } from "../files/files.ts";
 import { type Node, visitNodes } from "../restic/nodes.ts";
 import type { Restic } from "../restic/restic.ts";
+import { plural } from "../text.ts";
 
 /** So many of what is offered, each with the same chance, without keeping the rest: Vitter's algorithm R. */
 export class Reservoir<T> {
@@ -88,7 +89,7 @@ export async function compare(
     const saved = look(restored);
     if (saved === undefined) return say("missing", "it was not restored");
     if (saved.size !== BigInt(size ?? 0)) {
-      return say("differing", `it came back with ${saved.size} bytes instead of ${size}`);
+      return say("differing", `it came back with ${plural(Number(saved.size), "byte")} instead of ${size}`);
     }
     const before = look(path);
     if (before === undefined) return say("changed", "its source is gone");

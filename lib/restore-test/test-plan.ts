@@ -7,6 +7,7 @@ import { readSmallFile } from "../files/files.ts";
 import { absolute } from "../paths.ts";
 import { readId, snapshotFlags } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
+import { plural } from "../text.ts";
 import { bytesOf, type Canary, isCanary, parseCanary, parseCanaryFile } from "./canary.ts";
 
 export const restoreTestFlags = {
@@ -108,7 +109,7 @@ export function readPlan(flags: RestoreTestFlags, settings?: Settings): RestoreT
   }
   if (sample > SAMPLE_MOST) {
     throw new (flags.sample === undefined ? ConfigError : UsageError)(
-      `A sample of ${sample} files is too large; at most ${SAMPLE_MOST} are picked.`,
+      `A sample of ${plural(sample, "file")} is too large; at most ${SAMPLE_MOST} are picked.`,
     );
   }
   return {

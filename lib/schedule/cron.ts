@@ -1,5 +1,6 @@
 /** // When crond will run a job. It wakes every minute of real time and compares the local clock's fields: an hour */
 
+import { plural } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
 
 // Cron expressions as busybox's crond understands them. Facts from its crond.c and from running the crond of
@@ -79,7 +80,7 @@ export function parseCron(text: string): Cron {
     throw new CronError(
       "expression",
       given,
-      ` has ${count} field${count === 1 ? "" : "s"}, not 5: minute, hour, day of month, month, day of week`,
+      ` has ${plural(count, "field")}, not 5: minute, hour, day of month, month, day of week`,
     );
   }
 

@@ -10,6 +10,7 @@ import { readIfThere } from "../files/files.ts";
 import { look } from "../files/within.ts";
 import { absolute } from "../paths.ts";
 import type { Run } from "../run/run.ts";
+import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
 import { addTo, type Level, Tally } from "./count.ts";
 import { readExcludeFile, readFileList } from "./lists.ts";
@@ -236,7 +237,7 @@ export function shrinkageOf(
 ): string | undefined {
   const before = last.total_files_processed ?? 0;
   if (files < before * SHRUNK) {
-    return `The last backup read ${before} files, and now there are ${files}: is something missing?`;
+    return `The last backup read ${plural(before, "file")}, and now there are ${files}: is something missing?`;
   }
   const bytesBefore = last.total_bytes_processed ?? 0;
   if (bytes >= 0 && bytes < bytesBefore * SHRUNK) {

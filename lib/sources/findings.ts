@@ -1,7 +1,7 @@
 /** What a report says: to people as lines, to the record as facts. Pure. */
 
 import type { Facts } from "../state/record.ts";
-import { count, tableLines } from "../text.ts";
+import { plural, tableLines } from "../text.ts";
 import { formatBytes } from "../units.ts";
 import type { Level, Tally } from "./count.ts";
 import type { Examination, ListReport, Source } from "./examine.ts";
@@ -48,8 +48,8 @@ function noteOf({ type, problem, inside, origin }: Source): string {
 function listNote({ problem, entries, comments, missing, malformed }: ListReport): string {
   if (problem !== undefined) return "UNREADABLE";
   const parts = [
-    entries === 1 ? "1 entry" : `${entries} entries`,
-    comments > 0 && count(comments, "comment"),
+    plural(entries, "entry", "entries"),
+    comments > 0 && plural(comments, "comment"),
     missing.length > 0 && `${missing.length} MISSING`,
     malformed.length > 0 && `${malformed.length} MALFORMED`,
   ];

@@ -1,6 +1,6 @@
 /** Changes between runs that are suspicious although every run succeeded: a source that is gone, a run that drags. Pure. */
 
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 import { formatDuration } from "../units.ts";
 import { hasSucceeded, type Kept } from "./record.ts";
 
@@ -38,7 +38,7 @@ function fewerFiles(last: Kept, before: readonly Kept[]): Change | undefined {
   const usual = median(before.map((run) => numberOf(run, "total_files_processed")).filter(isNumber));
   if (files === undefined || usual === undefined || files * 2 >= usual) return undefined;
   const message =
-    `it processed ${count(files, "file")}; the ${runsText(before)} before processed ${usual} (median). ` +
+    `it processed ${plural(files, "file")}; the ${runsText(before)} before processed ${usual} (median). ` +
     "Is a part of the source not mounted?";
   return { kind: "fewer-files", message };
 }

@@ -11,6 +11,7 @@
 import { readdirSync } from "node:fs";
 import { Settings } from "../config/settings.ts";
 import { environment, systemHostname } from "../environment.ts";
+import { plural } from "../text.ts";
 import { iso, stamp } from "../time/format.ts";
 import { localZone, type Zone } from "../time/zone.ts";
 import { formatDuration } from "../units.ts";
@@ -81,7 +82,10 @@ export function judge(
   if (isOverdue) findings.warn("overdue", overdue(due?.expected ?? 0, view));
   if (mark !== undefined && running === undefined) findings.warn("died", died(mark, view));
   if (skips >= SKIPS_MANY) {
-    findings.warn("skipped", `it was skipped ${skips} times in a row, because a run before still goes on.`);
+    findings.warn(
+      "skipped",
+      `it was skipped ${plural(skips, "time")} in a row, because a run before still goes on.`,
+    );
   }
   if (schedule !== undefined) for (const each of changesIn(past)) findings.warn(each.kind, each.message);
   const at = (epoch: number | undefined) => (epoch === undefined ? null : iso(epoch * 1000, zone));

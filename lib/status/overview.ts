@@ -9,7 +9,7 @@
 import { jobOf } from "../state/history.ts";
 import type { Finding, Job, Verdict } from "../state/jobs.ts";
 import { type Kept, keptIn } from "../state/record.ts";
-import { count, tableLines, visible } from "../text.ts";
+import { plural, tableLines, visible } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
 import { formatBytes, formatDuration } from "../units.ts";
@@ -43,7 +43,7 @@ export function overviewText(
     const text = status.padEnd(TAG_WIDTH);
     return colour ? `${COLOUR[status]}${text}${RESET}` : text;
   };
-  const told = findings.length === 0 ? "" : `, ${count(findings.length, "finding")}`;
+  const told = findings.length === 0 ? "" : `, ${plural(findings.length, "finding")}`;
   const lines = [
     `${tag(verdict)}${oneLine(hostname)}, ${stamp(now * 1000, zone)}${told}`,
     "",

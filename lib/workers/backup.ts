@@ -16,6 +16,7 @@ import { Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
 import type { Facts } from "../state/record.ts";
+import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
 
 /** Unreadable paths that are named in the log and in the record; the others are counted. */
@@ -60,7 +61,8 @@ async function work(run: Run): Promise<Outcome> {
   // Before 0.19 restic exits with 0 although a source was not there at all.
   const exitCode = ended.exitCode === EXIT.ok && seen.unreadable > 0 ? RESTIC.incomplete : ended.exitCode;
   if (exitCode === RESTIC.incomplete) {
-    const what = ["some files", "1 file or folder"][seen.unreadable] ?? `${seen.unreadable} files or folders`;
+    const what =
+      seen.unreadable === 0 ? "some files" : plural(seen.unreadable, "file or folder", "files or folders");
     run.log.warn(`A snapshot was made, but ${what} could not be read (exit 3).`);
     return { exitCode, status: "warning" };
   }
@@ -174,9 +176,9 @@ class Seen {
     Object.assign(this.run.facts, factsOf(summary));
     const { files_new = 0, files_changed = 0, files_unmodified = 0, data_added = 0 } = summary;
     this.run.log.info(
-      `restic | snapshot ${this.run.facts.snapshot_id ?? "none"}: ${files_new} files new, ${files_changed} changed, ` +
+      `restic | snapshot ${this.run.facts.snapshot_id ?? "none"}: ${plural(files_new, "file")} new, ${files_changed} changed, ` +
         `${files_unmodified} unmodified; ${formatBytes(data_added)} added; ` +
-        `${summary.total_files_processed ?? 0} files, ${formatBytes(summary.total_bytes_processed ?? 0)} processed`,
+        `${plural(summary.total_files_processed ?? 0, "file")}, ${formatBytes(summary.total_bytes_processed ?? 0)} processed`,
     );
   }
 }

@@ -10,6 +10,7 @@ import { callPlain, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
 import type { Facts } from "../state/record.ts";
+import { plural } from "../text.ts";
 
 export default defineWorker({
   about: "Checks the repository for errors with restic, with the words of RESTIC_CHECK_ARGS.",
@@ -79,10 +80,10 @@ export function checkFacts(summary: CheckSummary): Facts {
 /** `no errors were found`, `2 errors were found; 1 pack is damaged`. */
 export function checkVerdict({ num_errors = 0, broken_packs }: CheckSummary): string {
   if (num_errors === 0) return "no errors were found";
-  const errors = num_errors === 1 ? "1 error was found" : `${num_errors} errors were found`;
+  const errors = `${plural(num_errors, "error was", "errors were")} found`;
   const packs = broken_packs?.length ?? 0;
   if (packs === 0) return errors;
-  return `${errors}; ${packs === 1 ? "1 pack is" : `${packs} packs are`} damaged`;
+  return `${errors}; ${plural(packs, "pack is", "packs are")} damaged`;
 }
 
 /** What restic advises; in JSON it tells neither in words when the repository has no errors. */

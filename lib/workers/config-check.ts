@@ -9,7 +9,7 @@ import { writeAll } from "../log/stdout.ts";
 import { createMask } from "../mask.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { masked } from "../state/record.ts";
-import { visible } from "../text.ts";
+import { plural, visible } from "../text.ts";
 import { iso, localZone } from "../time/format.ts";
 
 const FLAGS = { json: { type: "boolean", description: "print one JSON object instead of lines" } } as const;
@@ -46,7 +46,7 @@ function textOf(checks: readonly EnvironmentCheck[]): string {
     return `${`[${check.status.toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`;
   });
   const [fails, warns] = [count(checks, "fail"), count(checks, "warn")];
-  const said = `${fails} ${fails === 1 ? "error" : "errors"}, ${warns} ${warns === 1 ? "warning" : "warnings"}`;
+  const said = `${plural(fails, "error")}, ${plural(warns, "warning")}`;
   return `${[...lines, "", said].join("\n")}\n`;
 }
 

@@ -14,6 +14,7 @@ import {
   readCrontabLine,
   renderCrontab,
 } from "../schedule/schedule.ts";
+import { plural } from "../text.ts";
 import { localZone, stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
 
@@ -41,7 +42,7 @@ const command: Command = {
     const head = [
       `Time zone  ${zone.name}${zone.known ? "" : " (unknown: UTC is used)"}`,
       `Now        ${stamp(now, zone)}`,
-      `Crontab    ${source}, ${lines.length} ${lines.length === 1 ? "job" : "jobs"}`,
+      `Crontab    ${source}, ${plural(lines.length, "job")}`,
     ];
     writeAll(1, `${[head.join("\n"), ...entries.map(({ text }) => text)].join("\n\n")}\n`);
     return entries.every(({ comes }) => comes) ? EXIT.ok : EXIT.failed;

@@ -15,7 +15,7 @@ import { filterOf, filterText } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
 import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
 
@@ -105,7 +105,7 @@ async function work(run: Run, { flags }: { readonly flags: PreviewFlags }): Prom
     return { exitCode: EXIT.ok };
   }
   for (const line of verdictTable(verdicts, localZone())) run.log.info(line);
-  run.log.info(`Of ${count(verdicts.length, "snapshot")} ${kept} would be kept and ${removed} removed.`);
+  run.log.info(`Of ${plural(verdicts.length, "snapshot")} ${kept} would be kept and ${removed} removed.`);
   return { exitCode: EXIT.ok };
 }
 

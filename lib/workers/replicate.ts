@@ -13,6 +13,7 @@ import type { Invocation } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { Json } from "../state/record.ts";
+import { plural } from "../text.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 
 export default defineWorker({
@@ -107,10 +108,12 @@ async function workThrough(run: Run, { rows, malformed }: JobFile, common: Commo
   }
   if (done < rows.length) {
     facts.replicate_jobs_undone = rows.length - done;
-    log.warn(`The run was told to end: ${rows.length - done} of ${rows.length} jobs were left undone.`);
+    log.warn(
+      `The run was told to end: ${rows.length - done} of ${plural(rows.length, "job was", "jobs were")} left undone.`,
+    );
   }
   const failed = inOrder(jobs).filter(isFailed);
-  log.info(`${jobs.length} ${jobs.length === 1 ? "job" : "jobs"}, ${failed.length} failed.`);
+  log.info(`${plural(jobs.length, "job")}, ${failed.length} failed.`);
   return { exitCode: failed[0]?.exit_code ?? EXIT.ok };
 }
 
@@ -163,7 +166,7 @@ async function workOn(
 /** `, 1 file, 512 B`; nothing when rclone has not told. */
 function movedText({ files, bytes }: Totals): string {
   if (files === null || bytes === null) return "";
-  return `, ${files} ${files === 1 ? "file" : "files"}, ${formatBytes(bytes)}`;
+  return `, ${plural(files, "file")}, ${formatBytes(bytes)}`;
 }
 
 /** Kept up to date while the work goes on, so that the record of a run that is stopped has it all. */

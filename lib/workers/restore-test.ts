@@ -17,7 +17,7 @@ import {
 import { Ground } from "../restore-test/test-target.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
 
 export default defineWorker({
@@ -132,9 +132,9 @@ async function test(test: Test): Promise<Outcome> {
 
 function textOf({ path, sample, verify }: RestoreTestPlan, canaries: number): string {
   const parts = [
-    sample > 0 ? `a sample of ${count(sample, "file")}` : path === undefined ? "all of it" : undefined,
+    sample > 0 ? `a sample of ${plural(sample, "file")}` : path === undefined ? "all of it" : undefined,
     path === undefined ? undefined : sample > 0 ? `below ${path}` : `only ${path}`,
-    canaries === 0 ? undefined : `${canaries} ${canaries === 1 ? "canary" : "canaries"}`,
+    canaries === 0 ? undefined : plural(canaries, "canary", "canaries"),
     verify ? "verified by restic" : undefined,
   ];
   return parts.filter(Boolean).join(", ");

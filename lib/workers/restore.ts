@@ -33,6 +33,7 @@ import { lookAside } from "../run/life.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
 import { formatBytes } from "../units.ts";
 
@@ -183,8 +184,9 @@ export async function performRestore(
     );
     return { exitCode: RESTIC.incomplete };
   }
-  const amount = `${files} files and folders, ${formatBytes(bytes)}`;
-  const present = skipped === 0 ? "" : ` ${skipped} files are there already, unchanged.`;
+  const amount = `${plural(files, "file or folder", "files and folders")}, ${formatBytes(bytes)}`;
+  const present =
+    skipped === 0 ? "" : ` ${plural(skipped, "file is", "files are")} there already, unchanged.`;
   if (dryRun) log.info(`Nothing was written; it would be ${amount}.${present}`);
   else log.info(`Restored ${amount}, to ${target}${verify ? ", and verified them" : ""}.${present}`);
   return { exitCode };

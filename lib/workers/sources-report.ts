@@ -13,7 +13,7 @@ import {
   type SourcesFlags,
   sourcesFlags,
 } from "../sources/sources-plan.ts";
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
 
 export default defineWorker({
@@ -57,7 +57,7 @@ function sayMore({ log }: Run, { excludes, totals }: Examination): void {
   for (const { flag, path, patterns, problem } of excludes) {
     if (problem === undefined) {
       log.info(
-        `${flag} ${path}: ${count(patterns, "pattern")}; what they leave out is counted all the same.`,
+        `${flag} ${path}: ${plural(patterns, "pattern")}; what they leave out is counted all the same.`,
       );
     }
   }

@@ -9,7 +9,7 @@ import type { Flags, FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
 import type { Facts } from "../state/record.ts";
-import { count } from "../text.ts";
+import { plural } from "../text.ts";
 
 const flags = {
   "remove-all": { type: "boolean", description: "remove the locks of living processes too" },
@@ -61,7 +61,7 @@ async function work(run: Run, given: FlagValues<typeof flags>): Promise<Outcome>
 function show({ log, facts }: Run, restic: Restic, locks: readonly HeldLock[]): void {
   facts.locks_before = locks.length;
   facts.locks = locks.map(factsOf);
-  log.info(`${count(locks.length, "lock")} in ${restic.shown}${locks.length === 0 ? "." : ":"}`);
+  log.info(`${plural(locks.length, "lock")} in ${restic.shown}${locks.length === 0 ? "." : ":"}`);
   for (const lock of locks) log.info(lockText(lock));
 }
 

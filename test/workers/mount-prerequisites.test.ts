@@ -42,7 +42,7 @@ describe.skipIf(!canMount || !isRoot)("mount-snapshot names what is missing", ()
     expect(stdout).toContain("docker:     docker run --device /dev/fuse …");
     expect(stdout).toContain('compose:    devices: ["/dev/fuse:/dev/fuse"]');
     expect(stdout).toContain("Kubernetes: securityContext: { privileged: true }");
-    expect(stdout).toContain("One thing is missing for a FUSE mount");
+    expect(stdout).toContain("1 thing is missing for a FUSE mount");
     expect(world.read("seen")).toBe("nothing\n");
   });
 
