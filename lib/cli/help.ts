@@ -1,7 +1,7 @@
 /** --help: the usage as citty renders it, then the environment and the exit status. */
 
 import { defineCommand, renderUsage } from "citty";
-import { type VariableName, variable } from "../config/variables.ts";
+import { declarations, type VariableName } from "../config/variables.ts";
 import { release, version } from "../environment.ts";
 import type { Command, ExitStatus, Row } from "../run/command.ts";
 import { SCHEMAS } from "../schema/index.ts";
@@ -77,7 +77,7 @@ function optionsOf(usage: string): string {
 }
 
 function describe(name: VariableName): readonly [string, string] {
-  const { help, fallback } = variable(name);
+  const { help, fallback } = declarations[name];
   return [name, fallback === undefined ? help : `${help} (default ${fallback})`];
 }
 

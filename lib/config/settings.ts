@@ -9,7 +9,7 @@ import { ConfigError, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
 import { parseDuration } from "../units.ts";
 import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
-import { type NameOf, type OptionOf, type VariableName, variable, variables } from "./variables.ts";
+import { declarations, type NameOf, type OptionOf, type VariableName, variables } from "./variables.ts";
 
 /** setTimeout and exit arithmetic stay exact below this; 2^31 seconds are 68 years. */
 const MOST = 2 ** 31;
@@ -102,18 +102,18 @@ export class Settings {
 
   /** Was it given something, by itself or by a file? */
   configured(name: VariableName): boolean {
-    return Boolean(this.env[name] || (variable(name).file && this.env[`${name}_FILE`]));
+    return Boolean(this.env[name] || (declarations[name].file && this.env[`${name}_FILE`]));
   }
 
   /** Throws a ConfigError when a variable was given both by itself and by a file. */
   refuseDoubles(): void {
     for (const name of Object.keys(variables) as VariableName[]) {
-      if (variable(name).file && this.env[name] && this.env[`${name}_FILE`]) throw doubled(name);
+      if (declarations[name].file && this.env[name] && this.env[`${name}_FILE`]) throw doubled(name);
     }
   }
 
   private raw(name: VariableName): string | undefined {
-    const { fallback, old } = variable(name);
+    const { fallback, old } = declarations[name];
     const given = this.own(name);
     if (given || !old || !this.env[old]) return given || fallback;
     this.warn(`${old} is an old name and still works; rename it ${name}.`);
@@ -122,7 +122,7 @@ export class Settings {
 
   /** What it was given, by itself or by a file. Throws a ConfigError when both were, or the file cannot be read. */
   private own(name: VariableName): string | undefined {
-    const path = variable(name).file && this.env[`${name}_FILE`];
+    const path = declarations[name].file && this.env[`${name}_FILE`];
     if (!path) return this.env[name];
     if (this.env[name]) throw doubled(name);
     return readValueFile(`${name}_FILE`, path);
@@ -132,7 +132,7 @@ export class Settings {
     const given = this.raw(name) ?? "";
     const value = parseOption(name, given);
     if (value !== undefined) return value;
-    const fallback = variable(name).fallback ?? "";
+    const fallback = declarations[name].fallback ?? "";
     this.warn(`${name}=${quoteWord(given)} is ${noneOf(name)}; ${fallback} is used.`);
     return fallback;
   }
@@ -148,7 +148,7 @@ export class Settings {
     parse: (text: string) => number | undefined,
     expected: string,
   ): number {
-    const fallback = variable(declared).fallback ?? "0";
+    const fallback = declarations[declared].fallback ?? "0";
     const given = name === declared ? this.own(declared) : this.env[name];
     const value = given ? parse(given) : undefined;
     if (given && value === undefined) {
@@ -168,12 +168,12 @@ const doubled = (name: VariableName) =>
 /** The value of a switch or a choice as it is declared; undefined when it is none of them. */
 export function parseOption(name: VariableName, given: string): string | undefined {
   const value = given.trim().toUpperCase();
-  return variable(name).options?.find((option) => option === value);
+  return declarations[name].options?.find((option) => option === value);
 }
 
 /** `neither ON nor OFF`, `none of OFF, ON, STALE`. */
 export function noneOf(name: VariableName): string {
-  const options = variable(name).options ?? [];
+  const options = declarations[name].options ?? [];
   return options.length === 2 ? `neither ${options.join(" nor ")}` : `none of ${options.join(", ")}`;
 }
 

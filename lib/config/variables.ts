@@ -21,9 +21,11 @@ export interface Variable<K extends Kind = Kind> {
   readonly old?: string;
   /** Handed to the tool by the environment itself; we only document it. */
   readonly passed?: true;
+  /** What a schedule starts: a row of the table of commands. */
+  readonly job?: string;
 }
 
-type Extras = Pick<Variable, "secret" | "file" | "old" | "passed" | "options">;
+type Extras = Omit<Variable, "kind" | "help" | "fallback">;
 
 const of =
   <K extends Kind>(kind: K) =>
@@ -45,7 +47,11 @@ const choice = <const O extends readonly string[]>(options: O, help: string, fal
 });
 const count = of("count");
 const seconds = of("seconds");
-const cron = of("cron");
+/** A line of the schedule: the crontab, cron-list, status and entry know the job by it. */
+const cron = (job: string, help: string, fallback?: string, extras: Extras = {}) => ({
+  ...of("cron")(help, fallback, extras),
+  job,
+});
 
 export const variables = {
   RESTIC_REPOSITORY: text("the repository; RESTIC_REPOSITORY_FILE wins over it", "/mnt/restic"),
@@ -75,13 +81,13 @@ export const variables = {
   RESTIC_CHECK_ARGS: words("further words for restic check"),
   RESTIC_PRUNE_ARGS: words("further words for restic prune"),
   RESTIC_INIT_ARGS: words("further words for restic init"),
-  BACKUP_CRON: cron("when backup runs", "0 */6 * * *"),
-  CHECK_CRON: cron("when check runs; off when empty"),
-  FORGET_CRON: cron("when forget runs on its own; backup then leaves forgetting to it"),
-  PRUNE_CRON: cron("when prune runs; off when empty"),
-  REPLICATE_CRON: cron("when replicate runs; off when empty", undefined, { old: "SYNC_CRON" }),
-  RESTORE_TEST_CRON: cron("when restore-test runs; off when empty"),
-  ROTATE_LOG_CRON: cron("when cron.log is looked at for rotation", "0 0 * * 6"),
+  BACKUP_CRON: cron("backup", "when backup runs", "0 */6 * * *"),
+  CHECK_CRON: cron("check", "when check runs; off when empty"),
+  FORGET_CRON: cron("forget", "when forget runs on its own; backup then leaves forgetting to it"),
+  PRUNE_CRON: cron("prune", "when prune runs; off when empty"),
+  REPLICATE_CRON: cron("replicate", "when replicate runs; off when empty", undefined, { old: "SYNC_CRON" }),
+  RESTORE_TEST_CRON: cron("restore-test", "when restore-test runs; off when empty"),
+  ROTATE_LOG_CRON: cron("rotate_log", "when cron.log is looked at for rotation", "0 0 * * 6"),
   CRON_LOG_MAX_SIZE: count("bytes of cron.log from which it is rotated", "1048576"),
   MAX_CRON_LOG_ARCHIVES: count("archives of cron.log that are kept", "5"),
   HOOK_TIMEOUT: count("whole seconds that a hook may take; 0 for no limit", "0"),
@@ -151,5 +157,5 @@ export type OptionOf<N extends VariableName> = (typeof variables)[N] extends {
   ? O
   : never;
 
-/** One declaration, seen as the general type. */
-export const variable = (name: VariableName): Variable => variables[name];
+/** The same declarations, seen as the general type. */
+export const declarations: Readonly<Record<VariableName, Variable>> = variables;

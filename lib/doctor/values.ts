@@ -9,7 +9,7 @@ import {
   screaming,
   wholeNumber,
 } from "../config/settings.ts";
-import { type VariableName, variable, variables } from "../config/variables.ts";
+import { declarations, type VariableName, variables } from "../config/variables.ts";
 import { ConfigError } from "../errors.ts";
 import { plural } from "../text.ts";
 import { parseDuration } from "../units.ts";
@@ -29,7 +29,7 @@ export function checkValues(settings: Settings, workers: readonly string[]): Env
 
 /** Numbers are always told of; what else is given and right needs no line. */
 function checkValue(name: VariableName, value: string | undefined): EnvironmentCheck[] {
-  const { kind, fallback } = variable(name);
+  const { kind, fallback } = declarations[name];
   if (name.includes("<")) return [];
   const shown = value || (fallback === undefined ? "" : `${fallback} (the default)`);
   switch (kind) {
@@ -74,7 +74,7 @@ function words(name: string, value: string): EnvironmentCheck[] {
 
 /** What may be given as a file is given once, and the file can be read. */
 function checkFile(name: VariableName, env: Settings["env"]): EnvironmentCheck[] {
-  const path = variable(name).file && env[`${name}_FILE`];
+  const path = declarations[name].file && env[`${name}_FILE`];
   if (!path) return [];
   if (env[name]) return [fail(name, `${name} and ${name}_FILE are both set. Unset one of them.`)];
   try {
@@ -87,7 +87,7 @@ function checkFile(name: VariableName, env: Settings["env"]): EnvironmentCheck[]
 }
 
 function checkOld(name: VariableName, env: Settings["env"]): EnvironmentCheck[] {
-  const { old } = variable(name);
+  const { old } = declarations[name];
   return old !== undefined && env[old] ? [warn(old, `is the old name of ${name}. Rename it.`)] : [];
 }
 

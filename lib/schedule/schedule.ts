@@ -5,25 +5,16 @@
 
 import { existsSync } from "node:fs";
 import type { Settings } from "../config/settings.ts";
-import type { NameOf } from "../config/variables.ts";
+import { declarations, type NameOf, type VariableName, variables } from "../config/variables.ts";
 import { ConfigError } from "../errors.ts";
 import { type Cron, CronError, parseCron } from "./cron.ts";
 
 export type CronVariable = NameOf<"cron">;
 
-/** In the order of the crontab. Every *_CRON variable has its job, or this does not compile. */
-const JOBS = {
-  BACKUP_CRON: "backup",
-  CHECK_CRON: "check",
-  FORGET_CRON: "forget",
-  PRUNE_CRON: "prune",
-  REPLICATE_CRON: "replicate",
-  RESTORE_TEST_CRON: "restore-test",
-  ROTATE_LOG_CRON: "rotate_log",
-} as const satisfies Record<CronVariable, string>;
-
-/** Every variable of the schedule. */
-export const CRON_VARIABLES = Object.keys(JOBS) as readonly CronVariable[];
+/** Every variable of the schedule, in the order of the crontab. */
+export const CRON_VARIABLES = Object.keys(variables).filter(
+  (name): name is CronVariable => declarations[name as VariableName].kind === "cron",
+);
 
 export interface Scheduled {
   readonly job: string;
@@ -38,8 +29,8 @@ export interface Scheduled {
 
 /** Every job that can be scheduled, on or off. */
 export function scheduleOf(settings: Settings): Scheduled[] {
-  return Object.entries(JOBS).map(([name, job]) => {
-    const variable = name as CronVariable;
+  return CRON_VARIABLES.map((variable) => {
+    const { job } = variables[variable];
     const expression = settings.text(variable);
     const scheduled = { job, variable, expression };
     if (expression === "") return scheduled;

@@ -16,7 +16,7 @@ import {
   statSync,
 } from "node:fs";
 import { Settings, wholeNumber } from "../config/settings.ts";
-import { variable } from "../config/variables.ts";
+import { declarations } from "../config/variables.ts";
 import { lockPathOf } from "../context.ts";
 import { environment } from "../environment.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
@@ -70,7 +70,7 @@ interface Plan {
 
 /** Elsewhere an odd number is warned of and the default used; what deletes archives does not guess. */
 function numberOf(name: "CRON_LOG_MAX_SIZE" | "MAX_CRON_LOG_ARCHIVES"): number {
-  const text = environment[name] || variable(name).fallback || "";
+  const text = environment[name] || declarations[name].fallback || "";
   const value = wholeNumber(text);
   if (value !== undefined) return value;
   throw new Failure(`${name}=${text} is not a whole number; nothing was rotated.`, EXIT.failed);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Settings } from "../../lib/config/settings.ts";
-import { type VariableName, variable, variables } from "../../lib/config/variables.ts";
+import { declarations, type VariableName, variables } from "../../lib/config/variables.ts";
 import { createMask } from "../../lib/mask.ts";
 
 class Folder {
@@ -78,7 +78,7 @@ describe("a variable by its file", () => {
   });
 });
 
-const declared = (Object.keys(variables) as VariableName[]).filter((name) => variable(name).file);
+const declared = (Object.keys(variables) as VariableName[]).filter((name) => declarations[name].file);
 
 test("these may be given by a file", () => {
   expect(declared).toEqual([

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type VariableName, variable, variables } from "../../lib/config/variables.ts";
+import { declarations, type VariableName, variables } from "../../lib/config/variables.ts";
 import { linkNames } from "../../lib/run/command.ts";
 import { table } from "../../lib/workers/index.ts";
 import { binary } from "../support/world.ts";
@@ -175,7 +175,7 @@ describe("the Dockerfile", () => {
       expect(at).toBeLessThan(noted);
       const [, name = "", value] = /^(\w+)=(?:"(.*)"|(.*))$/.exec(words) ?? [];
       expect(Object.keys(variables)).toContain(name);
-      expect(variable(name as VariableName).fallback).not.toBe(value);
+      expect(declarations[name as VariableName].fallback).not.toBe(value);
     }
     // The tree of make rootfs, and an image derived from this one, run the same command; see test/workers/env.test.ts.
     expect(set).toEqual([]);
