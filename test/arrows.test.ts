@@ -1,7 +1,7 @@
 // The imports of the program run one way, so that each part can be read, and changed, without those above it.
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { basename, dirname, join, normalize } from "node:path";
 
 const root = join(import.meta.dir, "..");
 
@@ -32,8 +32,19 @@ const LAYERS = [
 /** The leaves: lib/*.ts, each for itself, and these folders. They import nothing but each other. */
 const LEAF_FOLDERS = ["lib/config", "lib/files", "lib/log", "lib/schedule", "lib/schema", "lib/time"];
 
+/** The most files that lie in lib/ itself: what every part needs, and what belongs to none of them. */
+const LOOSE_MOST = 10;
+/** A file of fewer lines is a piece of another one, unless it says here why it stands alone. */
+const LINES_LEAST = 25;
+const SHORT: Readonly<Record<string, string>> = {
+  "lib/log/termination.ts": "run, entry and a skip leave their last words there: it belongs to none of them",
+  "lib/schema/index.ts": "the schemas beside it are its content",
+  "lib/workers/prune.ts": "a command is a file, and this one only hands restic its words",
+};
+
 interface Source {
   readonly path: string;
+  readonly lines: number;
   /** Without comments. */
   readonly code: string;
   readonly imports: readonly string[];
@@ -46,7 +57,13 @@ function read(path: string): Source {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
   // Type-only imports too: who needs a type of a part knows of that part.
   const found = code.matchAll(/(?:(?<![\w-])from\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)"([^"\s]+)"/g);
-  return { path, code, imports: [...new Set([...found].map(([, target = ""]) => resolved(path, target)))] };
+  const lines = text.split("\n").length - 1;
+  return {
+    path,
+    lines,
+    code,
+    imports: [...new Set([...found].map(([, target = ""]) => resolved(path, target)))],
+  };
 }
 
 function resolved(from: string, target: string): string {
@@ -119,6 +136,27 @@ describe("arrows", () => {
   test("run/ knows neither restic nor rclone", () => {
     const wrong = arrows.filter(({ from, to }) => from === "lib/run" && /^lib\/(restic|rclone)$/.test(to));
     expect(wrong.map(shown)).toEqual([]);
+  });
+});
+
+describe("rooms", () => {
+  const files = sources.map(({ path }) => path).filter((path) => path.startsWith("lib/"));
+
+  test("no two files of one name, but index.ts: a name says which file is meant", () => {
+    const named = Map.groupBy(files, (path) => basename(path));
+    named.delete("index.ts");
+    expect([...named.values()].filter(({ length }) => length > 1)).toEqual([]);
+  });
+
+  test(`at most ${LOOSE_MOST} files lie in lib/ itself`, () => {
+    const loose = files.filter((path) => dirname(path) === "lib");
+    expect(loose.slice(LOOSE_MOST)).toEqual([]);
+  });
+
+  test(`a file below ${LINES_LEAST} lines says why it stands alone`, () => {
+    const short = sources.filter(({ path, lines }) => path !== "main.ts" && lines < LINES_LEAST);
+    expect(short.map(({ path }) => path).filter((path) => !(path in SHORT))).toEqual([]);
+    expect(Object.keys(SHORT).filter((path) => !files.includes(path))).toEqual([]);
   });
 });
 
