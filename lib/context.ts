@@ -1,20 +1,25 @@
 /**
- * Where a run takes place, as far as it is needed to tell the world of it; see lib/context.ts.
- *
- * Where a run takes place: its settings, its log, its folders and its name.
+ * Where a command does its work: the settings, the log, the folders, the names and the repository, each found out
+ * once for an invocation and the same to all of its parts. What costs something (the mask reads the files of secrets,
+ * the host's name loads a module) is made when it is first asked for: status needs neither.
  */
 
-import { repositoryOf } from "./config/repository.ts";
+import { type Resolved, resolveRepository } from "./config/repository.ts";
 import { Settings } from "./config/settings.ts";
-import type { ChildEnvironment } from "./environment.ts";
-import { type Environment, environment, release, systemHostname } from "./environment.ts";
+import {
+  type ChildEnvironment,
+  type Environment,
+  environment,
+  release,
+  systemHostname,
+} from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import { Log } from "./log/log.ts";
 import { createMask, type Mask, maskRepository } from "./mask.ts";
 import { compact } from "./time/format.ts";
-import { localZone } from "./time/zone.ts";
+import { localZone, type Zone } from "./time/zone.ts";
 
-/** The fields that every line of the history has. Times are epoch milliseconds. */
+/** The fields that every line of the history has. */
 export interface Identity {
   readonly job: string;
   readonly hostname: string;
@@ -22,70 +27,127 @@ export interface Identity {
   readonly runId: string;
 }
 
-export interface NotifyScene {
-  readonly identity: { readonly job: string; readonly hostname: string; readonly runId: string };
+export interface ContextOptions {
+  /** Default: the environment that we were started with. */
+  readonly env?: Environment;
+  /** Is told, once, of a value that makes no sense. Default: a warning in the log. */
+  readonly onOddValue?: (message: string) => void;
+}
+
+export class Context {
   readonly settings: Settings;
-  readonly mask: Mask;
-  readonly log: Log;
   readonly logDir: string;
   readonly lockDir: string;
-  /** `LOG_DIR/<worker>-last.log`: what a mail carries. */
+  /** `LOCK_DIR/<job>.lock`: the lock of a worker, or of a job that locked_run was told. */
+  readonly lockPath: string;
+  /** `LOG_DIR/<job>-last.log`: the run's own log, which a mail carries. */
   readonly logPath: string;
-  /** The environment of the run's children: ours, without what a run around us has put there. */
-  readonly env: ChildEnvironment;
-}
-
-/** What sendmail said last. */
-export const mailLogOf = ({ logDir, identity }: NotifyScene): string =>
-  `${logDir}/${identity.job}-mail-last.log`;
-
-export interface Scene extends NotifyScene {
-  readonly identity: Identity;
+  /** Where the log of the last failure is kept. */
+  readonly errorLogPath: string;
+  /** What sendmail said last. */
+  readonly mailLogPath: string;
   readonly recordPath: string;
-}
+  private resolved: Resolved | undefined;
+  private madeMask: Mask | undefined;
+  private madeLog: Log | undefined;
+  private madeIdentity: Identity | undefined;
+  private madeEnv: ChildEnvironment | undefined;
 
-export function sceneOf(job: string): Scene {
-  const mask = createMask(environment);
-  const log = new Log(job, mask);
-  const settings = new Settings(environment, (message) => log.warn(message));
-  const logDir = settings.folder("LOG_DIR");
-  return {
-    identity: {
-      job,
-      hostname: settings.text("HOSTNAME") || systemHostname(),
+  /** `job` is the worker's name, or the tool's, or the job's that locked_run was told. */
+  constructor(
+    readonly job: string,
+    { env = environment, onOddValue = (message) => this.log.warn(message) }: ContextOptions = {},
+  ) {
+    this.settings = new Settings(env, onOddValue);
+    this.logDir = this.settings.folder("LOG_DIR");
+    this.lockDir = this.settings.folder("LOCK_DIR");
+    this.lockPath = `${this.lockDir}/${job}.lock`;
+    this.logPath = `${this.logDir}/${job}-last.log`;
+    this.errorLogPath = `${this.logDir}/${job}-error-last.log`;
+    this.mailLogPath = `${this.logDir}/${job}-mail-last.log`;
+    this.recordPath = `${this.logDir}/last-${job}.json`;
+  }
+
+  /** Makes now what a run will need, so that it is done while something else (flock) is waited for. */
+  prepare(): this {
+    this.madeLog ??= this.log;
+    this.madeIdentity ??= this.identity;
+    return this;
+  }
+
+  /** The same for another job of this invocation: `locked_run nightly backup` runs backup. */
+  forJob(job: string): Context {
+    if (job === this.job) return this;
+    const other = new Context(job, { env: this.settings.env });
+    other.resolved = this.resolved;
+    other.madeMask = this.mask;
+    return other;
+  }
+
+  get mask(): Mask {
+    this.madeMask ??= createMask(this.settings.env, {
+      // Read once, so that what is hidden and what is used cannot be two repositories.
+      RESTIC_REPOSITORY_FILE: () => this.resolution.fileText,
+    });
+    return this.madeMask;
+  }
+
+  get log(): Log {
+    this.madeLog ??= new Log(this.job, this.mask);
+    return this.madeLog;
+  }
+
+  get identity(): Identity {
+    this.madeIdentity ??= {
+      job: this.job,
+      hostname: this.settings.text("HOSTNAME") || systemHostname(),
       release,
-      runId: `${job}-${compact(Date.now(), localZone())}-${process.pid}`,
-    },
-    settings,
-    mask,
-    log,
-    logDir,
-    lockDir: settings.folder("LOCK_DIR"),
-    logPath: `${logDir}/${job}-last.log`,
-    recordPath: `${logDir}/last-${job}.json`,
-    env: withoutOurs(environment),
-  };
+      runId: `${this.job}-${compact(Date.now(), this.zone)}-${process.pid}`,
+    };
+    return this.madeIdentity;
+  }
+
+  get zone(): Zone {
+    return localZone();
+  }
+
+  get hostname(): string {
+    return this.identity.hostname;
+  }
+
+  /** The folder of the hooks. */
+  get hooksDir(): string {
+    return this.settings.folder("HOOKS_DIR");
+  }
+
+  /** The environment of what we start: ours, without what a run around us has put there. */
+  get env(): ChildEnvironment {
+    this.madeEnv ??= withoutOurs(this.settings.env);
+    return this.madeEnv;
+  }
+
+  /** "" where none is named. Throws a ConfigError when the file that names it cannot be read or names none. */
+  get repository(): string {
+    const { repository } = this.resolution;
+    if (repository instanceof ConfigError) throw repository;
+    return repository;
+  }
+
+  /** The repository as it may be shown; undefined where it cannot be known, which the worker itself reports. */
+  get shownRepository(): string | undefined {
+    const { repository } = this.resolution;
+    return repository instanceof ConfigError ? undefined : maskRepository(repository);
+  }
+
+  private get resolution(): Resolved {
+    this.resolved ??= resolveRepository(this.settings);
+    return this.resolved;
+  }
 }
-
-/** The lock of a worker or of a job that locked_run was told. */
-export const lockPathOf = (job: string): string => `${lockDirectory()}/${job}.lock`;
-
-export const lockDirectory = (): string => new Settings(environment, () => {}).folder("LOCK_DIR");
 
 /** RBH_* tells a child about its own run; those of a run that started us would mislead. */
 export function withoutOurs(env: Environment): ChildEnvironment {
   const theirs: ChildEnvironment = {};
   for (const name in env) if (!name.startsWith("RBH_")) theirs[name] = env[name];
   return theirs;
-}
-
-/** The repository as it may be shown; undefined when none is configured well enough to be named. */
-export function shownRepository(settings: Settings): string | undefined {
-  try {
-    return maskRepository(repositoryOf(settings));
-  } catch (error) {
-    // The worker itself reports a wrong configuration; here it only means that there is nothing to show.
-    if (error instanceof ConfigError) return undefined;
-    throw error;
-  }
 }

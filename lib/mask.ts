@@ -46,14 +46,20 @@ export function maskWebhook(url: string): string {
   return origin ? `${origin[1]}${origin[2]}/${VEIL}` : VEIL;
 }
 
-/** Makes the mask for one environment. Reads the files that RESTIC_PASSWORD_FILE and its like name. */
-export function createMask(env: Environment): Mask {
+/** What a `_FILE` variable's file holds, for who has read it already; undefined where it cannot be read. */
+export type ReadFiles = Readonly<Record<string, () => string | undefined>>;
+
+/**
+ * Makes the mask for one environment. Reads the files that RESTIC_PASSWORD_FILE and its like name, but for those that
+ * `read` knows.
+ */
+export function createMask(env: Environment, read: ReadFiles = {}): Mask {
   const veils = new Map<string, string>();
   const hide = (secret: string, veil: string) => {
     for (const form of formsOf(secret)) if (form.length >= SHORTEST) veils.set(form, veil);
   };
   for (const [name, text] of Object.entries(env)) {
-    if (text) for (const [secret, veil] of secretsOf(name, text)) hide(secret, veil);
+    if (text) for (const [secret, veil] of secretsOf(name, text, read[name])) hide(secret, veil);
   }
   // The longest first, so that a secret that holds another goes as a whole.
   const ordered = [...veils].sort(([a], [b]) => b.length - a.length);
@@ -79,11 +85,15 @@ export function isSecret(name: string): boolean {
 type Veiled = readonly (readonly [secret: string, veil: string])[];
 
 /** What one variable hides: its value, or what its file holds, and the passwords of its URLs. */
-function secretsOf(name: string, text: string): Veiled {
+function secretsOf(
+  name: string,
+  text: string,
+  read: () => string | undefined = () => secretIn(text),
+): Veiled {
   const about = name.replace(/_FILE$/, "");
   const secret = isSecret(about);
   const fromFile = about !== name && (secret || about.includes("REPOSITORY"));
-  const value = fromFile ? secretIn(text) : text;
+  const value = fromFile ? (read() ?? "").trim() : text;
   const urls = value.includes("://") ? value.split(/\s+/).flatMap(secretsOfUrl) : [];
   if (about !== name && !fromFile) return urls;
   if (about === "WEBHOOK_URL" || about === "HEALTHCHECKS_URL") return [...secretsOfWebhook(value), ...urls];

@@ -7,14 +7,11 @@
  */
 
 import { knownNames, type Misspelt, misspelt } from "../config/misspelt.ts";
-import { Settings } from "../config/settings.ts";
-import { withoutOurs } from "../context.ts";
+import { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
-import { type Environment, environment, systemHostname } from "../environment.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
 import { hookPhases, type Row } from "../run/command.ts";
-import { localZone, type Zone } from "../time/zone.ts";
 
 export type Status = "OK" | "INFO" | "WARN" | "FAIL";
 
@@ -93,11 +90,8 @@ export function sentence({ key, message }: EnvironmentCheck): string {
   return message.startsWith(`${key}:`) ? message : `${key}: ${message}`;
 }
 
-export interface Patient {
-  readonly env: Environment;
-  /** Says nothing of odd values: the sections that judge them do. */
-  readonly settings: Settings;
-  readonly hostname: string;
+/** What doctor looks at. Says nothing of odd values: the sections that judge them do. */
+export class Patient extends Context {
   /** The rows of the table that are runs. */
   readonly runs: readonly Row[];
   readonly phases: readonly string[];
@@ -105,31 +99,26 @@ export interface Patient {
   readonly known: ReadonlySet<string>;
   /** Variables that nobody reads, but nearly so. */
   readonly misspelt: readonly Misspelt[];
-  readonly nowMs: number;
-  readonly zone: Zone;
-  /** Runs a program, with `added` to its environment, for at most so many milliseconds. Throws CannotStart. */
-  ask(command: readonly string[], timeoutMs: number, added?: ChildEnvironment): Promise<Answer>;
-}
+  readonly nowMs = Date.now();
 
-export function patientOf(table: readonly Row[], stop: Stop): Patient {
-  const settings = new Settings(environment, () => {});
-  const theirs = withoutOurs(environment);
-  const runs = table.filter(({ kind }) => kind === "run");
-  const phases = hookPhases(table);
-  const known = knownNames(
-    phases,
-    runs.map(({ name }) => name),
-  );
-  return {
-    env: environment,
-    settings,
-    hostname: settings.text("HOSTNAME") || systemHostname(),
-    runs,
-    phases,
-    known,
-    misspelt: misspelt(environment, known),
-    nowMs: Date.now(),
-    zone: localZone(),
-    ask: (command, timeoutMs, added = {}) => ask(command, { env: { ...theirs, ...added }, timeoutMs, stop }),
-  };
+  constructor(
+    table: readonly Row[],
+    private readonly stop: Stop,
+  ) {
+    super("doctor", { onOddValue: () => {} });
+    this.runs = table.filter(({ kind }) => kind === "run");
+    this.phases = hookPhases(table);
+    this.known = knownNames(
+      this.phases,
+      this.runs.map(({ name }) => name),
+    );
+    this.misspelt = misspelt(this.settings.env, this.known);
+  }
+
+  /** Runs a program, with `added` to its environment, for at most so many milliseconds. Throws CannotStart. */
+  readonly ask = (
+    command: readonly string[],
+    timeoutMs: number,
+    added: ChildEnvironment = {},
+  ): Promise<Answer> => ask(command, { env: { ...this.env, ...added }, timeoutMs, stop: this.stop });
 }

@@ -59,9 +59,9 @@ export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
 }
 
 /** How to reach the repository, or why it cannot be told. */
-function accessTo({ settings }: Patient): Access | string {
+function accessTo(patient: Patient): Access | string {
   try {
-    return accessOf(settings, () => {});
+    return accessOf(patient, () => {});
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return error.message;

@@ -5,7 +5,6 @@
  */
 
 import type { Settings } from "../config/settings.ts";
-import { shownRepository } from "../context.ts";
 import { bugReport } from "../errors.ts";
 import { look } from "../files/within.ts";
 import { CannotStart, resolveProgram } from "../process/spawn.ts";
@@ -41,7 +40,7 @@ export function examine(patient: Patient): Promise<Examined>[] {
   // Those that wait for other programs go first; the rest is done meanwhile.
   const asked = runtime(patient);
   const probed = probe(patient);
-  const entries = entriesOf(settings, known, shownRepository(settings), readImageDefaults());
+  const entries = entriesOf(settings, known, patient.shownRepository, readImageDefaults());
   return [
     part("Runtime", "runtime", asked),
     part("Effective environment", "environment", Promise.resolve(effectiveEnvironment(entries))),

@@ -5,6 +5,7 @@
  */
 
 import { closeSync, readFileSync } from "node:fs";
+import type { Context } from "../context.ts";
 import { SafeLines } from "../process/lines.ts";
 import { openPipe } from "../process/pipe.ts";
 import { descendantsOf } from "../process/proc.ts";
@@ -12,7 +13,7 @@ import { pump } from "../process/pump.ts";
 import { CannotStart, type Child, type Exit, resolveProgram, signal, spawn } from "../process/spawn.ts";
 import { within } from "../process/timer.ts";
 import { streamOf } from "../runtime.ts";
-import type { Scheduler, Start } from "./start.ts";
+import type { Scheduler } from "./start.ts";
 import { Ticker } from "./ticker.ts";
 
 /** crond's level of what is not usual: its greeting and a line per job are left out, the run's own lines say more. */
@@ -39,7 +40,7 @@ export class Crond implements Scheduler {
     });
   }
 
-  static async start({ log, settings, env }: Start): Promise<Crond> {
+  static async start({ log, settings, env }: Context): Promise<Crond> {
     // crond opens its log by name for every line, which a socket, as Bun gives it for a pipe, does not allow.
     const path = `${settings.text("LOCK_DIR")}/crond.pipe`;
     const pipe = await openPipe(path, env);
@@ -86,18 +87,18 @@ const howOf = ({ code, signal }: Exit): string =>
 const CAP_SETGID = 6n;
 
 /** `crontab` is the text that stands in CRONTAB_DIR. */
-export async function startScheduler(start: Start, crontab: string): Promise<Scheduler> {
-  const problem = whyNoCrond(start);
-  if (problem === undefined) return Crond.start(start);
-  start.log.info(`crond cannot be used (${problem}): entry starts the jobs itself, by the same crontab.`);
-  return new Ticker(start, crontab);
+export async function startScheduler(context: Context, crontab: string): Promise<Scheduler> {
+  const problem = whyNoCrond(context);
+  if (problem === undefined) return Crond.start(context);
+  context.log.info(`crond cannot be used (${problem}): entry starts the jobs itself, by the same crontab.`);
+  return new Ticker(context, crontab);
 }
 
 /**
  * busybox's crond reads a crontab that root owns and nobody else's, and calls setgroups(2) before every job: as
  * another user, or as a root without CAP_SETGID, it stays alive and runs nothing (measured, 1.35).
  */
-function whyNoCrond({ env }: Start): string | undefined {
+function whyNoCrond({ env }: Context): string | undefined {
   if (process.geteuid?.() !== 0) return "it runs jobs for root only";
   if (!hasCapability(CAP_SETGID)) return "without CAP_SETGID it runs no job";
   try {

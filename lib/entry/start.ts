@@ -1,41 +1,20 @@
 /**
- * What every part of the start needs.
- *
- * The first lines of a container's log.
- *
- * Old names of variables, mapped once for everything that the container will run.
- *
- * The folders that jobs will need, looked at before the first job needs them.
- *
- * NFS_TARGET: the repository's folder comes from a file server.
- *
- * Is the repository there? A missing one is created; any other failure ends the start.
- *
- * Writes the crontab.
+ * What makes a container ready for its first job, step by step in the order in which entry takes them: the first lines
+ * of its log, old names of variables, the folders, the file server, the repository, the crontab.
  */
 
 import { accessSync, closeSync, constants, mkdirSync, openSync } from "node:fs";
-import type { Settings } from "../config/settings.ts";
 import { type Variable, variables } from "../config/variables.ts";
-import { type Environment, release, systemHostname, version } from "../environment.ts";
+import type { Context } from "../context.ts";
+import { type Environment, release, version } from "../environment.ts";
 import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
 import { replaceFile } from "../files/files.ts";
-import type { Log } from "../log/log.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
 import { type Access, accessOf } from "../restic/access.ts";
 import { probeRepository } from "../restic/open.ts";
 import { crontabPath, type Places } from "../schedule/schedule.ts";
-import { localZone, stamp } from "../time/format.ts";
-
-export interface Start {
-  readonly log: Log;
-  readonly settings: Settings;
-  /** The environment of all that is started from here: old names mapped, nothing of a run in it. */
-  readonly env: Environment;
-  /** A signal ends the start as it ends everything else. */
-  readonly stop: Stop;
-}
+import { stamp } from "../time/format.ts";
 
 /** Who starts the jobs. */
 export interface Scheduler {
@@ -45,11 +24,9 @@ export interface Scheduler {
   stop(): Promise<readonly number[]>;
 }
 
-export function banner({ log, settings }: Start): void {
-  const zone = localZone();
-  const host = settings.text("HOSTNAME") || systemHostname();
+export function banner({ log, settings, hostname, zone }: Context): void {
   log.info(
-    `restic-backup-helper ${version} (release ${release}) on ${host}, user ${process.geteuid?.() ?? "?"}`,
+    `restic-backup-helper ${version} (release ${release}) on ${hostname}, user ${process.geteuid?.() ?? "?"}`,
   );
   log.info(`It is ${stamp(Date.now(), zone)} in the time zone ${zone.name}.`);
   if (!zone.known)
@@ -83,7 +60,7 @@ export function withNewNames(env: Environment): Renamed {
 }
 
 /** Throws a Failure when LOCK_DIR cannot be used: no job could take its lock. */
-export function readyFolders({ log }: Start, places: Places): Places {
+export function readyFolders({ log }: Context, places: Places): Places {
   try {
     mkdirSync(places.lockDir, { recursive: true });
     accessSync(places.lockDir, constants.W_OK | constants.X_OK);
@@ -117,7 +94,7 @@ const MOUNT_POINT = "/mnt/restic";
 const MOUNT_MS = 130_000;
 
 /** Throws a Failure: a repository must never be created below a mount point on which nothing is mounted. */
-export async function mountNfs({ log, settings, env, stop }: Start): Promise<void> {
+export async function mountNfs({ log, settings, env }: Context, stop: Stop): Promise<void> {
   const target = settings.text("NFS_TARGET");
   if (target === "") return;
   try {
@@ -145,30 +122,30 @@ export async function mountNfs({ log, settings, env, stop }: Start): Promise<voi
 const INIT_MS = 120_000;
 
 /** Throws a Failure that says why the repository cannot be used. */
-export async function readyRepository(start: Start): Promise<void> {
-  const { log, stop, env } = start;
-  const access = knownAccess(start);
+export async function readyRepository(context: Context, stop: Stop): Promise<void> {
+  const { log, env } = context;
+  const access = knownAccess(context);
   const verdict = await probeRepository(access, env, stop);
   if (stop.signal !== undefined) return;
   if (verdict.status === "ok") log.info(`The repository ${access.shown} is there and can be opened.`);
-  else if (verdict.status === "missing") await create(start, access);
+  else if (verdict.status === "missing") await create(context, access, stop);
   else throw new Failure(verdict.message, EXIT.failed);
 }
 
 /** To an orchestrator a repository that is not named is one that cannot be used: exit 1, as for all others. */
-function knownAccess({ log, settings }: Start): Access {
+function knownAccess(context: Context): Access {
   try {
-    return accessOf(settings, (message) => log.warn(message));
+    return accessOf(context, (message) => context.log.warn(message));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new Failure(error.message, EXIT.failed);
   }
 }
 
-async function create(start: Start, access: Access): Promise<void> {
-  const { log, settings, stop } = start;
+async function create({ log, settings, env }: Context, access: Access, stop: Stop): Promise<void> {
   log.info(`There is no repository at ${access.shown} yet; it is created.`);
-  const answer = await restic(start, access, ["init", ...settings.words("RESTIC_INIT_ARGS")], INIT_MS);
+  const command = ["restic", ...access.words, "init", ...settings.words("RESTIC_INIT_ARGS")];
+  const answer = await ask(command, { env: { ...env, ...access.env }, timeoutMs: INIT_MS, stop });
   for (const line of linesOf(answer)) log.childLine("restic", line);
   if (stop.signal !== undefined || (answer.code === EXIT.ok && answer.cause === undefined)) return;
   const how = answer.cause === undefined ? `(exit ${answer.code})` : `in ${INIT_MS / 1000} s`;
@@ -178,14 +155,11 @@ async function create(start: Start, access: Access): Promise<void> {
   );
 }
 
-const restic = ({ env, stop }: Start, access: Access, words: readonly string[], timeoutMs: number) =>
-  ask(["restic", ...access.words, ...words], { env: { ...env, ...access.env }, timeoutMs, stop });
-
 const linesOf = ({ stdout, stderr }: Answer) =>
   `${stdout}\n${stderr}`.split("\n").filter((line) => line.trim());
 
 /** Atomically, readable by its owner only: crond must never see half of it. Throws a Failure. */
-export function writeCrontab({ log, settings }: Start, text: string): void {
+export function writeCrontab({ log, settings }: Context, text: string): void {
   const path = crontabPath(settings);
   try {
     mkdirSync(settings.text("CRONTAB_DIR"), { recursive: true });

@@ -1,12 +1,13 @@
 /** Starts jobs by a crontab as busybox's crond does, where crond itself cannot. */
 
+import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
 import { spawn } from "../process/spawn.ts";
 import { after } from "../process/timer.ts";
 import { type Cron, nextTimes, parseCron } from "../schedule/cron.ts";
 import { readCrontabLine } from "../schedule/schedule.ts";
 import { localZone } from "../time/zone.ts";
-import type { Scheduler, Start } from "./start.ts";
+import type { Scheduler } from "./start.ts";
 
 interface Job {
   readonly cron: Cron;
@@ -26,7 +27,7 @@ export class Ticker implements Scheduler {
   private cancel = () => {};
 
   constructor(
-    private readonly start: Start,
+    private readonly context: Context,
     crontab: string,
   ) {
     this.jobs = crontab.split("\n").flatMap((line) => {
@@ -62,7 +63,7 @@ export class Ticker implements Scheduler {
   }
 
   private begin(job: Job): void {
-    const { env, log } = this.start;
+    const { env, log } = this.context;
     try {
       const child = spawn(["/bin/sh", "-c", job.command], {
         env,

@@ -5,6 +5,7 @@
  */
 
 import { readdirSync, realpathSync } from "node:fs";
+import type { Context } from "../context.ts";
 import { EXIT, reasonOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { leaveLastWords } from "../log/termination.ts";
@@ -15,7 +16,7 @@ import { sleep } from "../process/timer.ts";
 import { isRunning, markerPath, readMark } from "../state/marker.ts";
 import { startScheduler } from "./crond.ts";
 import { Follower } from "./follow.ts";
-import type { Scheduler, Start } from "./start.ts";
+import type { Scheduler } from "./start.ts";
 
 /** How often cron.log is looked at, in milliseconds. */
 const FOLLOW_MS = 1000;
@@ -24,20 +25,21 @@ const DEAD_MS = 1500;
 
 /** Resolves to entry's exit code. `cronLog` is followed; undefined when jobs write to stdout themselves. */
 export async function watch(
-  start: Start,
+  context: Context,
+  stop: Stop,
   crontab: string,
   lockDir: string,
   cronLog: string | undefined,
 ): Promise<number> {
-  const { log, stop } = start;
+  const { log } = context;
   // Before the first job, so that its first line is seen.
-  const followed = cronLog === undefined ? undefined : following(start, cronLog);
+  const followed = cronLog === undefined ? undefined : following(context, cronLog);
   try {
-    const scheduler = await startScheduler(start, crontab);
+    const scheduler = await startScheduler(context, crontab);
     const end = await Promise.race([stopOf(stop), scheduler.died.then((died) => ({ died }))]);
     return "signal" in end
-      ? await endBySignal(start, scheduler, end.signal, lockDir)
-      : await endByDeath(start, end.died, lockDir);
+      ? await endBySignal(context, stop, scheduler, end.signal, lockDir)
+      : await endByDeath(context, stop, end.died, lockDir);
   } finally {
     followed?.end();
     log.info("entry ends.");
@@ -45,7 +47,7 @@ export async function watch(
 }
 
 /** A log that cannot be read (a dead mount) must not end the schedule: that is said, once. */
-function following({ log }: Start, path: string) {
+function following({ log }: Context, path: string) {
   const follower = new Follower(path);
   let said = "";
   const look = () => {
@@ -68,8 +70,13 @@ function following({ log }: Start, path: string) {
   };
 }
 
-async function endBySignal(start: Start, scheduler: Scheduler, signal: Signal, lockDir: string) {
-  const { log, settings, stop } = start;
+async function endBySignal(
+  { log, settings }: Context,
+  stop: Stop,
+  scheduler: Scheduler,
+  signal: Signal,
+  lockDir: string,
+) {
   log.info(
     `${signal}: no job is started any more; running ones have ${settings.seconds("STOP_TIMEOUT")} s to end.`,
   );
@@ -79,7 +86,7 @@ async function endBySignal(start: Start, scheduler: Scheduler, signal: Signal, l
   return EXIT.ok;
 }
 
-async function endByDeath({ log, stop }: Start, died: string, lockDir: string) {
+async function endByDeath({ log }: Context, stop: Stop, died: string, lockDir: string) {
   const message = `${died}: no backup would be made any more. This container ends, so that it is started anew.`;
   log.error(message);
   leaveLastWords(log.mask(`entry: ${message}`));

@@ -14,7 +14,7 @@ import { unmount } from "./serve.ts";
 export async function placeFor(run: Run, asked: string, force: boolean): Promise<string> {
   const path = lookAt(asked, realPath);
   await clearDeadMount(run, path);
-  const refusal = lookAt(asked, () => refusalOf(path, placesToKeepFree(run.settings), () => isVacant(path)));
+  const refusal = lookAt(asked, () => refusalOf(path, placesToKeepFree(run.context), () => isVacant(path)));
   if (refusal === undefined || (!refusal.grave && force)) return path;
   const remedy = refusal.grave
     ? "Choose another directory with --target."

@@ -1,7 +1,7 @@
 /** Mails a text to MAILX_RCPT through sendmail(1), which is msmtp in the image. */
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { mailLogOf, type NotifyScene } from "../context.ts";
+import type { Context } from "../context.ts";
 import { ConfigError, Failure, reasonOf } from "../errors.ts";
 import { replaceFile } from "../files/files.ts";
 import { SafeLines } from "../process/lines.ts";
@@ -33,7 +33,7 @@ export interface Mailed {
 }
 
 /** Who gets mail. Throws a ConfigError when MAILX_RCPT names nobody. */
-export function recipients({ settings }: Pick<NotifyScene, "settings">): Recipients {
+export function recipients({ settings }: Pick<Context, "settings">): Recipients {
   const found = recipientsOf(settings.text("MAILX_RCPT"));
   if (found.good.length > 0) return found;
   throw new ConfigError("MAILX_RCPT holds no mail address. Correct it, or unset it.");
@@ -41,25 +41,25 @@ export function recipients({ settings }: Pick<NotifyScene, "settings">): Recipie
 
 /** Throws a ConfigError when MAILX_RCPT names nobody. */
 export async function sendMail(
-  scene: NotifyScene,
+  context: Context,
   { subject, body }: { readonly subject: string; readonly body: string },
   stop: Stop,
 ): Promise<Mailed> {
-  const { good, bad } = recipients(scene);
+  const { good, bad } = recipients(context);
   const message = renderMessage({
     to: good,
-    subject: scene.mask(subject),
-    body: scene.mask(body),
+    subject: context.mask(subject),
+    body: context.mask(body),
     epochMs: Date.now(),
     zone: localZone(),
-    id: scene.identity.runId,
-    hostname: scene.mask(scene.identity.hostname),
+    id: context.identity.runId,
+    hostname: context.mask(context.identity.hostname),
   });
-  return { to: good, refused: bad, failure: await handOver(scene, message, stop) };
+  return { to: good, refused: bad, failure: await handOver(context, message, stop) };
 }
 
 /** The run's log as a mail carries it; undefined when there is none to be read. */
-export function logForMail({ logPath, identity, mask }: NotifyScene): string | undefined {
+export function logForMail({ logPath, identity, mask }: Context): string | undefined {
   let fd: number;
   try {
     fd = openSync(logPath, "r");
@@ -78,19 +78,19 @@ export function logForMail({ logPath, identity, mask }: NotifyScene): string | u
 }
 
 /** Why sendmail did not take the message; undefined when it did. Its own words go to `<worker>-mail-last.log`. */
-async function handOver(scene: NotifyScene, message: string, stop: Stop): Promise<string | undefined> {
+async function handOver(context: Context, message: string, stop: Stop): Promise<string | undefined> {
   const words = new Words();
   let failure: string | undefined;
   try {
     // -i: a line with nothing but a dot is a line, and not the end.
     const child = spawn(["sendmail", "-t", "-i"], {
-      env: scene.env,
+      env: context.env,
       stdin: Buffer.from(message),
       stdout: "pipe",
       stderr: "pipe",
       session: true,
     });
-    const pumps = [listen(scene, child.stdout, words), listen(scene, child.stderr, words)];
+    const pumps = [listen(context, child.stdout, words), listen(context, child.stderr, words)];
     const ended = await supervise(
       child,
       { leader: child.pid, marks: [] },
@@ -104,7 +104,7 @@ async function handOver(scene: NotifyScene, message: string, stop: Stop): Promis
     if (!(error instanceof Failure)) throw error;
     failure = `${error.message} Install msmtp, or another program that brings sendmail(1).`;
   }
-  keepWords(scene, words, failure);
+  keepWords(context, words, failure);
   return failure;
 }
 
@@ -117,7 +117,7 @@ function failureOf(ended: Ended, words: Words): string | undefined {
 }
 
 function listen(
-  { mask }: NotifyScene,
+  { mask }: Context,
   stream: ReadableStream<Uint8Array> | undefined,
   words: Words,
 ): Pump | undefined {
@@ -139,12 +139,12 @@ class Words {
   }
 }
 
-function keepWords(scene: NotifyScene, words: Words, failure: string | undefined): void {
-  const path = mailLogOf(scene);
+function keepWords(context: Context, words: Words, failure: string | undefined): void {
+  const path = context.mailLogPath;
   const text = `${words.text}${failure ?? "sendmail took the message."}\n`;
   try {
-    replaceFile(path, scene.mask(text), { durable: false });
+    replaceFile(path, context.mask(text), { durable: false });
   } catch (error) {
-    scene.log.warn(`What sendmail said cannot be kept in ${path}: ${reasonOf(error)}.`);
+    context.log.warn(`What sendmail said cannot be kept in ${path}: ${reasonOf(error)}.`);
   }
 }

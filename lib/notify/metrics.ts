@@ -5,7 +5,7 @@
  */
 
 import { closeSync } from "node:fs";
-import type { NotifyScene } from "../context.ts";
+import type { Context } from "../context.ts";
 import { readIfThere, replaceFile } from "../files/files.ts";
 import { lockShortly } from "../process/flock.ts";
 import { sweep } from "../process/proc.ts";
@@ -164,15 +164,15 @@ export class RunMetrics {
   private before: MetricsState | undefined;
 
   constructor(
-    private readonly scene: NotifyScene,
+    private readonly context: Context,
     /** The run before this one was killed. */
     private readonly died: boolean,
   ) {}
 
   /** Throws what writing the file does. */
   async write(record: RunRecord, skips: () => number): Promise<void> {
-    const path = metricsPath(this.scene);
-    await locked(this.scene, () => {
+    const path = metricsPath(this.context);
+    await locked(this.context, () => {
       // The second time the file holds this run already: it must not be counted twice.
       this.before ??= stateOf(readIfThere(path) ?? "", record.job);
       replaceFile(path, renderMetrics(record, stateAfter(this.before, record, this.died), skips()));
@@ -184,20 +184,20 @@ export class RunMetrics {
  * Throws what writing the file does. `skips` is asked under the lock: of many that are skipped at once, the last to
  * write must not be one that was counted early.
  */
-export async function writeSkips(scene: NotifyScene, skips: () => number): Promise<void> {
-  const { job } = scene.identity;
-  const hostname = scene.mask(scene.identity.hostname).toWellFormed();
-  const path = metricsPath(scene);
-  await locked(scene, () => replaceFile(path, withSkips(readIfThere(path) ?? "", job, hostname, skips())));
+export async function writeSkips(context: Context, skips: () => number): Promise<void> {
+  const { job } = context.identity;
+  const hostname = context.mask(context.identity.hostname).toWellFormed();
+  const path = metricsPath(context);
+  await locked(context, () => replaceFile(path, withSkips(readIfThere(path) ?? "", job, hostname, skips())));
 }
 
-export const metricsPath = ({ settings, identity }: NotifyScene): string =>
+export const metricsPath = ({ settings, identity }: Context): string =>
   `${settings.text("METRICS_DIR")}/${metricsPrefix(identity.job)}.prom`;
 
-async function locked(scene: NotifyScene, action: () => void): Promise<void> {
-  const { lockDir, identity, env } = scene;
+async function locked(context: Context, action: () => void): Promise<void> {
+  const { lockDir, identity, env } = context;
   // A run or a skip that was killed may have left what it was writing.
-  sweep(metricsPath(scene));
+  sweep(metricsPath(context));
   let lock: number | undefined;
   try {
     lock = await lockShortly(`${lockDir}/${identity.job}.metrics.lock`, LOCK_MS, env);

@@ -3,7 +3,7 @@
  * than the slowest of its channels may: mail, webhook and ping go out at the same time. A stop ends them at once.
  */
 
-import type { NotifyScene } from "../context.ts";
+import type { Context } from "../context.ts";
 import { errnoOf, Failure, reasonOf } from "../errors.ts";
 import type { Stop } from "../process/stop.ts";
 import { within } from "../process/timer.ts";
@@ -31,11 +31,11 @@ export class Notifier {
   private started: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly scene: NotifyScene,
+    private readonly context: Context,
     private readonly stop: Stop,
     private readonly occasion: Occasion,
   ) {
-    this.metrics = new RunMetrics(scene, occasion.died);
+    this.metrics = new RunMetrics(context, occasion.died);
     this.sending = untilStopped(stop);
     this.starting = untilStopped(stop);
   }
@@ -44,7 +44,7 @@ export class Notifier {
   async begin(): Promise<void> {
     if (this.occasion.quiet || this.stop.signal !== undefined || !this.has("HEALTHCHECKS_URL")) return;
     this.started = this.guard("ping", async () =>
-      this.report("ping of the start", await ping(this.scene, "start", this.starting.signal)),
+      this.report("ping of the start", await ping(this.context, "start", this.starting.signal)),
     );
     await within(START_WAIT_MS, this.started);
   }
@@ -57,7 +57,7 @@ export class Notifier {
     await this.started;
     if (this.occasion.quiet) return;
     if (this.stop.signal !== undefined) {
-      this.scene.log.note("No mail, webhook or ping is sent, because the run was told to stop.");
+      this.context.log.note("No mail, webhook or ping is sent, because the run was told to stop.");
       return;
     }
     await Promise.all([this.mail(record), this.webhook(record), this.ping(record)]);
@@ -71,38 +71,38 @@ export class Notifier {
 
   private async mail(record: RunRecord): Promise<void> {
     await this.guard("mail", async () => {
-      const { scene, stop } = this;
-      if (!this.has("MAILX_RCPT") || !isWorthAMail(record, scene.settings.flag("MAILX_ON_ERROR"))) return;
-      const body = scene.log.hasFile ? logForMail(scene) : undefined;
+      const { context, stop } = this;
+      if (!this.has("MAILX_RCPT") || !isWorthAMail(record, context.settings.flag("MAILX_ON_ERROR"))) return;
+      const body = context.log.hasFile ? logForMail(context) : undefined;
       const { to, refused, failure } = await sendMail(
-        scene,
+        context,
         { subject: subjectOf(record), body: body ?? `${JSON.stringify(record, null, 2)}\n` },
         stop,
       );
       for (const word of refused)
-        scene.log.warn(`MAILX_RCPT: "${word}" is no mail address and gets no mail.`);
-      if (failure === undefined) scene.log.info(`mail handed to sendmail for ${to.join(", ")}`);
-      else scene.log.warn(`The mail to ${to.join(", ")} was not sent: ${failure}`);
+        context.log.warn(`MAILX_RCPT: "${word}" is no mail address and gets no mail.`);
+      if (failure === undefined) context.log.info(`mail handed to sendmail for ${to.join(", ")}`);
+      else context.log.warn(`The mail to ${to.join(", ")} was not sent: ${failure}`);
     });
   }
 
   private async webhook(record: RunRecord): Promise<void> {
     await this.guard("webhook", async () => {
       if (!this.has("WEBHOOK_URL")) return;
-      if (this.scene.settings.flag("WEBHOOK_ON_ERROR") && record.exit_code === 0) return;
-      this.report("webhook", await postWebhook(this.scene, record, this.sending.signal));
+      if (this.context.settings.flag("WEBHOOK_ON_ERROR") && record.exit_code === 0) return;
+      this.report("webhook", await postWebhook(this.context, record, this.sending.signal));
     });
   }
 
   private async ping(record: RunRecord): Promise<void> {
     await this.guard("ping", async () => {
       if (!this.has("HEALTHCHECKS_URL")) return;
-      this.report("ping", await ping(this.scene, String(record.exit_code), this.sending.signal));
+      this.report("ping", await ping(this.context, String(record.exit_code), this.sending.signal));
     });
   }
 
   private report(what: string, { delivered, attempts, words, to }: Sent): void {
-    const { log } = this.scene;
+    const { log } = this.context;
     if (delivered) log.info(`${what} delivered to ${to} (${words})`);
     else
       log.warn(
@@ -110,8 +110,8 @@ export class Notifier {
       );
   }
 
-  private has(name: Parameters<NotifyScene["settings"]["configured"]>[0]): boolean {
-    return this.scene.settings.configured(name);
+  private has(name: Parameters<Context["settings"]["configured"]>[0]): boolean {
+    return this.context.settings.configured(name);
   }
 
   /** Whatever goes wrong with one channel is said, and stays there. */
@@ -122,7 +122,7 @@ export class Notifier {
       // The text of an error that we do not know may hold a URL.
       const known = error instanceof Failure || errnoOf(error) !== undefined;
       const reason = known ? reasonOf(error).replace(/\.$/, "") : `a bug (${(error as Error).name})`;
-      this.scene.log.warn(`There is no ${what} of this run: ${reason}.`);
+      this.context.log.warn(`There is no ${what} of this run: ${reason}.`);
     }
   }
 }

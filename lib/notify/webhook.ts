@@ -4,7 +4,7 @@
  * Pings HEALTHCHECKS_URL: /start before the work, /<exit code> after it, as healthchecks.io has it.
  */
 
-import type { NotifyScene } from "../context.ts";
+import type { Context } from "../context.ts";
 import { ConfigError } from "../errors.ts";
 import { type Delivery, deliver, httpUrl, shownUrl, type Url } from "./http.ts";
 
@@ -14,12 +14,12 @@ export interface Sent extends Delivery {
 }
 
 /** Throws a ConfigError when it is no URL that we may call. */
-export const webhookUrl = ({ settings }: Pick<NotifyScene, "settings">): Url =>
+export const webhookUrl = ({ settings }: Pick<Context, "settings">): Url =>
   httpUrl("WEBHOOK_URL", settings.text("WEBHOOK_URL"));
 
 /** Throws a ConfigError when WEBHOOK_URL or what belongs to it makes no sense. */
 export async function postWebhook(
-  { settings }: Pick<NotifyScene, "settings">,
+  { settings }: Pick<Context, "settings">,
   record: object,
   signal: AbortSignal,
 ): Promise<Sent> {
@@ -52,7 +52,7 @@ const TIMEOUT_MS = 10_000;
 
 /** `word`: start, or the exit code. Throws a ConfigError when HEALTHCHECKS_URL is no URL. */
 export async function ping(
-  { settings }: Pick<NotifyScene, "settings">,
+  { settings }: Pick<Context, "settings">,
   word: string,
   signal: AbortSignal,
 ): Promise<Sent> {

@@ -1,8 +1,8 @@
 /** How restic reaches the repository: what every call of it needs, within a run and outside of one. */
 
 import { accessSync, constants } from "node:fs";
-import { repositoryOf } from "../config/repository.ts";
 import type { Settings } from "../config/settings.ts";
+import type { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { maskRepository } from "../mask.ts";
@@ -24,8 +24,8 @@ export const PASSWORDS = ["RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PAS
  * Throws a ConfigError when the repository or the password is missing. `warn` is told of a RESTIC_CACERT that
  * cannot be read.
  */
-export function accessOf(settings: Settings, warn: (message: string) => void): Access {
-  const repository = repositoryOf(settings);
+export function accessOf(context: Context, warn: (message: string) => void): Access {
+  const { settings, repository } = context;
   if (PASSWORDS.every((name) => settings.text(name) === "")) {
     throw new ConfigError(`The repository's password is missing. Set one of ${PASSWORDS.join(", ")}.`);
   }

@@ -29,7 +29,7 @@ export class Restic implements Caller {
 
   /** Throws a ConfigError when the repository or the password is missing. */
   constructor(private readonly run: Run) {
-    this.access = accessOf(run.settings, (message) => run.log.warn(message));
+    this.access = accessOf(run.context, (message) => run.log.warn(message));
   }
 
   /** The repository, fit to be shown. */

@@ -5,7 +5,7 @@
 
 import type { BooleanArgDef, EnumArgDef, StringArgDef } from "citty";
 import type { VariableName } from "../config/variables.ts";
-import type { Scene } from "../context.ts";
+import type { Context } from "../context.ts";
 import type { Lock } from "../state/lock.ts";
 
 /** A flag as citty declares it, and what we add. */
@@ -73,7 +73,7 @@ export interface Invocation<F extends Flags = Flags> {
 export interface Held {
   readonly lock: Lock;
   /** Of the job that it was called with; a worker of another name sets its own. */
-  readonly scene: Scene;
+  readonly context: Context;
 }
 
 /** A row of the table. */

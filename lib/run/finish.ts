@@ -10,7 +10,7 @@
  */
 
 import type { VariableName } from "../config/variables.ts";
-import { mailLogOf, type Scene, shownRepository } from "../context.ts";
+import type { Context } from "../context.ts";
 import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
 import { copyWhole, replaceFile } from "../files/files.ts";
 import type { HookResult } from "../hooks/execute.ts";
@@ -26,7 +26,7 @@ import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import type { Outcome, Run } from "./run.ts";
 
-export type Work = (run: Run, scene: Scene) => Promise<Outcome>;
+export type Work = (run: Run) => Promise<Outcome>;
 
 /** What the work came to, and when. */
 export interface Ending extends Outcome {
@@ -41,7 +41,7 @@ export interface Ending extends Outcome {
 }
 
 /** Does the work, unless the run has been told to stop before. Never throws for what the work does. */
-export async function endingOf(work: Work, run: Run, scene: Scene): Promise<Ending> {
+export async function endingOf(work: Work, run: Run): Promise<Ending> {
   const { stop } = run;
   const startedMs = Date.now();
   const begun = performance.now();
@@ -50,7 +50,7 @@ export async function endingOf(work: Work, run: Run, scene: Scene): Promise<Endi
     const exitCode = exitCodeOfSignal(stop.signal);
     return { exitCode, status: "interrupted", startedMs, finishedMs: startedMs, tookMs: 0 };
   }
-  const outcome = await attempt(work, run, scene);
+  const outcome = await attempt(work, run);
   const status = outcome.status ?? (outcome.exitCode === 0 ? "ok" : "failed");
   const tookMs = performance.now() - begun;
   const ending: Ending = { ...outcome, status, startedMs, finishedMs: Date.now(), tookMs };
@@ -69,11 +69,11 @@ export function interrupted(ending: Ending, { signal, forced }: Stop): Ending {
 }
 
 /** Whatever the work throws becomes its exit code: here and nowhere else. */
-async function attempt(work: Work, run: Run, scene: Scene): Promise<Outcome & { error?: string }> {
-  const { log, settings } = scene;
+async function attempt(work: Work, run: Run): Promise<Outcome & { error?: string }> {
+  const { log, settings } = run;
   try {
     settings.refuseDoubles();
-    return await work(run, scene);
+    return await work(run);
   } catch (error) {
     if (error instanceof Failure) {
       log.error(error.message);
@@ -88,12 +88,17 @@ async function attempt(work: Work, run: Run, scene: Scene): Promise<Outcome & { 
 const DEATH_LOOKED_BACK = 200;
 
 /** The record of a run that has come to this end, with what its hooks have come to so far. */
-export function recordOf(scene: Scene, run: Run, ending: Ending, hooks: readonly HookResult[]): RunRecord {
+export function recordOf(
+  context: Context,
+  run: Run,
+  ending: Ending,
+  hooks: readonly HookResult[],
+): RunRecord {
   const { signal } = run.stop;
-  const repository = shownRepository(scene.settings);
+  const repository = context.shownRepository;
   return masked(
     {
-      ...header(scene.identity, ending.startedMs, ending.finishedMs, ending.tookMs),
+      ...header(context.identity, ending.startedMs, ending.finishedMs, ending.tookMs),
       exit_code: ending.exitCode,
       status: ending.status,
       ...(ending.status === "interrupted" && signal !== undefined ? { signal } : {}),
@@ -104,7 +109,7 @@ export function recordOf(scene: Scene, run: Run, ending: Ending, hooks: readonly
       ...run.facts,
       hooks,
     },
-    scene.mask,
+    context.mask,
   );
 }
 
@@ -112,7 +117,7 @@ export function recordOf(scene: Scene, run: Run, ending: Ending, hooks: readonly
 const left = new Map<string, string>();
 
 /** Writes the record, and keeps the log of a failure where the next run does not begin it anew. */
-export function leaveRecord({ log, recordPath, logPath }: Scene, record: RunRecord): void {
+export function leaveRecord({ log, recordPath, logPath, errorLogPath }: Context, record: RunRecord): void {
   try {
     const text = `${JSON.stringify(record, null, 2)}\n`;
     if (text !== left.get(recordPath)) replaceFile(recordPath, text);
@@ -121,26 +126,23 @@ export function leaveRecord({ log, recordPath, logPath }: Scene, record: RunReco
     log.lost(`The record ${recordPath}`, error);
   }
   if (record.exit_code === 0 || !log.hasFile) return;
-  const copy = errorLogOf(logPath);
   try {
-    copyWhole(logPath, copy);
+    copyWhole(logPath, errorLogPath);
   } catch (error) {
-    log.lost(`The copy ${copy} of this failure's log`, error);
+    log.lost(`The copy ${errorLogPath} of this failure's log`, error);
   }
 }
 
-const errorLogOf = (logPath: string): string => logPath.replace(/-last\.log$/, "-error-last.log");
-
 /** Writes into the history that the run before this one died; false when it had told all that there is. */
-export async function rememberDeath(scene: Scene, died: RunMark, nowMs: number): Promise<boolean> {
-  const { identity, mask, logDir, logPath, recordPath } = scene;
-  for (const path of [recordPath, errorLogOf(logPath), mailLogOf(scene)]) sweep(path);
+export async function rememberDeath(context: Context, died: RunMark, nowMs: number): Promise<boolean> {
+  const { identity, mask, logDir, recordPath, errorLogPath, mailLogPath } = context;
+  for (const path of [recordPath, errorLogPath, mailLogPath]) sweep(path);
   // Killed in the instant between its line in the history and its last step, it has told all that there is.
   const name = `"run_id":${JSON.stringify(died.run_id)}`;
   if (newestOfHistory(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
   const ran = header({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
   const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] };
-  await remember(scene, masked(entry, mask));
+  await remember(context, masked(entry, mask));
   return true;
 }
 
@@ -152,7 +154,7 @@ export function deathText({ run_id, pid, started_epoch, phase }: RunMark): strin
   );
 }
 
-export async function remember({ log, logDir, settings, env }: Scene, entry: object): Promise<void> {
+export async function remember({ log, logDir, settings, env }: Context, entry: object): Promise<void> {
   let before: number;
   try {
     before = await appendHistory(logDir, entry, env);
@@ -175,18 +177,18 @@ const CHANNELS = [
 ] as const satisfies readonly VariableName[];
 
 export async function notifierOf(
-  scene: Scene,
+  context: Context,
   stop: Stop,
   occasion: Occasion,
 ): Promise<Notifier | undefined> {
-  if (!CHANNELS.some((name) => scene.settings.configured(name))) return undefined;
+  if (!CHANNELS.some((name) => context.settings.configured(name))) return undefined;
   const { Notifier } = await import("../notify/notifier.ts");
-  return new Notifier(scene, stop, occasion);
+  return new Notifier(context, stop, occasion);
 }
 
 /** A skip shows in the metrics, and nowhere else: mails about it would come with every tick. */
-export async function announceSkip(scene: Scene): Promise<void> {
-  if (!scene.settings.configured("METRICS_DIR")) return;
+export async function announceSkip(context: Context): Promise<void> {
+  if (!context.settings.configured("METRICS_DIR")) return;
   const { writeSkips } = await import("../notify/metrics.ts");
-  await writeSkips(scene, () => skipsSoFar(scene.lockDir, scene.identity.job));
+  await writeSkips(context, () => skipsSoFar(context.lockDir, context.identity.job));
 }

@@ -9,7 +9,7 @@
  * What a worker does that only looks: no lock, no hooks, no record, beside a run that may be under way.
  */
 
-import { lockDirectory, lockPathOf, type Scene, sceneOf } from "../context.ts";
+import { Context } from "../context.ts";
 import { environment } from "../environment.ts";
 import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
 import type { HookResult } from "../hooks/execute.ts";
@@ -58,14 +58,15 @@ export async function liveRun(
   work: Work,
   { quiet = false }: LifeOptions = {},
 ): Promise<number> {
-  const path = lockPathOf(job);
-  const skipsBefore = skipsSoFar(lockDirectory(), job);
-  // flock(1) works while we set the scene.
+  const context = held?.context.forJob(job) ?? new Context(job);
+  const path = context.lockPath;
+  const skipsBefore = skipsSoFar(context.lockDir, job);
   const taking = takeLock(path, environment, held?.lock);
-  const scene = held?.scene.identity.job === job ? held.scene : sceneOf(job);
+  // flock(1) works meanwhile.
+  context.prepare();
   const busy = async (running?: RunMark) => {
     const exitCode = held === undefined ? EXIT.busy : EXIT.ok;
-    await skip(scene, path, exitCode, running);
+    await skip(context, path, exitCode, running);
     return exitCode;
   };
   let lock: Lock | undefined;
@@ -73,14 +74,14 @@ export async function liveRun(
     lock = await taking;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return new Job(scene, undefined, quiet).fail(error);
+    return new Job(context, undefined, quiet).fail(error);
   }
   if (lock === undefined) return busy();
-  const life = new Job(scene, lock, quiet);
+  const life = new Job(context, lock, quiet);
   const claimed = await life.claim();
   if (claimed.alive !== undefined) return busy(claimed.alive);
   // locked_run, which took this lock for this job, has forgotten them by then.
-  if (lock !== held?.lock && lock.inherited !== job) forgetSkips(scene.lockDir, job, skipsBefore);
+  if (lock !== held?.lock && lock.inherited !== job) forgetSkips(context.lockDir, job, skipsBefore);
   return life.live(work, claimed.died);
 }
 
@@ -98,14 +99,14 @@ export class Job {
   private notifier: Notifier | undefined;
 
   constructor(
-    private readonly scene: Scene,
+    private readonly context: Context,
     private readonly lock: Lock | undefined,
     private readonly quiet: boolean,
   ) {
-    const { settings, identity, log, lockDir, env } = scene;
+    const { settings, identity, lockDir } = context;
     this.stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
     this.marker = new Marker(lockDir, identity.job, identity.runId, Math.floor(this.startedMs / 1000));
-    this.run = new Run(identity.job, identity.runId, log, settings, this.stop, this.marker, env, lock?.fd);
+    this.run = new Run(context, { stop: this.stop, marker: this.marker, lockFd: lock?.fd });
   }
 
   /**
@@ -114,24 +115,24 @@ export class Job {
    * can make us forget it. From here on a signal stops this run in good order.
    */
   async claim(): Promise<{ died?: RunMark; alive?: RunMark }> {
-    const { lock, marker, scene } = this;
+    const { lock, marker, context } = this;
     this.stop.install();
     const claimed = marker.claim(() => lock !== undefined && lostKeepersOf(lock.path).length > 0);
     if (claimed.died === undefined) return claimed;
-    const isNews = await rememberDeath(scene, claimed.died, this.startedMs);
+    const isNews = await rememberDeath(context, claimed.died, this.startedMs);
     const alive = marker.takeOver();
     if (alive !== undefined) return { alive };
     return isNews ? claimed : {};
   }
 
   async live(work: Work, died: RunMark | undefined): Promise<number> {
-    const { scene, stop, marker } = this;
-    const { identity, log } = scene;
+    const { context, stop, marker } = this;
+    const { identity, log } = context;
     if (this.lock !== undefined) signLock(this.lock, this.signature());
-    log.openFile(scene.logPath);
+    log.openFile(context.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     if (died !== undefined) log.warn(deathText(died));
-    this.notifier = await notifierOf(scene, stop, { died: died !== undefined, quiet: this.quiet });
+    this.notifier = await notifierOf(context, stop, { died: died !== undefined, quiet: this.quiet });
     stop.listen(() => this.tellOfStop());
 
     marker.update({ phase: "pre-hooks" });
@@ -140,22 +141,22 @@ export class Job {
     await this.runHooks({
       phase: pre,
       argument: undefined,
-      env: hookEnvironment(scene),
+      env: hookEnvironment(context),
       share: PRE_SHARE,
       skipOnStop: true,
     });
 
     await this.notifier?.begin();
     marker.update({ phase: "work" });
-    const worked = await endingOf(work, this.run, scene);
+    const worked = await endingOf(work, this.run);
 
     marker.update({ phase: "record" });
-    leaveRecord(scene, this.record(worked));
+    leaveRecord(context, this.record(worked));
     // A signal that came while we waited for the disk is heard now, before the post-hooks are told how it went.
     await turn();
     const ending = interrupted(worked, stop);
     const record = this.record(ending);
-    if (ending !== worked) leaveRecord(scene, record);
+    if (ending !== worked) leaveRecord(context, record);
     await this.notifier?.tell(record, this.skips);
 
     marker.update({ phase: "post-hooks" });
@@ -163,7 +164,7 @@ export class Job {
       await this.runHooks({
         phase: `post-${identity.job}`,
         argument: String(ending.exitCode),
-        env: { ...hookEnvironment(scene), ...resultEnvironment(scene, this.resultOf(ending)) },
+        env: { ...hookEnvironment(context), ...resultEnvironment(context, this.resultOf(ending)) },
         share: POST_SHARE,
         skipOnStop: false,
       });
@@ -173,9 +174,9 @@ export class Job {
 
   /** A run that could not begin: recorded like any other, but nothing of it was run. */
   async fail(failure: Failure): Promise<number> {
-    const { scene, startedMs } = this;
-    scene.log.error(failure.message);
-    leaveLastWords(scene.mask(`${scene.identity.job}: ${failure.message}`));
+    const { context, startedMs } = this;
+    context.log.error(failure.message);
+    leaveLastWords(context.mask(`${context.identity.job}: ${failure.message}`));
     const record = this.record({
       exitCode: failure.exitCode,
       status: "failed",
@@ -184,27 +185,27 @@ export class Job {
       tookMs: 0,
       error: failure.message,
     });
-    leaveRecord(scene, record);
-    await remember(scene, record);
-    this.notifier = await notifierOf(scene, this.stop, { died: false, quiet: this.quiet });
+    leaveRecord(context, record);
+    await remember(context, record);
+    this.notifier = await notifierOf(context, this.stop, { died: false, quiet: this.quiet });
     await this.notifier?.tell(record, this.skips);
     return failure.exitCode;
   }
 
   private async runHooks(plan: Omit<Parameters<typeof runPhase>[1], "stop" | "pipePath">): Promise<void> {
-    const { scene, stop, hooks } = this;
-    const pipePath = `${scene.lockDir}/${scene.identity.job}.pipe`;
+    const { context, stop, hooks } = this;
+    const pipePath = `${context.lockDir}/${context.identity.job}.pipe`;
     try {
-      hooks.push(...(await runPhase(scene, { ...plan, stop, pipePath })));
+      hooks.push(...(await runPhase(context, { ...plan, stop, pipePath })));
     } catch (error) {
       // Whatever went wrong, it was a hook's affair: it must not cost the backup.
-      this.scene.log.error(bugReport(error));
-      hooks.push({ phase: plan.phase, path: scene.settings.folder("HOOKS_DIR"), error: reasonOf(error) });
+      this.context.log.error(bugReport(error));
+      hooks.push({ phase: plan.phase, path: context.hooksDir, error: reasonOf(error) });
     }
   }
 
   private tellOfStop(): void {
-    const { log, settings } = this.scene;
+    const { log, settings } = this.context;
     if (this.stop.forced) log.warn("A second signal came: everything is ended at once.");
     else {
       const budget = formatDuration(settings.seconds("STOP_TIMEOUT"));
@@ -214,36 +215,36 @@ export class Job {
 
   /** The last words: the record completed with what the post-hooks did, the history, the exit code. */
   private async close(ending: Ending): Promise<number> {
-    const { scene, marker } = this;
-    const { log, identity } = scene;
+    const { context, marker } = this;
+    const { log, identity } = context;
     const last = interrupted(ending, this.stop);
     const record = this.record(last);
     const said = `${identity.job} finished: ${last.status}, exit ${last.exitCode}, ${formatDuration(record.duration_seconds)}`;
     if (last.status === "ok") log.info(said);
     else if (last.status === "warning") log.warn(said);
     else log.error(said);
-    leaveLastWords(scene.mask(last.error === undefined ? said : `${said}: ${last.error}`));
-    leaveRecord(scene, record);
+    leaveLastWords(context.mask(last.error === undefined ? said : `${said}: ${last.error}`));
+    leaveRecord(context, record);
     await this.notifier?.complete(record, this.skips);
-    await remember(scene, record);
+    await remember(context, record);
     marker.release();
     if (this.lock !== undefined) {
       unsignLock(this.lock);
-      if (this.run.leavesLock) await freeLock(this.lock, scene.env);
+      if (this.run.leavesLock) await freeLock(this.lock, context.env);
     }
     log.closeFile();
     return last.exitCode;
   }
 
   private record(ending: Ending): RunRecord {
-    return recordOf(this.scene, this.run, ending, this.hooks);
+    return recordOf(this.context, this.run, ending, this.hooks);
   }
 
-  private readonly skips = (): number => skipsSoFar(this.scene.lockDir, this.scene.identity.job);
+  private readonly skips = (): number => skipsSoFar(this.context.lockDir, this.context.identity.job);
 
   private signature(): string {
     const since = stamp(this.startedMs, localZone());
-    return `pid ${process.pid}\nsince ${since}\nrun ${this.scene.identity.runId}\n`;
+    return `pid ${process.pid}\nsince ${since}\nrun ${this.context.identity.runId}\n`;
   }
 
   private resultOf({ exitCode, status, tookMs }: Ending) {
@@ -259,12 +260,13 @@ export class Job {
 
 /** Resolves to the exit code. A Failure is the caller's to report. */
 export async function lookAside(job: string, look: (run: Run) => Promise<number>): Promise<number> {
-  const { identity, settings, log, lockDir, env } = sceneOf(job);
+  const context = new Context(job);
+  const { identity, settings, log, lockDir } = context;
   const stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
   stop.install();
   // A marker that was never claimed writes nothing.
   const marker = new Marker(lockDir, job, identity.runId, 0);
-  const run = new Run(job, identity.runId, log, settings, stop, marker, env, undefined);
+  const run = new Run(context, { stop, marker, lockFd: undefined });
   try {
     const exitCode = await look(run);
     return stop.signal === undefined ? exitCode : exitCodeOfSignal(stop.signal);

@@ -5,7 +5,7 @@
  */
 
 import { statSync } from "node:fs";
-import { type Scene, shownRepository } from "../context.ts";
+import type { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import { cautionOf, discoverHooks } from "../hooks/discover.ts";
 import { type HookResult, runHook } from "../hooks/execute.ts";
@@ -28,11 +28,10 @@ export interface PhasePlan {
 }
 
 /** Never throws for what a hook does: results are facts. */
-export async function runPhase(scene: Scene, plan: PhasePlan): Promise<HookResult[]> {
-  const { settings, log, mask } = scene;
+export async function runPhase(context: Context, plan: PhasePlan): Promise<HookResult[]> {
+  const { settings, log, mask, hooksDir } = context;
   const { phase, stop, skipOnStop } = plan;
-  const hooksDir = settings.folder("HOOKS_DIR");
-  const hooks = discoverHooks(hooksDir, phase, scene.env.PATH);
+  const hooks = discoverHooks(hooksDir, phase, context.env.PATH);
   if (hooks.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
   else warnOfFolder(log, hooksDir);
   const results: HookResult[] = [];
@@ -47,7 +46,7 @@ export async function runPhase(scene: Scene, plan: PhasePlan): Promise<HookResul
         mask,
         stop,
         share: plan.share,
-        env: { ...scene.env, ...plan.env },
+        env: { ...context.env, ...plan.env },
         argument: plan.argument,
         timeout: settings.hookTimeout(phase),
         killAfter: settings.count("HOOK_KILL_AFTER"),
@@ -67,13 +66,13 @@ function warnOfFolder(log: Log, hooksDir: string): void {
 }
 
 /** For every hook. */
-export function hookEnvironment({ identity, settings, logPath }: Scene): ChildEnvironment {
+export function hookEnvironment({ identity, logPath, shownRepository }: Context): ChildEnvironment {
   return {
     RBH_WORKER: identity.job,
     RBH_RUN_ID: identity.runId,
     RBH_LOG: logPath,
     RBH_HOSTNAME: identity.hostname,
-    RBH_REPOSITORY: shownRepository(settings) ?? "",
+    RBH_REPOSITORY: shownRepository ?? "",
   };
 }
 
@@ -86,11 +85,11 @@ export interface Result {
 }
 
 /** For post-hooks too. */
-export function resultEnvironment(scene: Scene, result: Result): ChildEnvironment {
+export function resultEnvironment(context: Context, result: Result): ChildEnvironment {
   return {
     RBH_EXIT_CODE: String(result.exitCode),
     RBH_STATUS: result.status,
-    RBH_RECORD: scene.recordPath,
+    RBH_RECORD: context.recordPath,
     RBH_DURATION_SECONDS: String(result.durationSeconds),
     ...(result.snapshotId === undefined ? {} : { RBH_SNAPSHOT_ID: result.snapshotId }),
   };

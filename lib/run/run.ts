@@ -1,6 +1,7 @@
 /** What a worker gets from the run around it: its log, its settings, and children that end when they must. */
 
 import { type Settings, screaming } from "../config/settings.ts";
+import type { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import type { Log } from "../log/log.ts";
 import { RawLines } from "../process/lines.ts";
@@ -46,6 +47,13 @@ const PIECE = 16 * 1024;
 /** What a child's child still prints after the child has ended is waited for so long. */
 const DRAIN_MS = 1000;
 
+interface RunParts {
+  readonly stop: Stop;
+  readonly marker: Marker;
+  /** Inherited by every child, so that a worker that is killed does not set its lock free. */
+  readonly lockFd: number | undefined;
+}
+
 export class Run {
   /** The worker's own fields of the record. */
   readonly facts: Facts = {};
@@ -55,17 +63,24 @@ export class Run {
   leavesLock = false;
   private deadline = Number.POSITIVE_INFINITY;
 
+  readonly name: string;
+  readonly log: Log;
+  readonly settings: Settings;
+  readonly stop: Stop;
+  private readonly marker: Marker;
+  private readonly lockFd: number | undefined;
+
   constructor(
-    readonly name: string,
-    readonly id: string,
-    readonly log: Log,
-    readonly settings: Settings,
-    readonly stop: Stop,
-    private readonly marker: Marker,
-    private readonly env: ChildEnvironment,
-    /** Inherited by every child, so that a worker that is killed does not set its lock free. */
-    private readonly lockFd: number | undefined,
-  ) {}
+    readonly context: Context,
+    { stop, marker, lockFd }: RunParts,
+  ) {
+    this.name = context.job;
+    this.log = context.log;
+    this.settings = context.settings;
+    this.stop = stop;
+    this.marker = marker;
+    this.lockFd = lockFd;
+  }
 
   /** The work begins now: its time-out counts from here. */
   begin(): void {
@@ -95,7 +110,7 @@ export class Run {
       return { code: exitCodeOfSignal(this.stop.signal), signal: undefined, cause: "stopped" };
     }
     const child = spawn(command, {
-      env: { ...this.env, ...env },
+      env: { ...this.context.env, ...env },
       stdout: "pipe",
       stderr: "pipe",
       inherit: this.lockFd,

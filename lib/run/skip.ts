@@ -1,6 +1,6 @@
 /** What is said and left behind when a run does not happen, because another one holds the lock. */
 
-import type { Scene } from "../context.ts";
+import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
 import { leaveLastWords } from "../log/termination.ts";
 import { type Holder, holderOf, keepersOf, lostKeepersOf } from "../state/holder.ts";
@@ -17,20 +17,20 @@ import { announceSkip, remember } from "./finish.ts";
  * way, where the lock cannot tell, because it is ours.
  */
 export async function skip(
-  scene: Scene,
+  context: Context,
   lockPath: string,
   exitCode: number,
   running?: RunMark,
 ): Promise<void> {
   const now = Date.now();
-  const { log, lockDir, identity } = scene;
+  const { log, lockDir, identity } = context;
   const inARow = countSkip(lockDir, identity.job, stamp(now, localZone()));
   const again = inARow > 1 ? `; the ${formatOrdinal(inARow)} time in a row` : "";
-  const holder = running === undefined ? signedOrMarked(scene, lockPath) : holderFrom(running);
+  const holder = running === undefined ? signedOrMarked(context, lockPath) : holderFrom(running);
   const said = `${identity.job} skipped: previous run still active (${holderText(lockPath, holder)})${again}`;
   log.warn(said);
   if (exitCode !== 0) leaveLastWords(said);
-  await remember(scene, {
+  await remember(context, {
     ...header(identity, now, now),
     exit_code: exitCode,
     status: "skipped",
@@ -38,7 +38,7 @@ export async function skip(
     hooks: [],
   });
   try {
-    await announceSkip(scene);
+    await announceSkip(context);
   } catch (error) {
     log.warn(`The metrics do not show this skip: ${reasonOf(error)}.`);
   }
@@ -61,7 +61,7 @@ function holderText(lockPath: string, holder: Holder): string {
 }
 
 /** Somebody may have emptied the lock file, or taken it away: then the marker tells. */
-function signedOrMarked({ lockDir, identity }: Scene, lockPath: string): Holder {
+function signedOrMarked({ lockDir, identity }: Context, lockPath: string): Holder {
   const signed = holderOf(lockPath);
   const mark = signed.pid === undefined ? readMark(markerPath(lockDir, identity.job)) : undefined;
   return mark === undefined ? signed : holderFrom(mark);

@@ -4,8 +4,7 @@
  * Where a mount must not go: it would cover what the system, the backup or this program needs.
  */
 
-import { repositoryOf } from "../config/repository.ts";
-import type { Settings } from "../config/settings.ts";
+import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
 import { absolute, isVacant, realPath, relation } from "../paths.ts";
 
@@ -97,9 +96,9 @@ const SYSTEM = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sb
 const SHARED = ["/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var"];
 const OWN = ["HOOKS_DIR", "LOG_DIR", "LOCK_DIR", "METRICS_DIR", "RESTIC_CACHE_DIR", "TMPDIR"] as const;
 
-export function placesToKeepFree(settings: Settings): Place[] {
+export function placesToKeepFree({ settings, repository: named }: Context): Place[] {
   const own = OWN.filter((name) => settings.text(name) !== "");
-  const repository = localRepository(repositoryOf(settings));
+  const repository = localRepository(named);
   return [
     ...sourcePlaces(settings.lines("BACKUP_ROOT_DIR")),
     ...SYSTEM.map((path) => place(path, `${path}, a directory of the system`, true)),

@@ -1,7 +1,6 @@
 /** Makes a command of a worker: what all runs share is said here once. */
 
 import type { VariableName } from "../config/variables.ts";
-import type { Scene } from "../context.ts";
 import type { Command, ExitStatus, Flags, Invocation } from "./command.ts";
 import { liveRun } from "./life.ts";
 import type { Outcome, Run } from "./run.ts";
@@ -12,7 +11,7 @@ export interface Worker<F extends Flags> extends Omit<Command<F>, "main"> {
   /** Throws a UsageError for flags that make no sense: before the run, so that nothing has been done. */
   check?(invocation: Invocation<F>): void;
   /** The work itself, between the hooks. What it throws becomes the run's exit code (see lib/errors.ts). */
-  work(run: Run, invocation: Invocation<F>, scene: Scene): Promise<Outcome>;
+  work(run: Run, invocation: Invocation<F>): Promise<Outcome>;
 }
 
 /** What every worker that calls restic reads. */
@@ -65,7 +64,7 @@ export function defineWorker<const F extends Flags>(worker: Worker<F>): Command<
     exits: [...worker.exits, ...RUN_EXITS],
     main: async (invocation) => {
       worker.check?.(invocation);
-      return liveRun(invocation.name, invocation.held, (run, scene) => worker.work(run, invocation, scene), {
+      return liveRun(invocation.name, invocation.held, (run) => worker.work(run, invocation), {
         quiet: worker.quiet ?? false,
       });
     },

@@ -4,16 +4,12 @@
  * What the last run of a job says. Pure.
  *
  * What is not as it should be.
- *
- * What status looks at, gathered once. Local files only: nothing is started, nothing is asked of a network.
  */
 
 import { readdirSync } from "node:fs";
-import { Settings } from "../config/settings.ts";
-import { environment, systemHostname } from "../environment.ts";
+import { Context } from "../context.ts";
 import { plural } from "../text.ts";
 import { iso, stamp } from "../time/format.ts";
-import { localZone, type Zone } from "../time/zone.ts";
 import { formatDuration } from "../units.ts";
 import { changesIn } from "./changes.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
@@ -212,34 +208,18 @@ export function verdictOf(findings: readonly Finding[]): Verdict {
   return findings.length > 0 ? "WARN" : "OK";
 }
 
-export interface View {
-  readonly settings: Settings;
-  readonly hostname: string;
-  /** The names of the runs, in the order of the table. */
-  readonly workers: readonly string[];
-  readonly logDir: string;
-  readonly lockDir: string;
+/** What status looks at: local files only. Says nothing of odd values: config-check and doctor judge them. */
+export class View extends Context {
   /** The paths in LOCK_DIR: one look there is cheaper than one for each marker that is not there. */
   readonly inLockDir: ReadonlySet<string>;
   /** Now, in epoch seconds. */
-  readonly now: number;
-  readonly zone: Zone;
-}
+  readonly now = Math.floor(Date.now() / 1000);
 
-export function viewOf(workers: readonly string[]): View {
-  // config-check and doctor judge odd values.
-  const settings = new Settings(environment, () => {});
-  const lockDir = settings.folder("LOCK_DIR");
-  return {
-    settings,
-    hostname: settings.text("HOSTNAME") || systemHostname(),
-    workers,
-    logDir: settings.folder("LOG_DIR"),
-    lockDir,
-    inLockDir: new Set(pathsIn(lockDir)),
-    now: Math.floor(Date.now() / 1000),
-    zone: localZone(),
-  };
+  /** `workers` are the names of the runs, in the order of the table. */
+  constructor(readonly workers: readonly string[]) {
+    super("status", { onOddValue: () => {} });
+    this.inLockDir = new Set(pathsIn(this.lockDir));
+  }
 }
 
 function pathsIn(folder: string): string[] {

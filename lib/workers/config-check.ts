@@ -1,16 +1,15 @@
 /** config-check: does the environment make sense? For a person, and for an init container. */
 
-import { Settings } from "../config/settings.ts";
 import { type VariableName, variables } from "../config/variables.ts";
+import { Context } from "../context.ts";
 import { checkAll, type EnvironmentCheck, sentence } from "../doctor/configuration.ts";
-import { environment, release, systemHostname } from "../environment.ts";
+import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
 import { writeAll } from "../log/stdout.ts";
-import { createMask } from "../mask.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { masked } from "../state/record.ts";
 import { plural, visible } from "../text.ts";
-import { iso, localZone } from "../time/format.ts";
+import { iso } from "../time/format.ts";
 
 const FLAGS = { json: { type: "boolean", description: "print one JSON object instead of lines" } } as const;
 
@@ -31,10 +30,10 @@ export default command;
 
 async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number> {
   // What Settings would warn of is a check of its own here.
-  const settings = new Settings(environment, () => {});
-  const checks = masked(await checkAll(settings, workerNames(table)), createMask(environment));
+  const context = new Context("config-check", { onOddValue: () => {} });
+  const checks = masked(await checkAll(context.settings, workerNames(table)), context.mask);
   const exitCode = count(checks, "fail") > 0 ? EXIT.failed : EXIT.ok;
-  writeAll(1, flags.json ? jsonOf(checks, exitCode, settings) : textOf(checks));
+  writeAll(1, flags.json ? jsonOf(checks, exitCode, context) : textOf(checks));
   return exitCode;
 }
 
@@ -50,13 +49,13 @@ function textOf(checks: readonly EnvironmentCheck[]): string {
   return `${[...lines, "", said].join("\n")}\n`;
 }
 
-function jsonOf(checks: readonly EnvironmentCheck[], exitCode: number, settings: Settings): string {
+function jsonOf(checks: readonly EnvironmentCheck[], exitCode: number, { hostname, zone }: Context): string {
   const now = Date.now();
   const report = {
     schema: "restic-backup-helper.config-check/1",
     release,
-    hostname: settings.text("HOSTNAME") || systemHostname(),
-    generated_at: iso(now, localZone()),
+    hostname,
+    generated_at: iso(now, zone),
     generated_epoch: Math.floor(now / 1000),
     warnings: count(checks, "warn"),
     errors: count(checks, "fail"),

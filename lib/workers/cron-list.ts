@@ -1,7 +1,6 @@
 /** cron-list: the crontab, or what entry would write, with the next times of each line. */
 
-import { Settings } from "../config/settings.ts";
-import { environment } from "../environment.ts";
+import { Context } from "../context.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
 import { readIfThere } from "../files/files.ts";
 import { writeAll } from "../log/stdout.ts";
@@ -15,7 +14,7 @@ import {
   renderCrontab,
 } from "../schedule/schedule.ts";
 import { plural } from "../text.ts";
-import { localZone, stamp } from "../time/format.ts";
+import { stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
 
 const command: Command = {
@@ -30,8 +29,9 @@ const command: Command = {
     ["2", "the command line is wrong, or an expression that entry would refuse"],
   ],
   main: async () => {
-    const zone = localZone();
-    const settings = new Settings(environment, (message) => writeAll(2, `cron-list: ${message}\n`));
+    const { settings, zone } = new Context("cron-list", {
+      onOddValue: (message) => writeAll(2, `cron-list: ${message}\n`),
+    });
     const path = crontabPath(settings);
     const written = readCrontab(path);
     const crontab = written ?? renderCrontab(settings, placesOf(settings));

@@ -1,13 +1,12 @@
 /** doctor: says what is wrong and what to do about it, changing nothing. */
 
 import { type VariableName, variables } from "../config/variables.ts";
-import { type Patient, patientOf } from "../doctor/checks.ts";
+import { Patient } from "../doctor/checks.ts";
 import { isProblem, reportJson, sectionText, summarize } from "../doctor/rendering.ts";
 import { type Examined, examine, examineHooks } from "../doctor/sections.ts";
 import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
 import { isTerminal, writeAll } from "../log/stdout.ts";
-import { createMask } from "../mask.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
 import type { Command, Invocation } from "../run/command.ts";
@@ -41,8 +40,8 @@ const STOP_MS = 2000;
 async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number> {
   const stop = new Stop(() => STOP_MS);
   stop.install();
-  const patient = patientOf(table, stop);
-  const mask = createMask(patient.env);
+  const patient = new Patient(table, stop);
+  const { mask } = patient;
   const colour = isTerminal(1) && !patient.env.NO_COLOR;
   const show = ({ section, findings }: Examined) => writeAll(1, sectionText(section, findings, mask, colour));
 

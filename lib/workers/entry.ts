@@ -1,22 +1,18 @@
 /** entry: what the container starts. Makes everything ready, lets crond start the jobs, and watches over it. */
 
-import { Settings } from "../config/settings.ts";
-import { withoutOurs } from "../context.ts";
+import { Context, withoutOurs } from "../context.ts";
 import {
   banner,
   mountNfs,
   readyFolders,
   readyRepository,
-  type Start,
   withNewNames,
   writeCrontab,
 } from "../entry/start.ts";
 import { watch } from "../entry/watch.ts";
 import { environment } from "../environment.ts";
 import { EXIT, Failure } from "../errors.ts";
-import { Log } from "../log/log.ts";
 import { leaveLastWords } from "../log/termination.ts";
-import { createMask } from "../mask.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
 import { type Command, findLinked, type Invocation } from "../run/command.ts";
@@ -66,12 +62,12 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
       ? foreground(operands, { env: { ...env } })
       : call(name, words);
   }
-  const log = new Log("entry", createMask(environment));
-  const settings = new Settings(env, (message) => log.warn(message));
+  const context = new Context("entry", { env });
+  const { log, settings } = context;
   const stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
   stop.install();
   try {
-    return await live({ log, settings, env, stop }, warnings);
+    return await live(context, stop, warnings);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     log.error(error.message);
@@ -80,23 +76,23 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
   }
 }
 
-async function live(start: Start, warnings: readonly string[]): Promise<number> {
-  const { log, settings, stop } = start;
-  banner(start);
+async function live(context: Context, stop: Stop, warnings: readonly string[]): Promise<number> {
+  const { log, settings } = context;
+  banner(context);
   for (const warning of warnings) log.warn(warning);
   // Found before anything is mounted or created.
   const planned = placesOf(settings);
   renderCrontab(settings, planned);
-  await mountNfs(start);
+  await mountNfs(context, stop);
   if (stop.signal === undefined && settings.flag("RESTIC_CHECK_REPOSITORY_STATUS"))
-    await readyRepository(start);
+    await readyRepository(context, stop);
   if (stop.signal !== undefined) {
     log.info(`${stop.signal} came before the first job could be started.`);
     return EXIT.ok;
   }
-  const places = readyFolders(start, planned);
+  const places = readyFolders(context, planned);
   const crontab = renderCrontab(settings, places);
-  writeCrontab(start, crontab);
+  writeCrontab(context, crontab);
   const followed = places.output === planned.output ? places.output : undefined;
-  return watch(start, crontab, places.lockDir, followed);
+  return watch(context, stop, crontab, places.lockDir, followed);
 }

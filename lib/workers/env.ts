@@ -3,7 +3,7 @@
 import { knownNames, misspelt, misspeltText } from "../config/misspelt.ts";
 import { Settings } from "../config/settings.ts";
 import { type NameOf, type Variable, type VariableName, variables } from "../config/variables.ts";
-import { shownRepository } from "../context.ts";
+import { Context } from "../context.ts";
 import {
   BY_IMAGE,
   type Entry,
@@ -12,14 +12,14 @@ import {
   readImageDefaults,
   writeImageDefaults,
 } from "../doctor/effective-environment.ts";
-import { type Environment, environment, release, systemHostname } from "../environment.ts";
+import { type Environment, environment, release } from "../environment.ts";
 import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
 import { writeAll } from "../log/stdout.ts";
-import { createMask, isSecret } from "../mask.ts";
+import { isSecret } from "../mask.ts";
 import { type Command, hookPhases, type Invocation, workerNames } from "../run/command.ts";
 import { masked } from "../state/record.ts";
 import { tableLines, visible } from "../text.ts";
-import { iso, localZone } from "../time/format.ts";
+import { iso } from "../time/format.ts";
 
 const FLAGS = {
   json: { type: "boolean", description: "print one JSON object instead of lines" },
@@ -66,9 +66,10 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   if (flags.image) return note(known);
   const image = readImageDefaults();
   const complaints: string[] = [];
-  const settings = new Settings(environment, (message) => complaints.push(message));
+  const context = new Context("env", { onOddValue: (message) => complaints.push(message) });
+  const { settings, mask, hostname, zone, shownRepository } = context;
   const quiet = new Settings(environment, () => {});
-  const rows = entriesOf(quiet, known, shownRepository(quiet), image).map((entry) => ({
+  const rows = entriesOf(quiet, known, shownRepository, image).map((entry) => ({
     ...rowOf(entry, settings),
     ...(Object.hasOwn(image, entry.name) ? { default: image[entry.name] as string } : {}),
   }));
@@ -76,14 +77,13 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   for (const phase of hookPhases(table)) settings.hookTimeout(phase);
   const strays = misspelt(environment, known);
   const notes = [...complaints, ...strays.map((stray) => `${stray.name} ${misspeltText(stray)}`)];
-  const mask = createMask(environment);
   if (flags.json) {
     const now = Date.now();
     const answer = {
       schema: "restic-backup-helper.env/1",
       release,
-      hostname: settings.text("HOSTNAME") || systemHostname(),
-      generated_at: iso(now, localZone()),
+      hostname,
+      generated_at: iso(now, zone),
       generated_epoch: Math.floor(now / 1000),
       variables: rows,
       misspelt: strays,

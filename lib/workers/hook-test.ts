@@ -1,7 +1,7 @@
 /** hook-test: the hooks of one phase, run exactly as a worker would run them, without the worker. */
 
 import { rmSync } from "node:fs";
-import { sceneOf } from "../context.ts";
+import { Context } from "../context.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
@@ -52,18 +52,21 @@ const MOST = 255;
 
 async function main({ operands, table }: Invocation): Promise<number> {
   const { phase, argument } = read(operands, hookPhases(table));
-  const scene = sceneOf(phase.replace(/^(pre|post)-/, ""));
-  const stop = new Stop(() => scene.settings.seconds("STOP_TIMEOUT") * 1000);
+  const context = new Context(phase.replace(/^(pre|post)-/, ""));
+  const stop = new Stop(() => context.settings.seconds("STOP_TIMEOUT") * 1000);
   stop.install();
   const exitCode = Number(argument ?? 0);
   const result = { exitCode, status: statusOf(exitCode), durationSeconds: 0, snapshotId: undefined };
   // A pipe of our own: a real run of the same worker may be using its one.
-  const pipePath = `${scene.lockDir}/hook-test-${process.pid}.pipe`;
+  const pipePath = `${context.lockDir}/hook-test-${process.pid}.pipe`;
   try {
-    const hooks = await runPhase(scene, {
+    const hooks = await runPhase(context, {
       phase,
       argument,
-      env: { ...hookEnvironment(scene), ...(argument === undefined ? {} : resultEnvironment(scene, result)) },
+      env: {
+        ...hookEnvironment(context),
+        ...(argument === undefined ? {} : resultEnvironment(context, result)),
+      },
       stop,
       share: SHARE,
       pipePath,
@@ -71,7 +74,7 @@ async function main({ operands, table }: Invocation): Promise<number> {
     });
     if (stop.signal !== undefined) return exitCodeOfSignal(stop.signal);
     if (hooks.length === 0) {
-      scene.log.warn(`There is no hook for ${phase} in ${scene.settings.folder("HOOKS_DIR")}.`);
+      context.log.warn(`There is no hook for ${phase} in ${context.hooksDir}.`);
       return EXIT.failed;
     }
     return hooks.map((hook) => hook.exit_code ?? EXIT.failed).find((code) => code !== 0) ?? EXIT.ok;

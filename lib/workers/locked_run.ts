@@ -1,7 +1,7 @@
 /** locked_run: takes a worker's lock, then runs a command; skips it when the lock is held. */
 
 import { realpathSync } from "node:fs";
-import { lockDirectory, lockPathOf, sceneOf } from "../context.ts";
+import { Context } from "../context.ts";
 import { environment } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { foreground } from "../process/foreground.ts";
@@ -48,31 +48,32 @@ export default command;
 
 async function main(invocation: Invocation): Promise<number> {
   const { job, lockFile, words } = read(invocation.operands);
-  const path = lockFile ?? lockPathOf(job);
+  const context = new Context(job);
+  const path = lockFile ?? context.lockPath;
   // Found before the lock is taken, so that a misspelt command is not mistaken for a run.
   const program = resolveProgram(words[0] ?? "", environment.PATH);
-  const skipsBefore = skipsSoFar(lockDirectory(), job);
-  // flock(1) works while we set the scene.
+  const skipsBefore = skipsSoFar(context.lockDir, job);
   const taking = takeLock(path, environment, invocation.held?.lock);
-  const scene = sceneOf(job);
+  // flock(1) works meanwhile.
+  context.prepare();
   const isOurs = isThisProgram(program);
   let lock: Lock | undefined;
   try {
     lock = await taking;
   } catch (error) {
     // A worker that would take this very lock meets the same failure, and leaves a record of it.
-    const sameLock = isOurs && program.endsWith(`/${job}`) && path === lockPathOf(job);
+    const sameLock = isOurs && program.endsWith(`/${job}`) && path === context.lockPath;
     if (error instanceof LockFailure && sameLock) return invocation.call(program, words.slice(1));
     throw error;
   }
   if (lock === undefined) {
-    await skip(scene, path, EXIT.ok);
+    await skip(context, path, EXIT.ok);
     return EXIT.ok;
   }
-  forgetSkips(scene.lockDir, job, skipsBefore);
+  forgetSkips(context.lockDir, job, skipsBefore);
   signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\njob ${job}\n`);
   const exitCode = isOurs
-    ? await invocation.call(program, words.slice(1), { lock, scene })
+    ? await invocation.call(program, words.slice(1), { lock, context })
     : await foreground(words, {
         env: { ...environment, [HELD_VARIABLE]: heldBy(lock, job) },
         inherit: lock.fd,

@@ -1,6 +1,5 @@
 /** notify-test: a marked mail and a marked webhook. Here, and only here, delivery is the exit code. */
 
-import type { Scene } from "../context.ts";
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
 import { shownUrl, untilStopped } from "../notify/http.ts";
 import { recipients, sendMail } from "../notify/mail.ts";
@@ -36,7 +35,7 @@ export default defineWorker({
     ["1", "a delivery failed"],
   ],
   quiet: true,
-  work: async (run, invocation, scene) => work(run, invocation.flags, scene),
+  work: async (run, invocation) => work(run, invocation.flags),
 });
 
 interface Asked {
@@ -48,15 +47,13 @@ interface Asked {
   readonly message: string | undefined;
 }
 
-async function work(run: Run, asked: Asked, scene: Scene): Promise<Outcome> {
+async function work(run: Run, asked: Asked): Promise<Outcome> {
   const channels = channelsOf(run, asked);
-  const text = textOf(run, asked, scene);
+  const text = textOf(run, asked);
   const results: Record<Channel, Result> = { mail: "skipped", webhook: "skipped" };
   for (const channel of channels) {
     if (run.ending) break;
-    results[channel] = asked["dry-run"]
-      ? rehearse(run, channel, text)
-      : await send(run, channel, text, scene);
+    results[channel] = asked["dry-run"] ? rehearse(run, channel, text) : await send(run, channel, text);
   }
   run.facts.dry_run = asked["dry-run"] ? "ON" : "OFF";
   run.facts.mail_result = results.mail;
@@ -93,7 +90,7 @@ interface Text {
   readonly message: string;
 }
 
-function textOf(run: Run, { subject, message }: Asked, { identity }: Scene): Text {
+function textOf({ context: { identity } }: Run, { subject, message }: Asked): Text {
   const when = stamp(Date.now(), localZone());
   return {
     subject: `[TEST] ${subject ?? `restic-backup-helper ${identity.hostname}`}`,
@@ -103,7 +100,7 @@ function textOf(run: Run, { subject, message }: Asked, { identity }: Scene): Tex
       "",
       `Host: ${identity.hostname}`,
       `Time: ${when}`,
-      `Run:  ${run.id}`,
+      `Run:  ${identity.runId}`,
       "",
     ].join("\n"),
   };
@@ -116,25 +113,25 @@ function rehearse({ log, settings }: Run, channel: Channel, { subject }: Text): 
   return "dry-run";
 }
 
-async function send(run: Run, channel: Channel, text: Text, scene: Scene): Promise<Result> {
-  const { to, why } = channel === "mail" ? await mail(run, text, scene) : await webhook(run, text, scene);
+async function send(run: Run, channel: Channel, text: Text): Promise<Result> {
+  const { to, why } = channel === "mail" ? await mail(run, text) : await webhook(run, text);
   if (why === undefined) run.log.info(`The ${channel} "${text.subject}" was delivered to ${to}.`);
   else run.log.error(`The ${channel} to ${to} was not delivered: ${why}`);
   return why === undefined ? "delivered" : "failed";
 }
 
-async function mail(run: Run, { subject, message }: Text, scene: Scene) {
-  const { to, failure } = await sendMail(scene, { subject, body: message }, run.stop);
+async function mail({ context, stop }: Run, { subject, message }: Text) {
+  const { to, failure } = await sendMail(context, { subject, body: message }, stop);
   return { to: to.join(", "), why: failure };
 }
 
 /** A record like any other, so that what receives it need not know of tests; `test` marks it for what does. */
-async function webhook(run: Run, text: Text, scene: Scene) {
+async function webhook({ context, stop }: Run, text: Text) {
   const now = Date.now();
   const record = masked(
-    { ...header(scene.identity, now, now), exit_code: 0, status: "ok", test: "ON", ...text, hooks: [] },
-    scene.mask,
+    { ...header(context.identity, now, now), exit_code: 0, status: "ok", test: "ON", ...text, hooks: [] },
+    context.mask,
   );
-  const { to, delivered, words } = await postWebhook(scene, record, untilStopped(run.stop).signal);
+  const { to, delivered, words } = await postWebhook(context, record, untilStopped(stop).signal);
   return { to, why: delivered ? undefined : `${words}.` };
 }

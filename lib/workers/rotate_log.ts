@@ -15,13 +15,12 @@ import {
   type Stats,
   statSync,
 } from "node:fs";
-import { Settings, wholeNumber } from "../config/settings.ts";
+import { wholeNumber } from "../config/settings.ts";
 import { declarations } from "../config/variables.ts";
-import { lockPathOf } from "../context.ts";
+import { Context } from "../context.ts";
 import { environment } from "../environment.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
-import { Log } from "../log/log.ts";
-import { createMask } from "../mask.ts";
+import type { Log } from "../log/log.ts";
 import { writersOf } from "../process/proc.ts";
 import { spawn } from "../process/spawn.ts";
 import type { Command } from "../run/command.ts";
@@ -43,14 +42,13 @@ const command: Command = {
     ["75", "another rotation is active"],
   ],
   main: async ({ held }) => {
-    const log = new Log("rotate_log", createMask(environment));
-    const settings = new Settings(environment, (message) => log.warn(message));
+    const { settings, log, lockPath } = new Context("rotate_log");
     const plan = {
       folder: settings.text("LOG_DIR"),
       most: numberOf("CRON_LOG_MAX_SIZE"),
       keep: numberOf("MAX_CRON_LOG_ARCHIVES"),
     };
-    const lock = await takeLock(lockPathOf("rotate_log"), environment, held?.lock);
+    const lock = await takeLock(lockPath, environment, held?.lock);
     if (lock === undefined) {
       log.warn("Another rotation is active; this one does nothing.");
       return EXIT.busy;

@@ -1,6 +1,6 @@
 /** sources-report: what the next backup would read. */
 
-import type { Scene } from "../context.ts";
+import type { Context } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { readIfThere } from "../files/files.ts";
 import type { Outcome, Run } from "../run/run.ts";
@@ -30,7 +30,7 @@ export default defineWorker({
   work,
 });
 
-async function work(run: Run, { flags }: { readonly flags: SourcesFlags }, scene: Scene): Promise<Outcome> {
+async function work(run: Run, { flags }: { readonly flags: SourcesFlags }): Promise<Outcome> {
   const plan = readSourcesPlan(flags, run);
   const { log, facts } = run;
   const examination = await examineSources(run, plan);
@@ -40,7 +40,7 @@ async function work(run: Run, { flags }: { readonly flags: SourcesFlags }, scene
   sayMore(run, examination);
   const { files, bytes } = examination.totals;
   const shrunk = plan.ofEnvironment
-    ? shrinkageOf({ files, bytes: plan.sizes ? bytes : -1 }, lastBackup(scene))
+    ? shrinkageOf({ files, bytes: plan.sizes ? bytes : -1 }, lastBackup(run.context))
     : undefined;
   const warnings = [...warningsOf(examination), ...(shrunk === undefined ? [] : [shrunk])];
   for (const warning of warnings) log.warn(warning);
@@ -63,7 +63,7 @@ function sayMore({ log }: Run, { excludes, totals }: Examination): void {
   }
 }
 
-function lastBackup({ logDir }: Scene): LastBackup {
+function lastBackup({ logDir }: Context): LastBackup {
   try {
     return (JSON.parse(readIfThere(`${logDir}/last-backup.json`) ?? "null") ?? {}) as LastBackup;
   } catch {

@@ -9,15 +9,7 @@ import { nextTimes } from "../schedule/cron.ts";
 import { CRON_VARIABLES } from "../schedule/schedule.ts";
 import { RUNS_LOOKED_AT } from "../state/changes.ts";
 import { historyEnd, pastRuns } from "../state/history.ts";
-import {
-  type Finding,
-  type Judged,
-  judge,
-  type Verdict,
-  type View,
-  verdictOf,
-  viewOf,
-} from "../state/jobs.ts";
+import { type Finding, type Judged, judge, type Verdict, View, verdictOf } from "../state/jobs.ts";
 import { type Schedule, schedulesOf } from "../state/schedules.ts";
 import { reportOf } from "../status/json.ts";
 import { historyText, lastRuns, overviewText } from "../status/overview.ts";
@@ -56,7 +48,7 @@ const LOOKED_BACK_BYTES = 128 * 1024;
 const HISTORY_BYTES = 16 * 1024 * 1024;
 
 async function main({ flags, operands: [worker], table }: Invocation<typeof FLAGS>): Promise<number> {
-  const view = viewOf(workerNames(table));
+  const view = new View(workerNames(table));
   if (flags.history) {
     if (flags.json)
       throw new UsageError("--history has no --json: LOG_DIR/history.jsonl is JSON, a run a line.");
