@@ -72,7 +72,7 @@ describe.each(Object.keys(readers) as Format[])("%s", (format) => {
     const bytes = readFileSync(`${path}.part`);
     bytes[bytes.length >> 1]! ^= 0x40;
     writeFileSync(`${path}.part`, bytes);
-    expect(verifyArchive(archive, format, () => false)).rejects.toThrow(
+    await expect(verifyArchive(archive, format, () => false)).rejects.toThrow(
       "The archive does not read back as it was written",
     );
     writeFileSync(`${path}.part`, bytes.subarray(0, bytes.length - 100));
@@ -104,12 +104,12 @@ test("a full disk is a failure that says so, and stays one", async () => {
   await expect(fill()).rejects.toThrow(words);
   await expect(archive.finish()).rejects.toThrow(words);
   await archive.discard();
-  await expect(existsSync(join(dir, "full"))).toBe(false);
+  expect(existsSync(join(dir, "full"))).toBe(false);
 });
 
 test("what is there already is never written over", async () => {
   writeFileSync(join(dir, "there"), "mine");
-  expect(Archive.create("/x", join(dir, "there"), codecs.tar)).rejects.toThrow(
+  await expect(Archive.create("/x", join(dir, "there"), codecs.tar)).rejects.toThrow(
     "The archive /x cannot be written: it exists already.",
   );
   expect(readFileSync(join(dir, "there"), "utf8")).toBe("mine");

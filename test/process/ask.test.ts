@@ -43,7 +43,7 @@ test("a daemon that keeps its output open is not waited for", async () => {
   process.kill(Number(stdout), "SIGKILL");
 });
 
-test("a program that is not there", () => {
+test("a program that is not there", async () => {
   const question = { env: { PATH: "/nowhere" }, timeoutMs: 1000, stop };
-  expect(ask(["restic"], question)).rejects.toThrow(CannotStart);
+  await expect(ask(["restic"], question)).rejects.toThrow(CannotStart);
 });
