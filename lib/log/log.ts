@@ -52,6 +52,7 @@ export class Log {
   private isGathering = false;
   private gathered = NOTHING;
   private room = CHILDREN_MOST;
+  private hasOverflowed = false;
 
   constructor(
     private readonly source: string,
@@ -119,7 +120,9 @@ export class Log {
     this.gathered = NOTHING;
     const { inFile, leftOut } = this.output(source, lines, this.room);
     this.room -= inFile;
-    if (leftOut === 0 || this.room === 0) return;
+    if (leftOut === 0 || this.hasOverflowed) return;
+    this.hasOverflowed = true;
+    // No shorter line is to fit after this one.
     this.room = 0;
     const said = `${source} printed more than ${formatBytes(CHILDREN_MOST)}; the rest is on stdout only.`;
     this.toFile(this.render("WARN", [said], false));
