@@ -145,6 +145,6 @@ export function zstdCompress(bytes: Uint8Array, level: number): Promise<Uint8Arr
  * tick, which ends before it pays, it is a quarter of all CPU time; whoever finds that there is much to do (10,000
  * turns of a loop, say) calls this, once or again.
  */
-export const compile = (): void => {
+export const enableJit = (): void => {
   if (isBun) Bun.unsafe.setJITPolicy(1);
 };

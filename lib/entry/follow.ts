@@ -5,7 +5,7 @@
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
-import { Outlet } from "../log/stdout.ts";
+import { Stdout } from "../log/stdout.ts";
 import { plural } from "../text.ts";
 
 interface Followed {
@@ -101,10 +101,10 @@ export class Follower {
 
 /** The file keeps what a reader of stdout that stands still does not take. */
 function stdoutBeside(path: string): (text: Buffer) => void {
-  const outlet = new Outlet(1, {
+  const stdout = new Stdout(1, {
     stalled: () => {},
     gap: (lines) =>
       `${plural(lines, "line")} left out here, because nobody read stdout in time; see ${path}.\n`,
   });
-  return (text) => void outlet.write(text);
+  return (text) => void stdout.write(text);
 }

@@ -5,7 +5,7 @@ import { EXIT, reasonOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Mask } from "../mask.ts";
 import { type Child, spawn } from "../process/spawn.ts";
-import type { Stop, StopShare } from "../process/stop.ts";
+import type { Stop, StopBudget } from "../process/stop.ts";
 import { type Ended, supervise } from "../process/supervise.ts";
 import type { HookResult } from "../state/record.ts";
 import { formatShort } from "../units.ts";
@@ -18,7 +18,7 @@ export interface HookPlan {
   readonly log: Log;
   readonly mask: Mask;
   readonly stop: Stop;
-  readonly share: StopShare;
+  readonly budget: StopBudget;
   /** What the hook sees, without what belongs to one hook only. */
   readonly env: ChildEnvironment;
   readonly argument: string | undefined;
@@ -73,7 +73,7 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
     timeoutMs: plan.timeout > 0 ? plan.timeout * 1000 : undefined,
     graceMs: plan.killAfter * 1000,
     stop: plan.stop,
-    share: plan.share,
+    budget: plan.budget,
   });
   const took = performance.now() - begun;
   const finished = await output.finish(plan.stop);

@@ -11,7 +11,7 @@ import type { Mask } from "../mask.ts";
 import { plural, visible } from "../text.ts";
 import { localZone, stamp } from "../time/format.ts";
 import { formatBytes } from "../units.ts";
-import { isTerminal, Outlet, type OutletEvents, prefixLines, writeAll } from "./stdout.ts";
+import { isTerminal, prefixLines, Stdout, type StdoutEvents, writeAll } from "./stdout.ts";
 
 type Level = "INFO" | "WARN" | "ERROR";
 
@@ -44,7 +44,7 @@ export class Log {
   quiet = false;
   readonly colour = this.onTerminal && !environment.NO_COLOR;
   private readonly consola: ConsolaInstance;
-  private stdout: Outlet | undefined;
+  private stdout: Stdout | undefined;
   private file: number | undefined;
   private path = "";
   private bar = false;
@@ -58,7 +58,7 @@ export class Log {
     private readonly source: string,
     readonly mask: Mask,
   ) {
-    this.stdout = new Outlet(1, this.events);
+    this.stdout = new Stdout(1, this.events);
     this.consola = createConsola({
       throttle: 0,
       reporters: [
@@ -178,7 +178,7 @@ export class Log {
   /** From here on what goes to stdout goes to this descriptor: the file behind stdout has been set aside. */
   divert(fd: number): void {
     this.stdout?.close();
-    this.stdout = new Outlet(fd, this.events);
+    this.stdout = new Stdout(fd, this.events);
   }
 
   closeFile(): void {
@@ -223,7 +223,7 @@ export class Log {
     this.toFile(this.render("WARN", [`stdout cannot be written any more: ${reasonOf(error)}.`], false));
   }
 
-  private readonly events: OutletEvents = {
+  private readonly events: StdoutEvents = {
     stalled: (seconds) => {
       const said = `Nobody has read stdout for ${seconds} s: until somebody does, lines are left out there.`;
       this.toFile(this.render("WARN", [said], false));

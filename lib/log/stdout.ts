@@ -37,7 +37,7 @@ export function offer(fd: number, bytes: Uint8Array, patienceMs: number): number
       taken += writeSync(fd, bytes.subarray(taken, taken + WRITE_MOST));
       movedMs = performance.now();
     } catch (error) {
-      // A non-blocking pipe that is full: whoever shares it with us set it so, or we did (see Outlet).
+      // A non-blocking pipe that is full: whoever shares it with us set it so, or we did (see Stdout).
       if (errnoOf(error) !== "EAGAIN") throw error;
       if (performance.now() - movedMs >= patienceMs) break;
       pause(RETRY_MS);
@@ -120,14 +120,14 @@ export function countNewlines(bytes: Uint8Array): number {
 const PATIENCE_MS = 2000;
 const NOTHING = new Uint8Array(0);
 
-export interface OutletEvents {
+export interface StdoutEvents {
   /** The reader has stood still for so many seconds: from here on lines are left out. */
   readonly stalled: (seconds: number) => void;
   /** What stands in the place of lines that were left out, once the reader goes on. */
   readonly gap: (lines: number) => string;
 }
 
-export class Outlet {
+export class Stdout {
   private readonly fd: number;
   private readonly own: boolean;
   /** The end of a line that was begun when the reader stood still. */
@@ -137,7 +137,7 @@ export class Outlet {
 
   constructor(
     fd: number,
-    private readonly events: OutletEvents,
+    private readonly events: StdoutEvents,
   ) {
     const opened = openedAnew(fd);
     this.own = opened !== undefined;

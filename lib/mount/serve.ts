@@ -11,6 +11,7 @@ import type { ChildEnvironment } from "../environment.ts";
 import { isResticMounted } from "../files/mounts.ts";
 import { pids } from "../process/proc.ts";
 import { CannotStart, signal, spawn } from "../process/spawn.ts";
+import { stopBudget } from "../process/stop.ts";
 import { sleep, within } from "../process/timer.ts";
 import type { Run } from "../run/run.ts";
 
@@ -52,14 +53,12 @@ export async function tellWhereToLook(
 
 /** How long a busy mount may become free by itself. */
 const PATIENCE_MS = 1000;
-/** Of a stop's budget: restic may use 0.6 of it, and post-hooks that run at 0.85 are asked to end. */
-const RELEASE_SHARE = 0.75;
 
 /** Whatever became of restic: nothing is mounted afterwards, or it is said what to do. */
 export async function release(run: Run, place: string): Promise<Unmounted> {
   const end = performance.now() + PATIENCE_MS;
   const left = await unmount(place, run.settings.env, () =>
-    Math.min(end - performance.now(), run.stop.msUntil(RELEASE_SHARE)),
+    Math.min(end - performance.now(), run.stop.msUntil(stopBudget.unmount.killAt)),
   );
   run.facts.unmount = left.how;
   if (left.how === "plain") run.log.warn(`restic left its mount at ${place} behind; it was unmounted.`);

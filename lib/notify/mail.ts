@@ -7,7 +7,7 @@ import { replaceFile } from "../files/files.ts";
 import { SafeLines } from "../process/lines.ts";
 import { type Pump, pump } from "../process/pump.ts";
 import { spawn } from "../process/spawn.ts";
-import type { Stop } from "../process/stop.ts";
+import { type Stop, stopBudget } from "../process/stop.ts";
 import { type Ended, supervise } from "../process/supervise.ts";
 import { within } from "../process/timer.ts";
 import { localZone } from "../time/zone.ts";
@@ -18,8 +18,6 @@ export const MAIL_MOST_BYTES = 1024 * 1024;
 /** Milliseconds that sendmail may take: a relay that is there answers within a few seconds. */
 const SEND_MS = 30_000;
 const GRACE_MS = 2000;
-/** A stop ends it at once. */
-const SHARE = { ask: 0, kill: 0.05 };
 /** Characters of sendmail's own words that are kept. */
 const WORDS_MOST = 65_536;
 const DRAIN_MS = 500;
@@ -94,7 +92,7 @@ async function handOver(context: Context, message: string, stop: Stop): Promise<
     const ended = await supervise(
       child,
       { leader: child.pid, marks: [] },
-      { first: "SIGTERM", timeoutMs: SEND_MS, graceMs: GRACE_MS, stop, share: SHARE },
+      { first: "SIGTERM", timeoutMs: SEND_MS, graceMs: GRACE_MS, stop, budget: stopBudget.sendmail },
     );
     if (!(await within(DRAIN_MS, Promise.all(pumps.map((each) => each?.done))))) {
       for (const each of pumps) await each?.cancel();

@@ -3,7 +3,7 @@
 import type { Environment } from "../environment.ts";
 import { pump } from "./pump.ts";
 import { spawn } from "./spawn.ts";
-import type { Stop } from "./stop.ts";
+import { type Stop, stopBudget } from "./stop.ts";
 import { type Ended, supervise } from "./supervise.ts";
 import { within } from "./timer.ts";
 
@@ -26,7 +26,6 @@ const MOST_BYTES = 256 * 1024;
 const GRACE_MS = 1000;
 /** How long a child of the program that still holds its output is waited for, in milliseconds. */
 const DRAIN_MS = 500;
-const SHARE = { ask: 0, kill: 0.5 };
 
 /** Throws CannotStart. */
 export async function ask(command: readonly string[], question: Question): Promise<Answer> {
@@ -36,7 +35,7 @@ export async function ask(command: readonly string[], question: Question): Promi
   const ended = await supervise(
     child,
     { leader: child.pid, marks: [] },
-    { first: "SIGINT", timeoutMs, graceMs: GRACE_MS, stop, share: SHARE },
+    { first: "SIGINT", timeoutMs, graceMs: GRACE_MS, stop, budget: stopBudget.question },
   );
   const all = Promise.all(outputs.map(({ done }) => done));
   if (!(await within(DRAIN_MS, all))) for (const each of outputs) await each.cancel();

@@ -1,7 +1,7 @@
 /** Reads a stream to its end, chunk by chunk, so that the writer waits when we are slower. */
 
-import { compile } from "../runtime.ts";
-import { turn } from "./timer.ts";
+import { enableJit } from "../runtime.ts";
+import { eventLoopTurn } from "./timer.ts";
 
 export interface Reader {
   /** While what it returns has not settled, nothing more is read. */
@@ -48,11 +48,11 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
     for (let chunks = 0; ; chunks++) {
       const { value, done } = await source.read();
       if (done) break;
-      if (chunks === MUCH) compile();
+      if (chunks === MUCH) enableJit();
       const taken = guarded(() => reader.take(value));
       if (taken !== undefined) await taken;
       if (performance.now() - turned < TURN_MS) continue;
-      await turn();
+      await eventLoopTurn();
       turned = performance.now();
     }
     await guarded(() => reader.end());

@@ -13,13 +13,36 @@ const SIGNALS = [
   ["SIGHUP", 1],
 ] as const satisfies readonly (readonly [Signal, number])[];
 
-/** What may happen during a stop to something that runs, as shares of the budget since the first signal. */
-export interface StopShare {
-  /** When it is asked to end. */
-  readonly ask: number;
-  /** When it is killed. */
-  readonly kill: number;
+/** When something that runs is ended in a stop, as shares (0 to 1) of STOP_TIMEOUT since the first signal. */
+export interface StopBudget {
+  /** When it gets its polite signal. */
+  readonly signalAt: number;
+  /** When it is killed, or not waited for any more. */
+  readonly killAt: number;
 }
+
+/**
+ * How a stop's budget is divided, in the order in which the parts of a run use it. With the default of 8 s the work has
+ * 4.8 s to end cleanly, and a post-hook that begins then has 2 s before it gets its signal.
+ */
+export const stopBudget = {
+  /** The work will not be started, so nothing that it prepares is needed. It may still need a moment to undo it. */
+  preHook: { signalAt: 0, killAt: 0.25 },
+  /** restic must remove its lock from a repository that may be slow; what is left must do for the post-hooks. */
+  work: { signalAt: 0, killAt: 0.6 },
+  /** A mount that somebody uses is taken out of the tree by then: post-hooks run after the unmount. */
+  unmount: { signalAt: 0, killAt: 0.75 },
+  /** A large work directory is left to the next run, rather than keep the post-hooks from running. */
+  workdir: { signalAt: 0, killAt: 0.8 },
+  /** A post-hook may undo what must be undone (an fsfreeze), so it is the last to be told. 0.05 is for our record. */
+  postHook: { signalAt: 0.85, killAt: 0.95 },
+  /** hook-test has nothing else to do. */
+  hookTest: { signalAt: 0, killAt: 0.9 },
+  /** A program that was asked something leaves nothing behind; its answer is of no use any more. */
+  question: { signalAt: 0, killAt: 0.5 },
+  /** A mail goes out beside the post-hooks, and must not delay the end of the run. */
+  sendmail: { signalAt: 0, killAt: 0.05 },
+} as const satisfies Record<string, StopBudget>;
 
 export class Stop {
   /** The first signal, once it has come. */

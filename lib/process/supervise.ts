@@ -6,7 +6,7 @@
 
 import { type Family, familyMembers, procIsReadable, programOf } from "./proc.ts";
 import { type Child, type Exit, exitCodeOfSignal, type Signal, signal } from "./spawn.ts";
-import type { Stop, StopShare } from "./stop.ts";
+import type { Stop, StopBudget } from "./stop.ts";
 import { after, sleep } from "./timer.ts";
 
 export interface Limits {
@@ -17,14 +17,14 @@ export interface Limits {
   /** Milliseconds from the polite signal to SIGKILL after a time-out. */
   readonly graceMs: number;
   readonly stop: Stop;
-  readonly share: StopShare;
-  /** Resolves when the child works in vain. */
-  readonly vain?: Promise<void>;
+  readonly budget: StopBudget;
+  /** Resolves when what the child prints cannot be taken any more: it would work for nothing. */
+  readonly consumerFailed?: Promise<void>;
 }
 
 export interface Ended extends Exit {
   /** Why we ended it; undefined when it ended by itself. */
-  readonly cause: "timed out" | "stopped" | "in vain" | undefined;
+  readonly cause: "timed out" | "stopped" | "consumer failed" | undefined;
 }
 
 /** Milliseconds that a killed process gets to be gone; one that sleeps in the kernel is then left behind. */
@@ -33,7 +33,7 @@ const GONE_MS = 1000;
 const NEWS_MS = 200;
 
 export async function supervise(child: Child, family: Family, limits: Limits): Promise<Ended> {
-  const { stop, share } = limits;
+  const { stop, budget } = limits;
   let cause: Ended["cause"];
   let ending: Promise<unknown> | undefined;
   let over = false;
@@ -54,19 +54,19 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
 
   const graceFromNow = () => {
     const killAt = performance.now() + limits.graceMs;
-    return () => Math.min(killAt - performance.now(), stop.msUntil(share.kill));
+    return () => Math.min(killAt - performance.now(), stop.msUntil(budget.killAt));
   };
 
   let cancelAsk = () => {};
   const forget = stop.listen(() => {
     cancelAsk();
-    cancelAsk = after(stop.msUntil(share.ask), () => end("stopped", () => stop.msUntil(share.kill)));
+    cancelAsk = after(stop.msUntil(budget.signalAt), () => end("stopped", () => stop.msUntil(budget.killAt)));
   });
   const cancelTimeout =
     limits.timeoutMs === undefined
       ? () => {}
       : after(limits.timeoutMs, () => end("timed out", graceFromNow()));
-  void limits.vain?.then(() => end("in vain", graceFromNow()));
+  void limits.consumerFailed?.then(() => end("consumer failed", graceFromNow()));
 
   const exit = await Promise.race([child.exited, lost]);
   over = true;

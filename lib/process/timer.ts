@@ -18,7 +18,7 @@ export function after(ms: number, action: () => void): () => void {
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => after(ms, resolve));
 
 /** Resolves once timers that are due and signals that have come have had their turn. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export const eventLoopTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Resolves to true when `promise` settled within `ms`, to false when the time was over first. */
 export function within(ms: number, promise: Promise<unknown>): Promise<boolean> {

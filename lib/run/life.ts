@@ -16,8 +16,8 @@ import type { HookResult } from "../hooks/execute.ts";
 import { leaveLastWords } from "../log/termination.ts";
 import type { Notifier } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
-import { Stop } from "../process/stop.ts";
-import { turn } from "../process/timer.ts";
+import { Stop, stopBudget } from "../process/stop.ts";
+import { eventLoopTurn } from "../process/timer.ts";
 import { lostKeepersOf } from "../state/holder.ts";
 import { freeLock, type Lock, signLock, takeLock, unsignLock } from "../state/lock.ts";
 import { Marker, type RunMark } from "../state/marker.ts";
@@ -85,10 +85,6 @@ export async function liveRun(
   return life.live(work, claimed.died);
 }
 
-/** A pre-hook that runs when the stop comes is ended at once; a post-hook may undo what it has to undo. */
-const PRE_SHARE = { ask: 0, kill: 0.25 };
-const POST_SHARE = { ask: 0.85, kill: 0.95 };
-
 /** One run, from its first line in the log to its last. */
 export class Job {
   private readonly startedMs = Date.now();
@@ -142,7 +138,7 @@ export class Job {
       phase: pre,
       argument: undefined,
       env: hookEnvironment(context),
-      share: PRE_SHARE,
+      budget: stopBudget.preHook,
       skipOnStop: true,
     });
 
@@ -153,7 +149,7 @@ export class Job {
     marker.update({ phase: "record" });
     leaveRecord(context, this.record(worked));
     // A signal that came while we waited for the disk is heard now, before the post-hooks are told how it went.
-    await turn();
+    await eventLoopTurn();
     const ending = interrupted(worked, stop);
     const record = this.record(ending);
     if (ending !== worked) leaveRecord(context, record);
@@ -165,7 +161,7 @@ export class Job {
         phase: `post-${identity.job}`,
         argument: String(ending.exitCode),
         env: { ...hookEnvironment(context), ...resultEnvironment(context, this.resultOf(ending)) },
-        share: POST_SHARE,
+        budget: stopBudget.postHook,
         skipOnStop: false,
       });
     }

@@ -10,7 +10,7 @@ import type { ChildEnvironment } from "../environment.ts";
 import { cautionOf, discoverHooks } from "../hooks/discover.ts";
 import { type HookResult, runHook } from "../hooks/execute.ts";
 import type { Log } from "../log/log.ts";
-import type { Stop, StopShare } from "../process/stop.ts";
+import type { Stop, StopBudget } from "../process/stop.ts";
 import type { Status } from "../state/record.ts";
 
 export interface PhasePlan {
@@ -20,7 +20,7 @@ export interface PhasePlan {
   /** RBH_* of this run. */
   readonly env: ChildEnvironment;
   readonly stop: Stop;
-  readonly share: StopShare;
+  readonly budget: StopBudget;
   /** Where the hook's named pipe is. */
   readonly pipePath: string;
   /** Is a hook that has not begun yet left out once the run is told to stop? */
@@ -45,7 +45,7 @@ export async function runPhase(context: Context, plan: PhasePlan): Promise<HookR
         log,
         mask,
         stop,
-        share: plan.share,
+        budget: plan.budget,
         env: { ...context.env, ...plan.env },
         argument: plan.argument,
         timeout: settings.hookTimeout(phase),

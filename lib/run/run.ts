@@ -8,7 +8,7 @@ import { RawLines } from "../process/lines.ts";
 import { familyMembers, nameOf } from "../process/proc.ts";
 import { pump } from "../process/pump.ts";
 import { exitCodeOfSignal, signal, spawn } from "../process/spawn.ts";
-import type { Stop } from "../process/stop.ts";
+import { type Stop, stopBudget } from "../process/stop.ts";
 import { type Ended, type Limits, supervise } from "../process/supervise.ts";
 import { within } from "../process/timer.ts";
 import type { Marker } from "../state/marker.ts";
@@ -38,8 +38,6 @@ export interface ChildPlan {
 
 export type TakeBytes = (bytes: Uint8Array) => void | Promise<void>;
 
-/** The work's share of a stop: asked at once, killed with enough left for the post-hooks. */
-const WORK_SHARE = { ask: 0, kill: 0.6 };
 /** After its time-out the work has so long to end cleanly (run.md). */
 const WORK_GRACE_MS = 30_000;
 /** So many bytes become lines at once: short ones are many times as large in memory. */
@@ -122,7 +120,10 @@ export class Run {
       bytes?.pump ?? follow(child.stdout, plan.onStdout, this.log),
       follow(child.stderr, plan.onStderr, this.log),
     ];
-    const limits = { ...this.limits(), ...(bytes === undefined ? {} : { vain: bytes.vain }) };
+    const limits = {
+      ...this.limits(),
+      ...(bytes === undefined ? {} : { consumerFailed: bytes.consumerFailed }),
+    };
     const ended = await supervise(child, { leader: child.pid, marks: [], program: command[0] }, limits);
     const all = Promise.all(pumps.map((each) => each?.done));
     // However slow their reader is: only a stop ends the waiting.
@@ -146,7 +147,7 @@ export class Run {
       timeoutMs: Number.isFinite(left) ? Math.max(0, left) : undefined,
       graceMs: WORK_GRACE_MS,
       stop: this.stop,
-      share: WORK_SHARE,
+      budget: stopBudget.work,
     };
   }
 
@@ -191,10 +192,10 @@ function follow(
   return pump(stream, { take: push, end: () => hand(lines.end()) });
 }
 
-/** `vain` resolves when the bytes cannot be taken any more. */
+/** `consumerFailed` resolves when the bytes cannot be taken any more. */
 function carry(stream: ReadableStream<Uint8Array> | undefined, onBytes: TakeBytes) {
   let lose = () => {};
-  const vain = new Promise<void>((resolve) => {
+  const consumerFailed = new Promise<void>((resolve) => {
     lose = resolve;
   });
   const take = async (bytes: Uint8Array) => {
@@ -205,5 +206,5 @@ function carry(stream: ReadableStream<Uint8Array> | undefined, onBytes: TakeByte
       throw error;
     }
   };
-  return { pump: stream && pump(stream, { take, end: () => {} }), vain };
+  return { pump: stream && pump(stream, { take, end: () => {} }), consumerFailed };
 }

@@ -9,6 +9,7 @@ import { mkdirSync, promises, readdirSync, readlinkSync, renameSync, statSync } 
 import { ConfigError, errnoOf, reasonOf } from "../errors.ts";
 import { openFolders, removeTree } from "../files/tree.ts";
 import { statOf } from "../process/proc.ts";
+import { stopBudget } from "../process/stop.ts";
 import { within } from "../process/timer.ts";
 import { compact } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
@@ -41,14 +42,11 @@ export function keepWorkdir(run: Run, path: string): string {
   }
 }
 
-/** A stop leaves so much of its budget to the post-hooks. */
-const STOP_SHARE = 0.8;
-
 /** Removes it. What cannot be removed in time, or at all, is named, and false returned: the next run removes it. */
 export async function removeWorkdir(run: Run, path: string): Promise<boolean> {
   const removal = remove(path);
   let why = "there was no time left";
-  const done = within(run.stop.msUntil(STOP_SHARE), removal);
+  const done = within(run.stop.msUntil(stopBudget.workdir.killAt), removal);
   try {
     if (await done) {
       await removal;

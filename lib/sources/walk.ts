@@ -7,8 +7,8 @@
 
 import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { turn } from "../process/timer.ts";
-import { compile } from "../runtime.ts";
+import { eventLoopTurn } from "../process/timer.ts";
+import { enableJit } from "../runtime.ts";
 import {
   Counter,
   countType,
@@ -78,7 +78,7 @@ export class Walk {
     for (;;) {
       this.stretch();
       if (this.stack.length === 0) break;
-      await turn();
+      await eventLoopTurn();
       this.rested = performance.now();
       if (this.options.enough()) break;
     }
@@ -90,7 +90,7 @@ export class Walk {
   private stretch(): void {
     try {
       for (let folder = this.stack.pop(); folder !== undefined; folder = this.stack.pop()) {
-        if (this.folders++ === MANY) compile();
+        if (this.folders++ === MANY) enableJit();
         if (Buffer.isBuffer(folder.path)) this.weighBytes(folder);
         else if (this.options.sizes) this.weigh(folder, folder.path);
         else this.list(folder, folder.path);

@@ -5,7 +5,7 @@ import { Context } from "../context.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
-import { Stop } from "../process/stop.ts";
+import { Stop, stopBudget } from "../process/stop.ts";
 import { type Command, hookPhases, type Invocation } from "../run/command.ts";
 import { hookEnvironment, resultEnvironment, runPhase } from "../run/phase.ts";
 import type { Status } from "../state/record.ts";
@@ -45,8 +45,6 @@ const command: Command = {
 };
 export default command;
 
-/** The hook under test may use the whole budget of a stop: nothing comes after it. */
-const SHARE = { ask: 0, kill: 0.9 };
 /** The largest exit code that there is. */
 const MOST = 255;
 
@@ -68,7 +66,7 @@ async function main({ operands, table }: Invocation): Promise<number> {
         ...(argument === undefined ? {} : resultEnvironment(context, result)),
       },
       stop,
-      share: SHARE,
+      budget: stopBudget.hookTest,
       pipePath,
       skipOnStop: true,
     });
