@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { Settings } from "../lib/config/settings.ts";
-import { variables } from "../lib/config/variables.ts";
+import { type Variable, variables } from "../lib/config/variables.ts";
 import { ConfigError } from "../lib/errors.ts";
+import { findLinked } from "../lib/run/command.ts";
 import { placesOf, readCrontabLine, renderCrontab, scheduleOf } from "../lib/schedule/schedule.ts";
+import { table } from "../lib/workers/index.ts";
 
 const settings = (env: Record<string, string>) =>
   new Settings(env, (message) => {
@@ -15,11 +17,8 @@ test("backup and rotate_log always, each other job when its variable is set, in 
     "0 */6 * * * /bin/locked_run backup /var/run/backup.lock /bin/backup >> /var/log/cron.log 2>&1\n" +
       "0 0 * * 6 /bin/locked_run rotate_log /var/run/rotate_log.lock /bin/rotate_log >> /var/log/cron.log 2>&1\n",
   );
-  const all = Object.fromEntries(
-    Object.entries(variables)
-      .filter(([, { kind }]) => kind === "cron")
-      .map(([name], minute) => [name, `${minute} 3 * * mon`]),
-  );
+  const names = ["BACKUP", "CHECK", "FORGET", "PRUNE", "REPLICATE", "RESTORE_TEST", "ROTATE_LOG"];
+  const all = Object.fromEntries(names.map((name, minute) => [`${name}_CRON`, `${minute} 3 * * mon`]));
   const jobs = render({ ...all, LOCK_DIR: "/l", LOG_DIR: "/o" });
   expect(
     jobs.split("\n").map((line) =>
@@ -38,6 +37,15 @@ test("backup and rotate_log always, each other job when its variable is set, in 
     "6 3 * * mon|locked_run rotate_log|rotate_log.lock",
     "",
   ]);
+});
+
+test("every job of the schedule is a command, and has its variable alone", () => {
+  const jobs = Object.values<Variable>(variables).flatMap(({ kind, job }) =>
+    kind === "cron" ? [job ?? ""] : [],
+  );
+  expect(jobs).not.toBeEmpty();
+  expect(jobs.filter((job) => findLinked(table, job) === undefined)).toEqual([]);
+  expect(new Set(jobs).size).toBe(jobs.length);
 });
 
 test("what reaches the crontab is what every build of crond reads", () => {

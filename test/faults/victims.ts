@@ -1,6 +1,6 @@
 /**
  * What each worker needs to do its work in a few hundred milliseconds with the real restic or rclone, so that it can
- * be killed in the midst of it. A worker without a row here makes kills.fault.ts fail with its name.
+ * be killed in the midst of it. A worker without a row here gets a repository with a snapshot, and no arguments.
  */
 
 import { expect } from "bun:test";
@@ -60,10 +60,12 @@ async function unlock(world: World): Promise<void> {
 
 const forgers = new WeakMap<World, Forger>();
 
+export const ordinary: Victim = { prepare: snapshot, clear: unlock };
+
 export const victims: Readonly<Record<string, Victim>> = {
   backup: { prepare: repository, clear: check },
   check: { prepare: snapshot },
-  prune: { prepare: snapshot, clear: unlock },
+  prune: ordinary,
   forget: {
     clear: unlock,
     prepare: async (world) => {
