@@ -1,6 +1,7 @@
 /**
- * Copies what is appended to cron.log to stdout, so that `docker logs` shows it. By name: rotate_log renames the
- * file and begins a new one while jobs go on writing to the old, and each of their lines is shown once.
+ * Copies what is appended to cron.log to stdout, so that `docker logs` shows it. Follows the name, like `tail -F`:
+ * rotate_log renames the file and creates a new one while running jobs still append to the old one. Each line is
+ * shown once.
  */
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
@@ -12,18 +13,18 @@ interface Followed {
   readonly fd: number;
   readonly ino: number;
   readonly dev: number;
-  /** Bytes that have been shown, or wait in `rest` for their newline. */
+  /** Bytes that have been shown, or are waiting in `rest` for their newline. */
   offset: number;
   rest: Buffer;
 }
 
 const CHUNK_BYTES = 64 * 1024;
-/** A line that is longer is shown in pieces; memory stays flat. */
+/** A longer line is shown in pieces, so that memory stays flat. */
 const LINE_MOST = 1024 * 1024;
 const NEWLINE = 10;
 
 export class Follower {
-  /** The file of that name, last; before it those that had the name and may still be written to. */
+  /** The file that has the name now comes last; before it, those that had the name and may still be written to. */
   private files: Followed[] = [];
   private readonly buffer = Buffer.alloc(CHUNK_BYTES);
 
@@ -31,32 +32,32 @@ export class Follower {
     private readonly path: string,
     private readonly show: (text: Buffer) => void = stdoutBeside(path),
   ) {
-    // What was written before this container started has been shown by the one before it.
+    // The previous container has shown what was written before this one started.
     const [current] = this.openCurrent() ? this.files : [];
     if (current !== undefined) current.offset = fstatSync(current.fd).size;
   }
 
-  /** Shows what has come since the last look. To be called about once a second. */
+  /** Shows what was appended since the last call. To be called about once a second. */
   look(): void {
     this.openCurrent();
     this.files = this.files.filter((file) => {
       const { size, nlink } = fstatSync(file.fd);
       if (size < file.offset) this.restart(file);
       if (size > file.offset) this.copy(file);
-      // Packed and deleted by rotate_log, which first makes sure that nobody writes to it any more.
+      // Without a name: rotate_log has packed and deleted it, after it made sure that no process writes to it.
       if (nlink > 0) return true;
       this.end(file);
       return false;
     });
   }
 
-  /** Nothing more will come: a line without its newline is shown too. */
+  /** Shows the lines that still lack their newline, and closes the files. */
   close(): void {
     for (const file of this.files) this.end(file);
     this.files = [];
   }
 
-  /** Takes the file of that name up, when it is another one than before. */
+  /** Opens the file that has the name now. Returns false when it is the known one, or cannot be opened. */
   private openCurrent(): boolean {
     try {
       const there = statSync(this.path, { throwIfNoEntry: false });
@@ -69,7 +70,7 @@ export class Follower {
       this.files.push({ fd, ino, dev, offset: 0, rest: Buffer.alloc(0) });
       return true;
     } catch (error) {
-      // Between two names, or not ours to read: the next look will tell.
+      // Just being renamed, or not readable: the next call tries again.
       if (errnoOf(error) === undefined) throw error;
       return false;
     }
@@ -87,7 +88,7 @@ export class Follower {
     }
   }
 
-  /** Somebody emptied the file: it begins anew. */
+  /** The file was truncated: reads it from its start. */
   private restart(file: Followed): void {
     file.offset = 0;
     file.rest = Buffer.alloc(0);
@@ -99,12 +100,12 @@ export class Follower {
   }
 }
 
-/** The file keeps what a reader of stdout that stands still does not take. */
+/** Lines that a stalled reader of stdout does not take are dropped: the file still has them. */
 function stdoutBeside(path: string): (text: Buffer) => void {
   const stdout = new Stdout(1, {
     stalled: () => {},
     gap: (lines) =>
-      `${plural(lines, "line")} left out here, because nobody read stdout in time; see ${path}.\n`,
+      `${plural(lines, "line")} left out here, because stdout was not read in time; see ${path}.\n`,
   });
   return (text) => void stdout.write(text);
 }

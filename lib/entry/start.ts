@@ -1,6 +1,7 @@
 /**
- * What makes a container ready for its first job, step by step in the order in which entry takes them: the first lines
- * of its log, old names of variables, the folders, the file server, the repository, the crontab.
+ * The steps of a container's start, in the order in which entry takes them: old names of variables, the first lines
+ * of the log, the NFS mount, the repository, the folders that jobs need, the crontab. A step that fails throws a
+ * Failure, and no job is ever started.
  */
 
 import { accessSync, closeSync, constants, mkdirSync, openSync } from "node:fs";
@@ -16,33 +17,24 @@ import { probeRepository } from "../restic/open.ts";
 import { crontabPath, type Places } from "../schedule/schedule.ts";
 import { stamp } from "../time/format.ts";
 
-/** Who starts the jobs. */
+/** Starts the jobs: crond, or the Ticker where crond cannot. */
 export interface Scheduler {
-  /** Resolves with the reason when it starts no jobs any more; never, when it was told to stop. */
+  /** Resolves with the reason when the scheduler dies; never resolves after `stop`. */
   readonly died: Promise<string>;
-  /** Starts no job from here on, and resolves to the pids of those that run. */
+  /** Starts no more jobs, and resolves to the pids of the running ones. */
   stop(): Promise<readonly number[]>;
-}
-
-export function banner({ log, settings, hostname, zone }: Context): void {
-  log.info(
-    `restic-backup-helper ${version} (release ${release}) on ${hostname}, user ${process.geteuid?.() ?? "?"}`,
-  );
-  log.info(`It is ${stamp(Date.now(), zone)} in the time zone ${zone.name}.`);
-  if (!zone.known)
-    log.warn(`TZ=${settings.env.TZ} is no time zone of this image; UTC is used. Install tzdata.`);
-  if (process.pid === 1) {
-    log.warn("This is process 1 and reaps no orphans. Start it under an init: tini, or docker run --init.");
-  }
 }
 
 export interface Renamed {
   readonly env: Environment;
-  /** A sentence for each old name that was found. */
+  /** One sentence for each old name that is set. */
   readonly warnings: readonly string[];
 }
 
-/** SYNC_CRON becomes REPLICATE_CRON, unless that is set too: then the new name wins. */
+/**
+ * Maps old names to new ones (SYNC_CRON to REPLICATE_CRON) for everything that entry starts. Where both are set, the
+ * new name wins.
+ */
 export function withNewNames(env: Environment): Renamed {
   const mapped: Record<string, string | undefined> = { ...env };
   const warnings: string[] = [];
@@ -53,13 +45,100 @@ export function withNewNames(env: Environment): Renamed {
       warnings.push(`${old} has no effect: ${name} is set, and ${old} is its old name. Remove it.`);
     else {
       mapped[name] = env[old];
-      warnings.push(`${old} is the old name of ${name}; it is used. Rename it.`);
+      warnings.push(`${old} is the old name of ${name} and still works. Rename it.`);
     }
   }
   return { env: mapped, warnings };
 }
 
-/** Throws a Failure when LOCK_DIR cannot be used: no job could take its lock. */
+export function banner({ log, settings, hostname, zone }: Context): void {
+  log.info(
+    `restic-backup-helper ${version} (release ${release}) on ${hostname}, user ${process.geteuid?.() ?? "?"}`,
+  );
+  log.info(`It is ${stamp(Date.now(), zone)} in the time zone ${zone.name}.`);
+  if (!zone.known)
+    log.warn(`TZ=${settings.env.TZ} is not a time zone of this image; using UTC. Install tzdata.`);
+  if (process.pid === 1) {
+    log.warn("entry is process 1 and reaps no orphans. Start it under an init: tini, or docker run --init.");
+  }
+}
+
+const MOUNT_POINT = "/mnt/restic";
+/** mount(8) itself keeps trying a silent server for two minutes. */
+const MOUNT_MS = 130_000;
+
+/**
+ * Mounts NFS_TARGET, if set. Throws a Failure when it cannot: a repository must never be created below a mount
+ * point on which nothing is mounted.
+ */
+export async function mountNfs({ log, settings, env }: Context, stop: Stop): Promise<void> {
+  const target = settings.text("NFS_TARGET");
+  if (target === "") return;
+  try {
+    mkdirSync(MOUNT_POINT, { recursive: true });
+  } catch (error) {
+    throw new Failure(
+      `${MOUNT_POINT}, the mount point of NFS_TARGET, cannot be created: ${reasonOf(error)}.`,
+      EXIT.failed,
+    );
+  }
+  log.info(`Mounting ${target} on ${MOUNT_POINT}.`);
+  const command = ["mount", "-t", "nfs", "-o", "nolock", target, MOUNT_POINT];
+  const { code, cause, stderr } = await ask(command, { env, timeoutMs: MOUNT_MS, stop });
+  if (stop.signal !== undefined || (code === EXIT.ok && cause === undefined)) return;
+  const words =
+    stderr.trim() || (cause === undefined ? "it gave no reason" : "the server did not answer in time");
+  throw new Failure(
+    `NFS_TARGET=${target} cannot be mounted (exit ${code}): ${words}. Check the export and the network; the ` +
+      "container needs CAP_SYS_ADMIN to mount.",
+    EXIT.failed,
+  );
+}
+
+/** `restic init` takes a few more requests than opening, and some object stores are slow to answer the first. */
+const INIT_MS = 120_000;
+
+/** Opens the repository, and creates a missing one. Throws a Failure that says why it cannot be used. */
+export async function readyRepository(context: Context, stop: Stop): Promise<void> {
+  const { log, env } = context;
+  const access = knownAccess(context);
+  const verdict = await probeRepository(access, env, stop);
+  if (stop.signal !== undefined) return;
+  if (verdict.status === "ok") log.info(`The repository ${access.shown} exists and can be opened.`);
+  else if (verdict.status === "missing") await create(context, access, stop);
+  else throw new Failure(verdict.message, EXIT.failed);
+}
+
+/** Without a repository entry exits with 1, as with one that cannot be used: an orchestrator treats them alike. */
+function knownAccess(context: Context): Access {
+  try {
+    return accessOf(context, (message) => context.log.warn(message));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new Failure(error.message, EXIT.failed);
+  }
+}
+
+async function create({ log, settings, env }: Context, access: Access, stop: Stop): Promise<void> {
+  log.info(`There is no repository at ${access.shown} yet; creating it.`);
+  const command = ["restic", ...access.words, "init", ...settings.words("RESTIC_INIT_ARGS")];
+  const answer = await ask(command, { env: { ...env, ...access.env }, timeoutMs: INIT_MS, stop });
+  for (const line of linesOf(answer)) log.childLine("restic", line);
+  if (stop.signal !== undefined || (answer.code === EXIT.ok && answer.cause === undefined)) return;
+  const how = answer.cause === undefined ? `(exit ${answer.code})` : `in ${INIT_MS / 1000} s`;
+  throw new Failure(
+    `The repository ${access.shown} could not be created ${how}. See restic's output above.`,
+    EXIT.failed,
+  );
+}
+
+const linesOf = ({ stdout, stderr }: Answer) =>
+  `${stdout}\n${stderr}`.split("\n").filter((line) => line.trim());
+
+/**
+ * Checks the folders before the first job needs them. Returns the places, with stdout instead of a cron.log that
+ * cannot be written. Throws a Failure when LOCK_DIR cannot be used: no job could take its lock.
+ */
 export function readyFolders({ log }: Context, places: Places): Places {
   try {
     mkdirSync(places.lockDir, { recursive: true });
@@ -73,12 +152,13 @@ export function readyFolders({ log }: Context, places: Places): Places {
   }
   const problem = logProblem(places.output);
   if (problem === undefined) return places;
-  // A shell that cannot open what it redirects to does not start the command: there would be no backup at all.
+  // A shell that cannot open the target of a redirection does not start the command: no backup would run at all.
   const output = `/proc/${process.pid}/fd/1`;
   log.warn(`${places.output} cannot be written: ${problem}. Jobs write to this container's stdout only.`);
   return { ...places, output };
 }
 
+/** Why the log cannot be appended to; undefined when it can. */
 function logProblem(path: string): string | undefined {
   try {
     mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
@@ -89,76 +169,7 @@ function logProblem(path: string): string | undefined {
   }
 }
 
-const MOUNT_POINT = "/mnt/restic";
-/** mount(8) itself tries a server that is silent for two minutes. */
-const MOUNT_MS = 130_000;
-
-/** Throws a Failure: a repository must never be created below a mount point on which nothing is mounted. */
-export async function mountNfs({ log, settings, env }: Context, stop: Stop): Promise<void> {
-  const target = settings.text("NFS_TARGET");
-  if (target === "") return;
-  try {
-    mkdirSync(MOUNT_POINT, { recursive: true });
-  } catch (error) {
-    throw new Failure(
-      `${MOUNT_POINT}, where NFS_TARGET belongs, cannot be made: ${reasonOf(error)}.`,
-      EXIT.failed,
-    );
-  }
-  log.info(`Mounting ${target} on ${MOUNT_POINT}.`);
-  const command = ["mount", "-t", "nfs", "-o", "nolock", target, MOUNT_POINT];
-  const { code, cause, stderr } = await ask(command, { env, timeoutMs: MOUNT_MS, stop });
-  if (stop.signal !== undefined || (code === EXIT.ok && cause === undefined)) return;
-  const words =
-    stderr.trim() || (cause === undefined ? "it gave no reason" : "the server did not answer in time");
-  throw new Failure(
-    `NFS_TARGET=${target} cannot be mounted (exit ${code}): ${words}. Look at the export and the network; the ` +
-      "container needs CAP_SYS_ADMIN to mount.",
-    EXIT.failed,
-  );
-}
-
-/** Creating one takes a few requests more; some object stores are slow at the first. */
-const INIT_MS = 120_000;
-
-/** Throws a Failure that says why the repository cannot be used. */
-export async function readyRepository(context: Context, stop: Stop): Promise<void> {
-  const { log, env } = context;
-  const access = knownAccess(context);
-  const verdict = await probeRepository(access, env, stop);
-  if (stop.signal !== undefined) return;
-  if (verdict.status === "ok") log.info(`The repository ${access.shown} is there and can be opened.`);
-  else if (verdict.status === "missing") await create(context, access, stop);
-  else throw new Failure(verdict.message, EXIT.failed);
-}
-
-/** To an orchestrator a repository that is not named is one that cannot be used: exit 1, as for all others. */
-function knownAccess(context: Context): Access {
-  try {
-    return accessOf(context, (message) => context.log.warn(message));
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new Failure(error.message, EXIT.failed);
-  }
-}
-
-async function create({ log, settings, env }: Context, access: Access, stop: Stop): Promise<void> {
-  log.info(`There is no repository at ${access.shown} yet; it is created.`);
-  const command = ["restic", ...access.words, "init", ...settings.words("RESTIC_INIT_ARGS")];
-  const answer = await ask(command, { env: { ...env, ...access.env }, timeoutMs: INIT_MS, stop });
-  for (const line of linesOf(answer)) log.childLine("restic", line);
-  if (stop.signal !== undefined || (answer.code === EXIT.ok && answer.cause === undefined)) return;
-  const how = answer.cause === undefined ? `(exit ${answer.code})` : `in ${INIT_MS / 1000} s`;
-  throw new Failure(
-    `The repository ${access.shown} could not be created ${how}. restic's own words stand above.`,
-    EXIT.failed,
-  );
-}
-
-const linesOf = ({ stdout, stderr }: Answer) =>
-  `${stdout}\n${stderr}`.split("\n").filter((line) => line.trim());
-
-/** Atomically, readable by its owner only: crond must never see half of it. Throws a Failure. */
+/** Writes the crontab atomically, as crond must never see half of it; only its owner may read it. Throws a Failure. */
 export function writeCrontab({ log, settings }: Context, text: string): void {
   const path = crontabPath(settings);
   try {

@@ -1,4 +1,4 @@
-/** Starts jobs by a crontab as busybox's crond does, where crond itself cannot. */
+/** Starts the jobs of a crontab as busybox's crond does, in containers where crond itself cannot run. */
 
 import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
@@ -9,20 +9,20 @@ import { readCrontabLine } from "../schedule/schedule.ts";
 import { localZone } from "../time/zone.ts";
 import type { Scheduler } from "./start.ts";
 
-interface Job {
+interface CrontabJob {
   readonly cron: Cron;
   readonly command: string;
-  /** Of the one that runs; a second one is not started beside it, as crond has it. */
+  /** Of the running one; undefined between runs. Like crond, the ticker starts no second one beside it. */
   pid: number | undefined;
 }
 
-/** After a clock that jumped further than so many seconds crond begins anew and makes up for nothing. */
+/** After the clock has jumped by more than this, crond does not make up for the jobs that it missed. */
 const JUMP_SECONDS = 3600;
 
 export class Ticker implements Scheduler {
-  /** It ends with us only. */
+  /** Never: the ticker is part of this process. */
   readonly died = new Promise<string>(() => {});
-  private readonly jobs: Job[];
+  private readonly jobs: CrontabJob[];
   private last = Math.floor(Date.now() / 1000);
   private cancel = () => {};
 
@@ -44,7 +44,7 @@ export class Ticker implements Scheduler {
     return this.jobs.flatMap(({ pid }) => pid ?? []);
   }
 
-  /** Until the next full minute, on which crond looks too. */
+  /** Waits for the next full minute, when crond looks at its jobs too. */
   private wait(): void {
     this.cancel = after(60_000 - (Date.now() % 60_000), () => {
       this.tick(Math.floor(Date.now() / 1000));
@@ -62,7 +62,7 @@ export class Ticker implements Scheduler {
     }
   }
 
-  private begin(job: Job): void {
+  private begin(job: CrontabJob): void {
     const { env, log } = this.context;
     try {
       const child = spawn(["/bin/sh", "-c", job.command], {

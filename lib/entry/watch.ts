@@ -1,7 +1,6 @@
 /**
- * The long part of a container's life: jobs are started, their log is shown, a signal ends it all.
- *
- * Ends what still runs when the container stops: politely, then not.
+ * The main part of a container's life: starts the scheduler, shows the jobs' log, and waits for a signal or for the
+ * scheduler's death. Then ends what is still running: SIGTERM first, SIGKILL when STOP_TIMEOUT has passed.
  */
 
 import { readdirSync, realpathSync } from "node:fs";
@@ -18,9 +17,9 @@ import { startScheduler } from "./crond.ts";
 import { Follower } from "./follow.ts";
 import type { Scheduler } from "./start.ts";
 
-/** How often cron.log is looked at, in milliseconds. */
+/** How often cron.log is read, in milliseconds. */
 const FOLLOW_MS = 1000;
-/** Without a scheduler the container must end soon, so that another takes its place; restic still needs a moment. */
+/** Milliseconds. Without a scheduler the container must exit soon to be restarted; restic still needs a moment. */
 const DEAD_MS = 1500;
 
 /** Resolves to entry's exit code. `cronLog` is followed; undefined when jobs write to stdout themselves. */
@@ -32,7 +31,7 @@ export async function watch(
   cronLog: string | undefined,
 ): Promise<number> {
   const { log } = context;
-  // Before the first job, so that its first line is seen.
+  // Opened before the first job starts, so that its first line is shown.
   const followed = cronLog === undefined ? undefined : following(context, cronLog);
   try {
     const scheduler = await startScheduler(context, crontab);
@@ -42,11 +41,11 @@ export async function watch(
       : await endByDeath(context, stop, end.died, lockDir);
   } finally {
     followed?.end();
-    log.info("entry ends.");
+    log.info("entry exits.");
   }
 }
 
-/** A log that cannot be read (a dead mount) must not end the schedule: that is said, once. */
+/** A log that cannot be read (a dead mount) must not end the schedule: it is warned of, once. */
 function following({ log }: Context, path: string) {
   const follower = new Follower(path);
   let said = "";
@@ -56,7 +55,7 @@ function following({ log }: Context, path: string) {
       said = "";
     } catch (error) {
       const reason = reasonOf(error);
-      if (reason !== said) log.warn(`${path} cannot be read: ${reason}. What jobs log is not shown here.`);
+      if (reason !== said) log.warn(`${path} cannot be read: ${reason}. The jobs' log is not shown here.`);
       said = reason;
     }
   };
@@ -78,7 +77,7 @@ async function endBySignal(
   lockDir: string,
 ) {
   log.info(
-    `${signal}: no job is started any more; running ones have ${settings.seconds("STOP_TIMEOUT")} s to end.`,
+    `Received ${signal}: starting no more jobs; running ones have ${settings.seconds("STOP_TIMEOUT")} s to exit.`,
   );
   const end = performance.now() + settings.seconds("STOP_TIMEOUT") * 1000;
   const jobs = await scheduler.stop();
@@ -87,7 +86,7 @@ async function endBySignal(
 }
 
 async function endByDeath({ log }: Context, stop: Stop, died: string, lockDir: string) {
-  const message = `${died}: no backup would be made any more. This container ends, so that it is started anew.`;
+  const message = `${died}: no more backups would be made. Exiting so that the container is restarted.`;
   log.error(message);
   leaveLastWords(log.mask(`entry: ${message}`));
   const end = performance.now() + DEAD_MS;
@@ -101,20 +100,20 @@ function stopOf(stop: Stop): Promise<{ signal: Signal }> {
   });
 }
 
-/** How often it is looked who still runs, in milliseconds. */
+/** How often the running processes are looked up, in milliseconds. */
 const LOOK_MS = 50;
-/** After a second signal a worker kills what it has started, and writes its record. */
+/** Milliseconds. After a second signal a worker kills its children, and writes its record. */
 const FORCED_MS = 1000;
-/** What was killed gets so long to be gone: a process in uninterruptible sleep never is. */
+/** Milliseconds that killed processes have to disappear: one in uninterruptible sleep never does. */
 const GONE_MS = 300;
 
-/** A running worker, by its marker. */
+/** A running worker, found by its marker. */
 interface Running {
   readonly pid: number;
   readonly name: string;
 }
 
-/** Every worker that runs, whoever started it: crond, or somebody by `docker exec`. */
+/** Every running worker, whether crond started it or an operator by `docker exec`. */
 export function runningWorkers(lockDir: string): Running[] {
   return namesIn(lockDir).flatMap((name) => {
     const mark = readMark(markerPath(lockDir, name));
@@ -126,14 +125,14 @@ function namesIn(lockDir: string): string[] {
   try {
     return readdirSync(lockDir).flatMap((file) => /^(.+)\.run\.json$/.exec(file)?.[1] ?? []);
   } catch {
-    // Gone with its tmpfs: then no worker can tell of itself, and the scheduler's jobs are all that is known.
+    // LOCK_DIR is gone with its tmpfs: no worker has a marker, and only the scheduler's jobs are known.
     return [];
   }
 }
 
 /**
- * SIGTERM to the workers and to `jobs`, which the scheduler has started; resolves when all have ended, or been
- * killed because `msLeft` had come to 0. A second signal is passed on: it ends a worker at once.
+ * Sends SIGTERM to the workers and to `jobs`, the pids that the scheduler has started. Resolves when all have exited,
+ * or were killed when `msLeft` reached 0. A second signal is passed on: it ends a worker at once.
  */
 export async function endWorkers(
   lockDir: string,
@@ -146,13 +145,13 @@ export async function endWorkers(
   const ask = ({ pid, name }: Running) => {
     if (asked.has(pid)) return;
     asked.set(pid, name);
-    log.info(`SIGTERM to ${name} (pid ${pid}).`);
+    log.info(`Sending SIGTERM to ${name} (pid ${pid}).`);
     signal(pid, "SIGTERM");
   };
   let patience = Number.POSITIVE_INFINITY;
   const leftNow = () => Math.min(msLeft(), patience - performance.now());
   for (;;) {
-    // Again and again: one that had just begun may not have told of itself yet.
+    // In every round: a worker that had just started may not have had its marker yet.
     for (const running of runningWorkers(lockDir)) ask(running);
     for (const pid of jobs.filter(isOurs)) ask({ pid, name: "a job" });
     const left = [...asked.keys(), ...jobs].filter(isAlive);
@@ -166,19 +165,19 @@ export async function endWorkers(
   }
 }
 
-/** A link of this program: restic itself is left to its worker, which knows how to ask it. */
+/** Is it a link of this program? restic itself is left to its worker, which knows how to stop it. */
 function isOurs(pid: number): boolean {
   try {
     return realpathSync(`/proc/${pid}/exe`) === realpathSync(process.execPath) && isAlive(pid);
   } catch {
-    // It has ended.
+    // It has exited.
     return false;
   }
 }
 
 async function kill(pids: readonly number[], names: ReadonlyMap<number, string>, log: Log): Promise<void> {
   const named = pids.map((pid) => `${names.get(pid) ?? "a job"} (pid ${pid})`);
-  log.error(`${named.join(", ")} did not end in time and ${pids.length === 1 ? "is" : "are"} killed.`);
+  log.error(`${named.join(", ")} did not exit in time; killing ${pids.length === 1 ? "it" : "them"}.`);
   const all = [...pids, ...descendantsOf(pids)];
   for (const pid of all) signal(pid, "SIGKILL");
   const end = performance.now() + GONE_MS;

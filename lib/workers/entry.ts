@@ -1,4 +1,4 @@
-/** entry: what the container starts. Makes everything ready, lets crond start the jobs, and watches over it. */
+/** entry: the container's command. Prepares everything, has crond start the jobs, and watches over them. */
 
 import { Context, withoutOurs } from "../context.ts";
 import {
@@ -20,9 +20,9 @@ import { CRON_VARIABLES, placesOf, renderCrontab } from "../schedule/schedule.ts
 
 const command: Command = {
   about:
-    "What the container starts: mounts NFS_TARGET, makes sure that the repository is there (a missing one is " +
-    "created), writes the crontab, starts crond, shows what its jobs log, and ends them cleanly on SIGTERM. With " +
-    "words it runs that command instead: one of this program's, or any other.",
+    "The container's command: mounts NFS_TARGET, makes sure that the repository exists (creates a missing one), " +
+    "writes the crontab, starts crond, shows the jobs' log, and ends the jobs cleanly on SIGTERM. With arguments it " +
+    "runs that command instead: one of this program's, or any other.",
   flags: {},
   operands: {
     usage: "[<command> [<argument>…]]",
@@ -45,9 +45,9 @@ const command: Command = {
     "TZ",
   ],
   exits: [
-    ["0", "a signal ended it, and all jobs with it"],
-    ["1", "it could not start, or crond ended by itself: no backup would be made any more"],
-    ["2", "the configuration makes no sense; no crontab was written"],
+    ["0", "a signal ended it and all its jobs"],
+    ["1", "it could not start, or crond died: no more backups would be made"],
+    ["2", "the configuration is invalid; no crontab was written"],
     ["other", "the exit code of the command that was run instead"],
   ],
   main,
@@ -80,14 +80,14 @@ async function live(context: Context, stop: Stop, warnings: readonly string[]): 
   const { log, settings } = context;
   banner(context);
   for (const warning of warnings) log.warn(warning);
-  // Found before anything is mounted or created.
+  // A mistake in the schedule is found before anything is mounted or created.
   const planned = placesOf(settings);
   renderCrontab(settings, planned);
   await mountNfs(context, stop);
   if (stop.signal === undefined && settings.flag("RESTIC_CHECK_REPOSITORY_STATUS"))
     await readyRepository(context, stop);
   if (stop.signal !== undefined) {
-    log.info(`${stop.signal} came before the first job could be started.`);
+    log.info(`Received ${stop.signal} before the first job was started.`);
     return EXIT.ok;
   }
   const places = readyFolders(context, planned);

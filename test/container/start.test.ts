@@ -12,7 +12,7 @@ container(`a start in ${tree}`, () => {
     using container = new Container();
     container.start({ env: { CHECK_CRON: "@weekly" } });
     await container.says("crond started");
-    expect(container.output).toContain("The repository /repository is there and can be opened.");
+    expect(container.output).toContain("The repository /repository exists and can be opened.");
     expect(container.read("var/spool/cron/crontabs/root")).toBe(
       "0 0 1 1 * /bin/locked_run backup /var/run/backup.lock /bin/backup >> /var/log/cron.log 2>&1\n" +
         "0 0 * * 0 /bin/locked_run check /var/run/check.lock /bin/check >> /var/log/cron.log 2>&1\n" +
@@ -40,7 +40,7 @@ container(`a start in ${tree}`, () => {
       const { code, ms } = await container.ended();
       expect(code).toBe(0);
       expect(ms).toBeLessThan(3000);
-      expect(container.output).toContain(`${signal}: no job is started any more`);
+      expect(container.output).toContain(`Received ${signal}: starting no more jobs`);
     },
   );
 
@@ -67,7 +67,7 @@ container(`a start in ${tree}`, () => {
     container.start({ env: { SYNC_CRON: "5 4 * * *", SYNC_VERBOSE: "OFF", REPLICATE_VERBOSE: "ON" } });
     await container.says("crond started");
     expect(container.output).toContain(
-      "WARN  entry  SYNC_CRON is the old name of REPLICATE_CRON; it is used. Rename it.",
+      "WARN  entry  SYNC_CRON is the old name of REPLICATE_CRON and still works. Rename it.",
     );
     expect(container.output).toContain("WARN  entry  SYNC_VERBOSE has no effect: REPLICATE_VERBOSE is set");
     expect(container.read("var/spool/cron/crontabs/root")).toContain("5 4 * * * /bin/locked_run replicate ");
@@ -86,7 +86,7 @@ container(`a repository that cannot be used ends the start, and none is created,
     const env = { RESTIC_REPOSITORY: "/mnt/restic", RESTIC_INIT_ARGS: "--repository-version 1" };
     container.start({ env });
     await container.says("crond started");
-    expect(container.output).toContain("There is no repository at /mnt/restic yet; it is created.");
+    expect(container.output).toContain("There is no repository at /mnt/restic yet; creating it.");
     expect(container.has("mnt/restic/config")).toBe(true);
     container.kill("SIGTERM");
     await container.ended();
@@ -94,7 +94,7 @@ container(`a repository that cannot be used ends the start, and none is created,
     Bun.spawnSync(["cp", "-a", `${container.root}/mnt/restic`, `${again.root}/mnt/`]);
     again.start({ env });
     await again.says("crond started");
-    expect(again.output).toContain("The repository /mnt/restic is there and can be opened.");
+    expect(again.output).toContain("The repository /mnt/restic exists and can be opened.");
     expect(again.output).not.toContain("created");
   });
 
@@ -143,7 +143,7 @@ container(`a repository that cannot be used ends the start, and none is created,
     await container.one(/^\/bin\/sh .*restic .*cat config/);
     container.kill("SIGTERM");
     expect(await container.ended()).toMatchObject({ code: 0 });
-    expect(container.output).toContain("SIGTERM came before the first job could be started.");
+    expect(container.output).toContain("Received SIGTERM before the first job was started.");
     expect(container.has("var/spool/cron/crontabs/root")).toBe(false);
   });
 });
@@ -216,7 +216,7 @@ container(`crond in ${tree}`, () => {
     expect(code).toBe(1);
     expect(ms).toBeLessThan(2000);
     expect(container.output).toContain(
-      "ERROR entry  crond ended (killed by SIGKILL): no backup would be made any more.",
+      "ERROR entry  crond ended (killed by SIGKILL): no more backups would be made. Exiting so that the container is restarted.",
     );
     expect(container.read("dev/termination-log")).toContain("crond ended (killed by SIGKILL)");
   });
@@ -248,7 +248,7 @@ container(`a stop in ${tree}`, () => {
     expect(code).toBe(0);
     expect(ms).toBeGreaterThan(2500);
     expect(ms).toBeLessThan(6000);
-    expect(container.output).toMatch(/ERROR entry {2}backup \(pid \d+\) did not end in time and is killed\./);
+    expect(container.output).toMatch(/ERROR entry {2}backup \(pid \d+\) did not exit in time; killing it\./);
     expect([alive(worker), alive(restic)]).toEqual([false, false]);
   });
 

@@ -7,7 +7,7 @@ test.each([
   [
     { SYNC_CRON: "a", OTHER: "b" },
     { REPLICATE_CRON: "a", OTHER: "b" },
-    ["SYNC_CRON is the old name of REPLICATE_CRON; it is used. Rename it."],
+    ["SYNC_CRON is the old name of REPLICATE_CRON and still works. Rename it."],
   ],
   [
     { SYNC_JOB_FILE: "a", REPLICATE_JOB_FILE: "b" },
@@ -17,7 +17,7 @@ test.each([
   [
     { SYNC_VERBOSE: "OFF", REPLICATE_VERBOSE: "" },
     { REPLICATE_VERBOSE: "OFF" },
-    ["SYNC_VERBOSE is the old name of REPLICATE_VERBOSE; it is used. Rename it."],
+    ["SYNC_VERBOSE is the old name of REPLICATE_VERBOSE and still works. Rename it."],
   ],
 ])("%j", (env, wanted, warnings) => {
   expect(withNewNames(env)).toEqual({ env: wanted, warnings });
