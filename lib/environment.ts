@@ -1,19 +1,16 @@
-/**
- * The environment that we were started with, copied once: process.env asks the system anew at every look, and a
- * tick has some hundred looks (0.4 ms, measured).
- *
- * What the system itself knows: signal numbers and the host's name. node:os is loaded only when asked (0.5 ms of
- * CPU, measured): most ticks end without a signal, in containers where HOSTNAME is set.
- *
- * The version of the program and the release string of the image, `<version>-<restic's version>`.
- */
+/** What the program was given from outside: its environment, what the system knows, and what the build put in. */
 
 import { builtin } from "./runtime.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What a child is started with; undefined removes a variable. */
+export type ChildEnvironment = Record<string, string | undefined>;
+
+/** Copied once: process.env asks the system at every access, and a tick makes some hundred (0.4 ms, measured). */
 export const environment: Environment = { ...process.env };
 
+/** Loaded on demand (0.5 ms of CPU, measured): most ticks meet no signal, in containers where HOSTNAME is set. */
 const os = () => builtin("node:os");
 
 /** The number of a signal on this system; undefined for a name that it does not know. */
@@ -28,16 +25,16 @@ export function signalName(number: number): NodeJS.Signals | undefined {
 
 export const systemHostname = (): string => os().hostname();
 
-// Put in by the build (see the Makefile); absent when the sources run without one.
+/** The program's own name, by which it is called when no link names a command. */
+export const PROGRAM = "restic-backup-helper";
+
+// Put in by the build (see the Makefile); absent when the sources run without a build.
 declare const BUILD_VERSION: string | undefined;
 declare const BUILD_RELEASE: string | undefined;
 
 export const version = typeof BUILD_VERSION === "string" ? BUILD_VERSION : "0.0.0";
 
-/** The image may be built with another restic than ours: its own word wins. */
+/** `<version>-<restic's version>`. The image may have been built with another restic: its variable wins. */
 export const release =
   environment.RESTIC_BACKUP_HELPER_RELEASE ||
   (typeof BUILD_RELEASE === "string" ? BUILD_RELEASE : "unreleased");
-
-/** What a child is started with; undefined takes a variable out. */
-export type ChildEnvironment = Record<string, string | undefined>;

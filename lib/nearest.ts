@@ -1,9 +1,13 @@
-// What somebody may have meant by a word that is not known.
+/** Guesses what was meant by an unknown word. Pure. */
+
+/** Ends a sentence about an unknown word: "; did you mean backup?", or a full stop when there is no guess. */
+export const didYouMean = (guess: string | undefined): string =>
+  guess === undefined ? "." : `; did you mean ${guess}?`;
 
 /**
- * The candidate with the smallest distance to the word (the first of equals), letter case aside; undefined when
- * none is close: more than `most` slips (two, or a third of the word's length where that is larger), or a word
- * with which it shares nothing.
+ * The candidate with the smallest distance to the word, ignoring case; the first one of equals. undefined when none
+ * is close: when it is more than `most` slips away (default: two, or a third of the word's length where that is
+ * larger), or shares nothing with the word.
  */
 export function nearest(
   word: string,
@@ -18,17 +22,17 @@ export function nearest(
     const found = distance(wanted, candidate.toLowerCase(), limit);
     if (found > limit || found >= Math.max(word.length, candidate.length)) continue;
     best = candidate;
-    limit = found - 1; // from here on only a nearer one will do
+    limit = found - 1; // from now on only a nearer one counts
   }
   return best;
 }
 
 /**
- * Damerau–Levenshtein in its restricted form (optimal string alignment): letters added, dropped or changed, and
- * neighbours exchanged, each counts 1. What is more than `limit` is given up on the way: Infinity.
+ * Damerau–Levenshtein in its restricted form (optimal string alignment): a letter added, dropped or changed, or two
+ * neighbours exchanged, counts 1. Infinity when it is more than `limit`: the calculation then stops early.
  */
 function distance(a: string, b: string, limit: number): number {
-  // Three rows of the table. Cells further than `limit` from its diagonal are too dear and stay infinite.
+  // Three rows of the table. Cells further than `limit` from its diagonal cost more than that and stay infinite.
   let before: number[] = new Array(b.length + 1).fill(Infinity);
   let above: number[] = Array.from(before, (_, column) => (column <= limit ? column : Infinity));
   let current: number[] = [...before];
@@ -50,7 +54,7 @@ function distance(a: string, b: string, limit: number): number {
       current[column] = value;
       least = Math.min(least, value);
     }
-    // An exchange reaches back two rows, and costs one from there: with more than that to spare, nothing helps.
+    // An exchange reaches back two rows at a cost of 1, so one row above the limit by more than 1 settles it.
     if (least > limit + 1) return Infinity;
     [before, above, current] = [above, current, before];
   }

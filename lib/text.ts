@@ -1,6 +1,9 @@
 /** Makes text harmless to a terminal and to a reader of logs. */
 
-/** `1 file`, `7 files`; `words` where the plural is more than an s (`3 entries`), or where a verb follows (`2 files are`). */
+/**
+ * `1 file`, `7 files`. `words`: the plural where it is more than an added s (`3 entries`), or where a verb follows
+ * (`2 files are`).
+ */
 export const plural = (number: number, word: string, words = `${word}s`): string =>
   `${number} ${number === 1 ? word : words}`;
 

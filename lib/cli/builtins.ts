@@ -1,36 +1,40 @@
-/** What the program does under its own name: --list, --install, --version, --help, completion, schema. */
+/** The program's own commands: --list, --install, --version, --help, completion, schema. */
 
-import { release, version } from "../environment.ts";
+import { PROGRAM, release, version } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { print } from "../log/stdout.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean, nearest } from "../nearest.ts";
 import { linkNames, type Row } from "../run/command.ts";
 import { SCHEMAS, schemaText } from "../schema/index.ts";
 import { completion, SHELLS, type Shell } from "./completion.ts";
-import { PROGRAM, programHelp } from "./help.ts";
+import { programHelp } from "./help.ts";
 import { install } from "./install.ts";
 
-export async function ownCommand(table: readonly Row[], args: readonly string[]): Promise<number> {
+/** Runs the built-in command that `args` name and resolves to its exit code. Throws a UsageError. */
+export async function runBuiltin(table: readonly Row[], args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   switch (first) {
     case "--list":
-      print(`${alone(first, rest, linkNames(table)).join("\n")}\n`);
+      expectNothing(first, rest);
+      print(`${linkNames(table).join("\n")}\n`);
       return EXIT.ok;
     case "--version":
-      print(`${PROGRAM} ${alone(first, rest, version)} (release ${release})\n`);
+      expectNothing(first, rest);
+      print(`${PROGRAM} ${version} (release ${release})\n`);
       return EXIT.ok;
     case "--help":
     case "-h":
-      print(alone(first, rest, programHelp(table)));
+      expectNothing(first, rest);
+      print(programHelp(table));
       return EXIT.ok;
     case "--install":
-      print(`${install(table, installOptions(rest)).join("\n")}\n`);
+      print(`${install(table, parseInstallOptions(rest)).join("\n")}\n`);
       return EXIT.ok;
     case "completion":
-      print(await completion(shellOf(rest), table));
+      print(await completion(parseShell(rest), table));
       return EXIT.ok;
     case "schema":
-      print(await schemaOf(rest));
+      print(await readSchema(rest));
       return EXIT.ok;
     case undefined:
       throw new UsageError(`A command is missing. ${listed(table)}`);
@@ -39,7 +43,7 @@ export async function ownCommand(table: readonly Row[], args: readonly string[])
   }
 }
 
-function installOptions(words: readonly string[]) {
+function parseInstallOptions(words: readonly string[]) {
   const flags = words.filter((word) => word.startsWith("-"));
   const folders = words.filter((word) => !word.startsWith("-"));
   const stray = flags.find((flag) => flag !== "-s" && flag !== "--force");
@@ -52,23 +56,22 @@ function installOptions(words: readonly string[]) {
   return { folder, symbolic: flags.includes("-s"), force: flags.includes("--force") };
 }
 
-function shellOf([shell, ...more]: readonly string[]): Shell {
+function parseShell([shell, ...more]: readonly string[]): Shell {
   const known = SHELLS.find((each) => each === shell);
   if (known === undefined || more.length > 0)
     throw new UsageError(`completion takes one of ${SHELLS.join(", ")}.`);
   return known;
 }
 
-async function schemaOf([name, ...more]: readonly string[]): Promise<string> {
+async function readSchema([name, ...more]: readonly string[]): Promise<string> {
   const known = SCHEMAS.find((each) => each === name);
   if (known === undefined || more.length > 0)
     throw new UsageError(`schema takes one of ${SCHEMAS.join(", ")}.`);
   return schemaText(known);
 }
 
-function alone<T>(flag: string, rest: readonly string[], value: T): T {
+function expectNothing(flag: string, rest: readonly string[]): void {
   if (rest.length > 0) throw new UsageError(`"${rest[0]}" is not expected after ${flag}.`);
-  return value;
 }
 
 function unknown(table: readonly Row[], word: string): UsageError {
@@ -81,8 +84,7 @@ function unknown(table: readonly Row[], word: string): UsageError {
     "completion",
     "schema",
   ]);
-  const guess = near === undefined ? "" : `; is ${near} meant?`;
-  return new UsageError(`There is no command ${word}${guess || "."} ${listed(table)}`);
+  return new UsageError(`There is no command ${word}${didYouMean(near)} ${listed(table)}`);
 }
 
 const namesOf = (table: readonly Row[]) => table.flatMap((row) => [row.name, ...(row.aliases ?? [])]);

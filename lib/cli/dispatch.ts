@@ -1,12 +1,10 @@
-/** From the name that we were called by to the command, and from the command to the exit code. */
+/** Finds the command by the name that the program was called by, runs it, and turns its errors into an exit code. */
 
-import { environment } from "../environment.ts";
+import { environment, PROGRAM } from "../environment.ts";
 import { bugReport, EXIT, Failure, UsageError } from "../errors.ts";
 import { isTerminal, print, writeAll } from "../log/stdout.ts";
 import { type Command, findLinked, findRow, type Held, type Invocation, type Row } from "../run/command.ts";
 import { parseWords } from "./parse.ts";
-
-const PROGRAM = "restic-backup-helper";
 
 /** `/bin/backup`, `backup.sh` and `./backup` all mean backup. */
 export function commandName(argv0: string): string {
@@ -16,7 +14,7 @@ export function commandName(argv0: string): string {
     .replace(/\.sh$/, "");
 }
 
-/** Runs what `argv0` and `args` say and resolves to the exit code. */
+/** Runs the command that `argv0`, or else the first of `args`, names. Resolves to the exit code. */
 export async function dispatch(
   table: readonly Row[],
   argv0: string,
@@ -30,8 +28,8 @@ export async function dispatch(
   const named = first === undefined ? undefined : findRow(table, commandName(first));
   if (first !== undefined && named !== undefined) return run(table, named, commandName(first), rest, held);
   return reported(PROGRAM, async () => {
-    const { ownCommand } = await import("./builtins.ts");
-    return ownCommand(table, args);
+    const { runBuiltin } = await import("./builtins.ts");
+    return runBuiltin(table, args);
   });
 }
 
@@ -49,11 +47,11 @@ async function run(
       print(await commandHelp(row, command, isTerminal(1) && !environment.NO_COLOR));
       return EXIT.ok;
     }
-    return command.main(await invocationOf(table, row, called, command, args, held));
+    return command.main(await buildInvocation(table, row, called, command, args, held));
   });
 }
 
-async function invocationOf(
+async function buildInvocation(
   table: readonly Row[],
   row: Row,
   called: string,
@@ -71,11 +69,11 @@ async function invocationOf(
   };
 }
 
-/** --help before `--`, and for a command that takes foreign words only as the first one. */
+/** Is --help among the words before `--`? For a command that takes another's command line: is it the first word? */
 function asksForHelp(command: Command, args: readonly string[]): boolean {
   const cut = args.indexOf("--");
-  const own = command.operands?.verbatim ? args.slice(0, 1) : cut < 0 ? args : args.slice(0, cut);
-  return own.includes("--help") || own.includes("-h");
+  const words = command.operands?.verbatim ? args.slice(0, 1) : cut < 0 ? args : args.slice(0, cut);
+  return words.includes("--help") || words.includes("-h");
 }
 
 /** The one place where an expected error becomes a message on stderr and an exit code. */
@@ -85,14 +83,14 @@ async function reported(name: string, action: () => Promise<number>): Promise<nu
   } catch (error) {
     if (!(error instanceof Failure)) return reportBug(name, error);
     const hint = error instanceof UsageError ? `Try: ${name} --help\n` : "";
-    // The message may repeat a word that was typed: `backup "$RESTIC_PASSWORD"`.
+    // The message may repeat a secret from the command line: `backup "$RESTIC_PASSWORD"`.
     const { createMask } = await import("../mask.ts");
     writeAll(2, createMask(process.env)(`${name}: ${error.message}\n${hint}`));
     return error.exitCode;
   }
 }
 
-/** An error that nobody expected. Bun would print pages of source code and exit with 1. */
+/** Reports an unexpected error. Bun itself would print pages of source code and exit with 1. */
 export function reportBug(name: string, error: unknown): number {
   writeAll(2, `${name}: ${bugReport(error)}\n`);
   return EXIT.internal;

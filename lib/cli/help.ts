@@ -2,11 +2,9 @@
 
 import { defineCommand, renderUsage } from "citty";
 import { declarations, type VariableName } from "../config/variables.ts";
-import { release, version } from "../environment.ts";
+import { PROGRAM, release, version } from "../environment.ts";
 import type { Command, ExitStatus, Row } from "../run/command.ts";
 import { SCHEMAS } from "../schema/index.ts";
-
-export const PROGRAM = "restic-backup-helper";
 
 /** The help of one command. `colour` keeps citty's escape codes. */
 export async function commandHelp(row: Row, command: Command, colour: boolean): Promise<string> {
@@ -22,13 +20,13 @@ export async function commandHelp(row: Row, command: Command, colour: boolean): 
     usageLine(row, command),
     section("ARGUMENTS", operands && [[operands.usage, operands.help]]),
     section("AFTER --", passThrough && [["…", passThrough]]),
-    optionsOf(usage),
+    extractOptions(usage),
     section("ENVIRONMENT", command.environment.map(describe)),
     section("EXIT STATUS", [...command.exits].sort(byCode)),
     row.aliases && `Also called ${row.aliases.join(", ")}.`,
   ];
   const text = `${sections.filter(Boolean).join("\n\n")}\n`;
-  return colour ? text : plain(text);
+  return colour ? text : withoutColour(text);
 }
 
 /** The help of the program itself. */
@@ -37,19 +35,19 @@ export function programHelp(table: readonly Row[]): string {
     table.filter((row) => row.kind === kind).map(({ name, summary }) => [name, summary] as const);
   return `${[
     `${PROGRAM} ${version} (release ${release})`,
-    "One executable for every command of a restic backup container. Called through a symlink it is the command\n" +
-      "of that name; called by its own name it takes the command as its first word.",
+    "One executable for every command of a restic backup container. Called through a link, it runs the command\n" +
+      "of that name; called by its own name, it takes the command as its first argument.",
     section("USAGE", [
       [`${PROGRAM} <command> [options]`, ""],
-      [`${PROGRAM} --list`, "print the names that links are made for"],
-      [`${PROGRAM} --install [-s] [--force] DIR`, "make a link for every command in DIR (-s: symbolic)"],
+      [`${PROGRAM} --list`, "print the names of the links that --install makes"],
+      [`${PROGRAM} --install [-s] [--force] DIR`, "make a link in DIR for every command (-s: symbolic)"],
       [`${PROGRAM} completion bash|zsh|fish`, "print a completion script"],
-      [`${PROGRAM} schema ${SCHEMAS.join("|")}`, "print the JSON Schema of what these write"],
+      [`${PROGRAM} schema ${SCHEMAS.join("|")}`, "print the JSON Schema of that output"],
       [`${PROGRAM} --version`, "print the version and the release"],
     ]),
     section("RUNS (lock, hooks, record)", of("run")),
     section("TOOLS", of("tool")),
-    "`<command> --help` shows the flags, the environment and the exit status of each.",
+    "`<command> --help` shows the command's flags, environment and exit status.",
   ].join("\n\n")}\n`;
 }
 
@@ -59,19 +57,19 @@ function usageLine(row: Row, command: Command): string {
   return `USAGE ${words.filter(Boolean).join(" ")}`;
 }
 
-/** By the first number; words such as "other" come last. */
+/** Sorts by the first number; words such as "other" come last. */
 function byCode([a]: ExitStatus, [b]: ExitStatus): number {
   const codeOf = (text: string) => (/^\d/.test(text) ? Number.parseInt(text, 10) : Number.POSITIVE_INFINITY);
   return codeOf(a) - codeOf(b) || 0;
 }
 
-/** citty renders a command whole; the part with the options is what we cannot do better. */
-function optionsOf(usage: string): string {
+/** The options of the usage that citty renders: the one section that we could not render better ourselves. */
+function extractOptions(usage: string): string {
   const lines = usage.trimEnd().split("\n");
-  const start = lines.findIndex((line) => plain(line).startsWith("OPTIONS"));
+  const start = lines.findIndex((line) => withoutColour(line).startsWith("OPTIONS"));
   return lines
     .slice(start)
-    .filter((line, at) => at === 0 || plain(line).trim() !== "")
+    .filter((line, at) => at === 0 || withoutColour(line).trim() !== "")
     .map((line) => line.trimEnd())
     .join("\n");
 }
@@ -90,5 +88,5 @@ function section(
   return [title, ...rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`.trimEnd())].join("\n");
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what is taken out
-const plain = (text: string): string => text.replace(/\x1b\[[0-9;]*m/g, "");
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it removes escape codes
+const withoutColour = (text: string): string => text.replace(/\x1b\[[0-9;]*m/g, "");

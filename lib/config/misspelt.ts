@@ -1,25 +1,25 @@
-/** Variables that are ours but for a slip of the pen. Pure. */
+/** Finds variables whose names are probably misspelt names of ours. Pure. */
 
 import type { Environment } from "../environment.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean, nearest } from "../nearest.ts";
 import { screaming } from "./settings.ts";
 import { type Variable, variables } from "./variables.ts";
 
 export interface Misspelt {
   readonly name: string;
-  /** What was meant; undefined for a HOOK_TIMEOUT_… of no phase that is near. */
+  /** The name that was probably meant; undefined for a HOOK_TIMEOUT_… that resembles no phase. */
   readonly nearest: string | undefined;
 }
 
-/** What restic and rclone read themselves and we do not declare (their manuals, "Environment variables"). */
+/** Variables of restic and rclone that we do not declare (their manuals, "Environment variables"). */
 const THEIRS =
   /^(RCLONE_.+|RESTIC_(FROM_.+|TEST_.+|DEBUG.*|KEY_HINT|TLS_CLIENT_CERT|HOST|PROGRESS_FPS|PACK_SIZE|READ_CONCURRENCY|FEATURES|HTTP_USER_AGENT))$/;
-/** Shorter names (TZ) have too many neighbours. */
+/** Shorter names (TZ) resemble too many others. */
 const SHORTEST = 6;
-/** Names from this length on that begin with a word of ours (RESTIC_…) are hardly another program's. */
+/** A name of at least this length that begins with a word of ours (RESTIC_…) is hardly another program's. */
 const TELLING = 12;
 
-/** Every name that we read: the declared ones, the old ones, and those made of a phase or of a worker. */
+/** Every name that we read: declared names, old names, and those derived from a phase or a worker. */
 export function knownNames(phases: readonly string[], workers: readonly string[]): Set<string> {
   const declared = Object.entries<Variable>(variables).flatMap(([name, { old, file }]) => [
     ...(name.includes("<") ? [] : [name]),
@@ -33,7 +33,7 @@ export function knownNames(phases: readonly string[], workers: readonly string[]
   ]);
 }
 
-/** The variables of `env` that are not known but nearly so, each with the name that was meant. */
+/** The variables of `env` whose names resemble known ones, each with the name that was probably meant. */
 export function misspelt(env: Environment, known: ReadonlySet<string>): Misspelt[] {
   const candidates = [...known].filter((name) => name.length >= SHORTEST);
   const beginnings = new Set([...known].map(firstWord).filter(Boolean));
@@ -41,7 +41,7 @@ export function misspelt(env: Environment, known: ReadonlySet<string>): Misspelt
     const begun = name.includes("_") && candidates.find((each) => each.startsWith(`${name}_`));
     if (begun) return begun;
     if (name.length >= TELLING && beginnings.has(firstWord(name))) return nearest(name, candidates);
-    // Another program's variable may come near by chance (WORK_DIR, LOCK_DIR); pens seldom slip at the first letter.
+    // Another program's variable may be close by chance (WORK_DIR, LOCK_DIR); the first letter is seldom mistyped.
     const alike = candidates.filter((each) => each[0] === name[0]?.toUpperCase());
     return nearest(name, alike, name.length < 10 ? 1 : 2);
   };
@@ -54,14 +54,14 @@ export function misspelt(env: Environment, known: ReadonlySet<string>): Misspelt
     });
 }
 
-/** To follow the name of the variable. */
+/** The rest of a sentence that begins with the variable's name. */
 export function misspeltText({ nearest }: Misspelt): string {
   return nearest === undefined
     ? "names no phase and has no effect."
-    : `is not known and has no effect; is ${nearest} meant?`;
+    : `is not known and has no effect${didYouMean(nearest)}`;
 }
 
-/** `RESTIC_TAG` → `RESTIC`; a name of one word has none that would tell it from a stranger's. */
+/** `RESTIC_TAG` → `RESTIC`; "" for a name of one word, which says nothing about whose it is. */
 function firstWord(name: string): string {
   const end = name.indexOf("_");
   return end < 0 ? "" : name.slice(0, end);

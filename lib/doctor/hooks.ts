@@ -181,7 +181,7 @@ export function judgeParts(checks: Checks, directory: string, phase: string): vo
 
 function misnamedText({ name, nearest }: Misnamed): string {
   const guess = nearest === undefined ? "Hooks are named pre-<worker>.sh or post-<worker>.sh." : "";
-  return `hooks/${name} is no hook and never runs${nearest === undefined ? ". " : `; is ${nearest} meant?`}${guess}`;
+  return `hooks/${name} is no hook and never runs${nearest === undefined ? ". " : `; did you mean ${nearest}?`}${guess}`;
 }
 
 export interface Named {

@@ -69,7 +69,7 @@ function parseRow(content: string, text: string): Omit<JobRow, "line"> | string 
   if (mode === undefined) {
     const near = nearest(modeText, MODES);
     const quoted = text.includes(modeText) ? ` "${modeText}"` : "";
-    return `the mode${quoted} is none of ${MODES.join(", ")}${near === undefined ? "" : `; is ${near} meant?`}`;
+    return `the mode${quoted} is none of ${MODES.join(", ")}${near === undefined ? "" : `; did you mean ${near}?`}`;
   }
   if (hasFifthField(extraText))
     return "it has more than four fields; put a ; that belongs to EXTRA in quotes";

@@ -1,9 +1,9 @@
-/** hook-test: the hooks of one phase, run exactly as a worker would run them, without the worker. */
+/** hook-test: runs the hooks of one phase exactly as a worker would, without the worker. */
 
 import { rmSync } from "node:fs";
 import { Context } from "../context.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean, nearest } from "../nearest.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop, stopBudget } from "../process/stop.ts";
 import { type Command, hookPhases, type Invocation } from "../run/command.ts";
@@ -17,7 +17,7 @@ const command: Command = {
   flags: {},
   operands: {
     usage: "<phase> [<exit code>]",
-    help: "such as pre-backup, or post-backup 12; a post-hook's exit code is 0 unless given",
+    help: "such as pre-backup, or post-backup 12; the exit code that a post-hook is told defaults to 0",
     least: 1,
     most: 2,
   },
@@ -34,8 +34,8 @@ const command: Command = {
     "NO_COLOR",
   ],
   exits: [
-    ["0", "every hook of the phase ended with 0"],
-    ["1", "there is no hook for the phase, or one cannot run"],
+    ["0", "every hook of the phase exited with 0"],
+    ["1", "the phase has no hook, or one cannot run"],
     ["2", "the command line is wrong; nothing was done"],
     ["124", "a hook timed out"],
     ["128+n", "signal n stopped it, or killed the hook"],
@@ -45,8 +45,7 @@ const command: Command = {
 };
 export default command;
 
-/** The largest exit code that there is. */
-const MOST = 255;
+const EXIT_CODE_MOST = 255;
 
 async function main({ operands, table }: Invocation): Promise<number> {
   const { phase, argument } = read(operands, hookPhases(table));
@@ -55,7 +54,7 @@ async function main({ operands, table }: Invocation): Promise<number> {
   stop.install();
   const exitCode = Number(argument ?? 0);
   const result = { exitCode, status: statusOf(exitCode), durationSeconds: 0, snapshotId: undefined };
-  // A pipe of our own: a real run of the same worker may be using its one.
+  // A pipe of its own: a real run of the same worker may be using the worker's.
   const pipePath = `${context.lockDir}/hook-test-${process.pid}.pipe`;
   try {
     const hooks = await runPhase(context, {
@@ -81,7 +80,7 @@ async function main({ operands, table }: Invocation): Promise<number> {
   }
 }
 
-/** What a record would say of this exit code, as far as the code alone tells. */
+/** The status that a record would give for this exit code, as far as the code alone tells. */
 function statusOf(exitCode: number): Status {
   if (exitCode === EXIT.ok) return "ok";
   if (exitCode === EXIT.timedOut) return "timed_out";
@@ -91,14 +90,13 @@ function statusOf(exitCode: number): Status {
 
 function read([phase = "", argument]: readonly string[], phases: readonly string[]) {
   if (!phases.includes(phase)) {
-    const near = nearest(phase, phases);
-    throw new UsageError(`There is no phase ${phase}${near === undefined ? "." : `; is ${near} meant?`}`);
+    throw new UsageError(`There is no phase ${phase}${didYouMean(nearest(phase, phases))}`);
   }
   const isPost = phase.startsWith("post-");
   if (!isPost && argument !== undefined)
     throw new UsageError(`${phase} takes no argument, but got "${argument}".`);
-  if (argument !== undefined && !(/^\d{1,3}$/.test(argument) && Number(argument) <= MOST)) {
-    throw new UsageError(`"${argument}" is no exit code: a number from 0 to ${MOST} is expected.`);
+  if (argument !== undefined && !(/^\d{1,3}$/.test(argument) && Number(argument) <= EXIT_CODE_MOST)) {
+    throw new UsageError(`"${argument}" is not an exit code; expected a number from 0 to ${EXIT_CODE_MOST}.`);
   }
   return { phase, argument: isPost ? (argument ?? "0") : undefined };
 }

@@ -3,7 +3,7 @@
 import { environment } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { isTerminal, writeAll } from "../log/stdout.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean, nearest } from "../nearest.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import { CRON_VARIABLES } from "../schedule/schedule.ts";
@@ -73,7 +73,7 @@ async function main({ flags, operands: [worker], table }: Invocation<typeof FLAG
 function showHistory(view: View, worker: string | undefined): number {
   if (worker !== undefined && !view.workers.includes(worker)) {
     const near = nearest(worker, view.workers);
-    throw new UsageError(`There is no worker ${worker}${near === undefined ? "." : `; is ${near} meant?`}`);
+    throw new UsageError(`There is no worker ${worker}${didYouMean(near)}`);
   }
   const past = lastRuns(historyEnd(view.logDir, HISTORY_BYTES), worker);
   const whose = worker === undefined ? "" : ` of ${worker}`;

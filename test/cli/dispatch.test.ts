@@ -94,9 +94,9 @@ describe("its own words", () => {
 
   test.each<[string[], RegExp]>([
     [[], /^restic-backup-helper: A command is missing\. The commands are backup, /],
-    [["bakcup"], /: There is no command bakcup; is backup meant\? The commands are backup, /],
-    [["docter", "--hooks"], /: There is no command docter; is doctor meant\?/],
-    [["--lsit"], /: There is no command --lsit; is --list meant\?/],
+    [["bakcup"], /: There is no command bakcup; did you mean backup\? The commands are backup, /],
+    [["docter", "--hooks"], /: There is no command docter; did you mean doctor\?/],
+    [["--lsit"], /: There is no command --lsit; did you mean --list\?/],
     [["nonsense"], /: There is no command nonsense\. The commands are /],
     [["-x"], /: There is no command -x\. /],
     [[""], /: There is no command \. /],

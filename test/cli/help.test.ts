@@ -88,11 +88,11 @@ function nonsense(command: Command): (readonly [words: string[], said: RegExp])[
     [["--no-such-flag"], /The flag --no-such-flag is unknown/],
     [["-Z"], /The flag -Z is unknown/],
   ];
-  if (least > 0) lines.push([needed.slice(1), /is expected/]);
+  if (least > 0) lines.push([needed.slice(1), /An argument is missing: expected /]);
   if (Number.isFinite(most)) {
     lines.push([
       Array.from({ length: most + 1 }, () => "word"),
-      /"word" is (not expected|one word too many)/,
+      /"word" is (not expected|one argument too many)/,
     ]);
   }
   if (verbatim) return lines;
@@ -101,7 +101,7 @@ function nonsense(command: Command): (readonly [words: string[], said: RegExp])[
   for (const [name, flag] of Object.entries(flags)) {
     const shown = `--${name}`;
     if (flag.type === "boolean")
-      lines.push([[...needed, `${shown}=yes`], new RegExp(`${shown} is a switch and takes no value`)]);
+      lines.push([[...needed, `${shown}=yes`], new RegExp(`${shown} takes no value`)]);
     else {
       lines.push([[...needed, shown], new RegExp(`${shown} needs a value`)]);
       if (!flag.words)
@@ -142,7 +142,7 @@ test("the nearest flag is named", async () => {
   const { code, stderr } = await call(world, "doctor", ["--hoks"]);
   expect({ code, stderr }).toEqual({
     code: 2,
-    stderr: "doctor: The flag --hoks is unknown; is --hooks meant?\nTry: doctor --help\n",
+    stderr: "doctor: The flag --hoks is unknown; did you mean --hooks?\nTry: doctor --help\n",
   });
 });
 

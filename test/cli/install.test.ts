@@ -105,7 +105,7 @@ describe("--install", () => {
       const { code, stderr } = await install(world, "-s", "--force", folder);
       if (what === "a folder") {
         expect(code).toBe(1);
-        expect(stderr).toContain(`${folder}/doctor cannot be made: it is a directory.`);
+        expect(stderr).toContain(`${folder}/doctor cannot be created: it is a directory.`);
         expect(statSync(join(folder, "doctor")).isDirectory()).toBe(true);
       } else {
         expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

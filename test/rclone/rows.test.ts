@@ -40,7 +40,7 @@ test.each<[string, string]>([
   ["/a;--b", "the destination begins with a dash, as flags do; write ./--b"],
   ["/a\0;/b", "the source holds a NUL character"],
   ["/a;/\ufffd", "the destination is not UTF-8"],
-  ["/a;/b;snyc", 'the mode "snyc" is none of bisync, sync, copy; is sync meant?'],
+  ["/a;/b;snyc", 'the mode "snyc" is none of bisync, sync, copy; did you mean sync?'],
   ["/a;/b;move", 'the mode "move" is none of bisync, sync, copy'],
   ["/a;/b;--dry-run", 'the mode "--dry-run" is none of bisync, sync, copy'],
   ["/a;/b;copy;--x;--y", "it has more than four fields; put a ; that belongs to EXTRA in quotes"],

@@ -124,8 +124,8 @@ describe.skipIf(!hasPython)("on a terminal", () => {
 
 describe("a wrong command line does nothing and ends with 2:", () => {
   const wrong: [words: string[], says: string][] = [
-    [[], "Something is missing: <job> [<lock-file>] <command> [<argument>…] is expected."],
-    [["job"], "Something is missing"],
+    [[], "An argument is missing: expected <job> [<lock-file>] <command> [<argument>…]."],
+    [["job"], "An argument is missing"],
     [["job", "a.lock"], "The command is missing after job a.lock."],
     [["../job", "true"], '"../job" is no name for a job'],
     [["", "true"], '"" is no name for a job'],

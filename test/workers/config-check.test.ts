@@ -88,7 +88,7 @@ describe("what is wrong", () => {
     ],
     [{ RESTIC_JOB_ARGS: "--exclude-file=/etc" }, "RESTIC_JOB_ARGS", "fail", "/etc is a directory"],
     [{ RESTIC_REPOSITORY_FILE: "folder" }, "RESTIC_REPOSITORY_FILE", "fail", "not a regular file"],
-    [{ RESTIC_FORGET_ARG: "x" }, "RESTIC_FORGET_ARG", "warn", "is RESTIC_FORGET_ARGS meant?"],
+    [{ RESTIC_FORGET_ARG: "x" }, "RESTIC_FORGET_ARG", "warn", "did you mean RESTIC_FORGET_ARGS?"],
     [{ HOOK_TIMEOUT_SOMETIMES: "3" }, "HOOK_TIMEOUT_SOMETIMES", "warn", "names no phase"],
     [{ WEBHOOK_URL_FILE: "/none" }, "WEBHOOK_URL_FILE", "fail", "/none cannot be read: no such file"],
     [{ RESTIC_CACERT: "/none" }, "RESTIC_CACERT", "warn", "restic is called without --cacert"],
@@ -106,7 +106,7 @@ describe("what is wrong", () => {
       { HOOK_TIMEOUT_PRE_BACKUPS: "3" },
       "HOOK_TIMEOUT_PRE_BACKUPS",
       "warn",
-      "is HOOK_TIMEOUT_PRE_BACKUP meant?",
+      "did you mean HOOK_TIMEOUT_PRE_BACKUP?",
     ],
     [{ BACKUP_TIMEOUT: "soon" }, "BACKUP_TIMEOUT", "fail", "soon is not a duration"],
     [

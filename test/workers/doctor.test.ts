@@ -303,12 +303,12 @@ describe("doctor --hooks", () => {
     const lines = of("Hooks").toSorted();
     expect(lines).toEqual([
       "FAIL hooks/post-backup.d: cannot be read (a part of the path is not a directory). It does not run. Make it a folder that the running user can read.",
-      "WARN hooks/backup-pre.sh is no hook and never runs; is pre-backup.sh meant?",
+      "WARN hooks/backup-pre.sh is no hook and never runs; did you mean pre-backup.sh?",
       "WARN hooks/pre-\u001b[31mx.sh is no hook and never runs. Hooks are named pre-<worker>.sh or post-<worker>.sh.",
-      "WARN hooks/pre-backup is no hook and never runs; is pre-backup.sh meant?",
+      "WARN hooks/pre-backup is no hook and never runs; did you mean pre-backup.sh?",
       "WARN hooks/pre-backup.d/10-first does not end in .sh: it never runs.",
-      "WARN hooks/pre-backup.sh.bak is no hook and never runs; is pre-backup.sh meant?",
-      "WARN hooks/pre-backups.sh is no hook and never runs; is pre-backup.sh meant?",
+      "WARN hooks/pre-backup.sh.bak is no hook and never runs; did you mean pre-backup.sh?",
+      "WARN hooks/pre-backups.sh is no hook and never runs; did you mean pre-backup.sh?",
     ]);
     expect(report.hooks.misnamed).toContainEqual({ name: "pre-backups.sh", nearest: "pre-backup.sh" });
     const { stdout } = await world.run("doctor", ["--hooks"]);
@@ -335,7 +335,9 @@ describe("doctor --hooks", () => {
     expect(stdout).toContain(
       "[WARN] HOOK_TIMEOUT_PRE_BACKUP=5m is not a whole number of seconds; hooks run without a time-out.\n",
     );
-    expect(stdout).toContain("[WARN] HOOK_TIMEOUTS is not known and has no effect; is HOOK_TIMEOUT meant?\n");
+    expect(stdout).toContain(
+      "[WARN] HOOK_TIMEOUTS is not known and has no effect; did you mean HOOK_TIMEOUT?\n",
+    );
     expect(stdout).toContain("[WARN] HOOK_TIMEOUT_SOMETIMES names no phase and has no effect.\n");
     expect(stdout).toContain("[WARN] HOOK_KILL_AFTER=-1 is not a whole number; 10 is used.\n");
     expect((await json(world, ["--hooks"], { env })).report.hooks).toMatchObject({
@@ -610,7 +612,7 @@ describe("configuration checks", () => {
       [
         "a misspelt name",
         { RESTIC_FORGET_ARG: "x" },
-        "WARN RESTIC_FORGET_ARG: is not known and has no effect; is RESTIC_FORGET_ARGS meant?",
+        "WARN RESTIC_FORGET_ARG: is not known and has no effect; did you mean RESTIC_FORGET_ARGS?",
       ],
       [
         "a former name",

@@ -153,18 +153,18 @@ describe("what is not understood", () => {
     ["RESTIC_FORGET_ARG", "RESTIC_FORGET_ARGS"],
     ["RESTORE_TEST_CANARIES", "RESTORE_TEST_CANARY"],
     ["BACKUP_ROOT_DIRS", "BACKUP_ROOT_DIR"],
-  ])("%s: is %s meant? Here, in doctor and in config-check", async (name, meant) => {
+  ])("%s: did you mean %s? Here, in doctor and in config-check", async (name, meant) => {
     using world = new World();
     world.restic();
     const given = { [name]: "1" };
     const { answer } = await shownOf(world, given);
     expect(answer.misspelt).toEqual([{ name, nearest: meant }]);
     expect((await env(world, given)).stdout).toContain(
-      `[WARN] ${name} is not known and has no effect; is ${meant} meant?`,
+      `[WARN] ${name} is not known and has no effect; did you mean ${meant}?`,
     );
     for (const tool of ["config-check", "doctor"]) {
       const { stdout } = await world.run(tool, [], { env: given });
-      expect(stdout).toMatch(new RegExp(`\\[WARN\\].*${name}.*is ${meant} meant\\?`));
+      expect(stdout).toMatch(new RegExp(`\\[WARN\\].*${name}.*did you mean ${meant}\\?`));
     }
   });
 });
@@ -193,7 +193,7 @@ describe("the name belongs to the system", () => {
     const { code, stdout, stderr } = await env(world, {}, "--jsn");
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toBe(
-      `${PROGRAM} env: The flag --jsn is unknown; is --json meant?\nTry: ${PROGRAM} env --help\n`,
+      `${PROGRAM} env: The flag --jsn is unknown; did you mean --json?\nTry: ${PROGRAM} env --help\n`,
     );
   });
 

@@ -172,16 +172,16 @@ describe("the exit code", () => {
 
 describe("a command line that makes no sense", () => {
   test.each<[string[], RegExp]>([
-    [[], /^hook-test: Something is missing: <phase> \[<exit code>\] is expected\.\n/],
-    [["pre-backups"], /^hook-test: There is no phase pre-backups; is pre-backup meant\?\n/],
+    [[], /^hook-test: An argument is missing: expected <phase> \[<exit code>\]\.\n/],
+    [["pre-backups"], /^hook-test: There is no phase pre-backups; did you mean pre-backup\?\n/],
     [["nonsense"], /^hook-test: There is no phase nonsense\.\n/],
     [["pre-doctor"], /^hook-test: There is no phase pre-doctor/],
     [["../pre-backup"], /^hook-test: There is no phase \.\.\/pre-backup/],
     [["pre-backup", "0"], /^hook-test: pre-backup takes no argument, but got "0"\.\n/],
-    [["post-backup", "256"], /^hook-test: "256" is no exit code: a number from 0 to 255 is expected\.\n/],
-    [["post-backup", "x"], /^hook-test: "x" is no exit code/],
-    [["post-backup", ""], /^hook-test: "" is no exit code/],
-    [["post-backup", "0", "1"], /^hook-test: "1" is one word too many after <phase> \[<exit code>\]\.\n/],
+    [["post-backup", "256"], /^hook-test: "256" is not an exit code; expected a number from 0 to 255\.\n/],
+    [["post-backup", "x"], /^hook-test: "x" is not an exit code/],
+    [["post-backup", ""], /^hook-test: "" is not an exit code/],
+    [["post-backup", "0", "1"], /^hook-test: "1" is one argument too many after <phase> \[<exit code>\]\.\n/],
   ])("%j: exit 2, and no hook runs", async (words, message) => {
     using world = newWorld();
     for (const phase of ["pre-backup", "post-backup"]) world.hook(phase, `touch ${world.dir}/ran`);

@@ -233,7 +233,7 @@ test.each<[string[], string]>([
   [["--dry-run", "--verify"], "give one of them"],
   [["--include", ""], "need a pattern"],
   [["--target", ""], "--target needs a directory"],
-  [["--inlcude", "x"], "is --include meant?"],
+  [["--inlcude", "x"], "did you mean --include?"],
   [["snapshot"], '"snapshot" is not expected.'],
 ])("%j: exit 2 on stderr, nothing done", async (args, words) => {
   using world = new World();

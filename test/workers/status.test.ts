@@ -393,7 +393,7 @@ describe("--history", () => {
       ["--history", "backupp"],
       2,
       "",
-      "status: There is no worker backupp; is backup meant?\nTry: status --help\n",
+      "status: There is no worker backupp; did you mean backup?\nTry: status --help\n",
     ],
     [["backup"], 2, "", 'status: "backup" is expected only after --history.\nTry: status --help\n'],
     [
@@ -406,7 +406,7 @@ describe("--history", () => {
       ["--histroy"],
       2,
       "",
-      "status: The flag --histroy is unknown; is --history meant?\nTry: status --help\n",
+      "status: The flag --histroy is unknown; did you mean --history?\nTry: status --help\n",
     ],
   ])("%j", async (args, code, stdout, stderr) => {
     using world = new Scheduled();

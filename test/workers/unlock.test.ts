@@ -136,5 +136,5 @@ test("words that make no sense", async () => {
   using world = new World();
   const { code, stdout, stderr } = await world.run("unlock", ["--remove-al"]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-  expect(stderr).toContain("is --remove-all meant?");
+  expect(stderr).toContain("did you mean --remove-all?");
 });
