@@ -4,7 +4,7 @@ import { PROGRAM, release, version } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { print } from "../log/stdout.ts";
 import { didYouMean, nearest } from "../nearest.ts";
-import { linkNames, type Row } from "../run/command.ts";
+import { declaredFacts, linkNames, type Row } from "../run/command.ts";
 import { SCHEMAS, schemaText } from "../schema/index.ts";
 import { completion, SHELLS, type Shell } from "./completion.ts";
 import { programHelp } from "./help.ts";
@@ -34,7 +34,7 @@ export async function runBuiltin(table: readonly Row[], args: readonly string[])
       print(await completion(parseShell(rest), table));
       return EXIT.ok;
     case "schema":
-      print(await readSchema(rest));
+      print(await readSchema(table, rest));
       return EXIT.ok;
     case undefined:
       throw new UsageError(`A command is missing. ${listed(table)}`);
@@ -63,11 +63,11 @@ function parseShell([shell, ...more]: readonly string[]): Shell {
   return known;
 }
 
-async function readSchema([name, ...more]: readonly string[]): Promise<string> {
+async function readSchema(table: readonly Row[], [name, ...more]: readonly string[]): Promise<string> {
   const known = SCHEMAS.find((each) => each === name);
   if (known === undefined || more.length > 0)
     throw new UsageError(`schema takes one of ${SCHEMAS.join(", ")}.`);
-  return schemaText(known);
+  return schemaText(known, await declaredFacts(table));
 }
 
 function expectNothing(flag: string, rest: readonly string[]): void {

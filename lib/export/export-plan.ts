@@ -12,10 +12,18 @@ import { absolute } from "../paths.ts";
 import { RESTIC } from "../restic/outcome.ts";
 import type { Restic } from "../restic/restic.ts";
 import { patternText } from "../restic/restore-tree.ts";
-import { describeSnapshot, readId, type Snapshot, shortId, snapshotFlags } from "../restic/snapshots.ts";
+import {
+  describeSnapshot,
+  readId,
+  type Snapshot,
+  shortId,
+  snapshotFacts,
+  snapshotFlags,
+} from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { removeLeftovers } from "../run/workdir.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 import { compact } from "../time/format.ts";
 import { localZone, type Zone } from "../time/zone.ts";
@@ -54,6 +62,19 @@ export const exportFlags = {
 } as const;
 
 export type ExportFlags = FlagValues<typeof exportFlags>;
+
+export const exportFacts = {
+  ...snapshotFacts,
+  archive: { type: "string", help: "the archive" },
+  archive_size_bytes: { type: "count", help: "size of the archive in bytes" },
+  files: { type: "count", help: "files in the archive, or that would be" },
+  bytes: { type: "count", help: "bytes of those files before compression" },
+  dry_run: { type: "switch", help: "nothing was written" },
+  include_zero_match: { type: "switch", help: "nothing in the snapshot matched" },
+  work_dir: { type: "string", nullable: true, help: "the work directory; null when the export was streamed" },
+} as const satisfies Fields;
+
+export type ExportRun = Run<FactsOf<typeof exportFacts>>;
 
 /** Throws a UsageError for a value, or for two flags together, that make no sense. */
 export function checkFlags(flags: ExportFlags): void {
@@ -119,7 +140,7 @@ export function ancestry(path: string): string[] {
 }
 
 export interface Job {
-  readonly run: Run;
+  readonly run: ExportRun;
   readonly restic: Restic;
   readonly flags: ExportFlags;
   readonly snapshot: Snapshot;
@@ -145,7 +166,7 @@ export function nothing({ run, flags, snapshot }: Job): number {
 
 /** What a rehearsal came to. */
 export function wouldBe({ run }: Job, files: number, bytes: number): Outcome {
-  Object.assign(run.facts, { files, bytes });
+  run.addFacts({ files, bytes });
   run.log.info(
     `Nothing was written; it would be ${plural(files, "file")}, ${formatBytes(bytes)} before compression.`,
   );

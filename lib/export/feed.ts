@@ -12,6 +12,7 @@ import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
 import { Archive, verifyArchive } from "./archive.ts";
 import { codecs } from "./compress.ts";
+import type { ExportRun } from "./export-plan.ts";
 import { formatOf } from "./export-plan.ts";
 import { END, TarScan } from "./tar.ts";
 
@@ -116,7 +117,7 @@ export interface ArchivePlan extends FeedPlan {
  * is left behind. Throws a Failure when the archive cannot be written or verified.
  */
 export async function makeArchive(
-  run: Run,
+  run: ExportRun,
   plan: ArchivePlan,
   fill: (feed: Feed) => Promise<number>,
 ): Promise<number> {
@@ -141,8 +142,8 @@ export async function makeArchive(
   }
 }
 
-function tell(run: Run, output: string, { scan }: Feed, { written }: Archive, verified: boolean): void {
-  Object.assign(run.facts, { archive_size_bytes: written, files: scan.files, bytes: scan.bytes });
+function tell(run: ExportRun, output: string, { scan }: Feed, { written }: Archive, verified: boolean): void {
+  run.addFacts({ archive_size_bytes: written, files: scan.files, bytes: scan.bytes });
   run.log.info(
     `Exported ${plural(scan.files, "file")} in ${plural(scan.folders, "folder")}, ${formatBytes(scan.bytes)}, to ${output} ` +
       `(${formatBytes(written)}${verified ? ", verified" : ""}).`,

@@ -14,6 +14,7 @@ import { CannotStart, signal, spawn } from "../process/spawn.ts";
 import { stopBudget } from "../process/stop.ts";
 import { sleep, within } from "../process/timer.ts";
 import type { Run } from "../run/run.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 
 /** Polls for the mount, the more rarely the longer it takes: a large index is read for minutes. */
 export async function appears(place: string, ended: () => boolean): Promise<boolean> {
@@ -24,12 +25,23 @@ export async function appears(place: string, ended: () => boolean): Promise<bool
   return false;
 }
 
+export const serveFacts = {
+  snapshots: { type: "count", help: "snapshots that could be seen in the mount" },
+  unmount: {
+    type: "choice",
+    options: ["gone", "plain", "lazy", "failed"],
+    help: "what was left to unmount: nothing, a mount that nothing used, one in use; or unmounting failed",
+  },
+} as const satisfies Fields;
+
+type ServeRun = Run<FactsOf<typeof serveFacts>>;
+
 /** The list of snapshots comes from restic, which asks the repository: so long it is waited for. */
 const LIST_MS = 30_000;
 
 /** `which` names the snapshots that were asked for. `over` settles when restic ends: a list that is still asked for then is let go. */
 export async function tellWhereToLook(
-  run: Run,
+  run: ServeRun,
   place: string,
   which: string,
   over: Promise<unknown>,
@@ -55,7 +67,7 @@ export async function tellWhereToLook(
 const PATIENCE_MS = 1000;
 
 /** Whatever became of restic: nothing is mounted afterwards, or it is said what to do. */
-export async function release(run: Run, place: string): Promise<Unmounted> {
+export async function release(run: ServeRun, place: string): Promise<Unmounted> {
   const end = performance.now() + PATIENCE_MS;
   const left = await unmount(place, run.settings.env, () =>
     Math.min(end - performance.now(), run.stop.msUntil(stopBudget.unmount.killAt)),

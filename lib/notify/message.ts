@@ -1,12 +1,10 @@
 /**
- * A message for sendmail(1), as RFC 5322, 2045 and 2047 want it. Pure. Whatever the texts hold, they cannot add a
- * header: line breaks and control characters do not survive in one.
- *
- * The subject of a run's mail: `[OK] Backup larak · 5m12s · 1.234 MiB new (snap a1b2c3d4)`. Pure.
+ * The mail about a run: its subject, and the message that sendmail(1) takes, as RFC 5322, 2045 and 2047 require it.
+ * Pure. Whatever the texts hold, they cannot add a header: line breaks and control characters do not survive in one.
  */
 
 import type { RunRecord } from "../state/record.ts";
-import { plural, visible } from "../text.ts";
+import { visible } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 
@@ -119,32 +117,19 @@ function longestLine(text: string): number {
 const safe = (text: string): string =>
   text.replace(/[^A-Za-z0-9-]+/g, "-").replace(/^-+|-+$/g, "") || "localhost";
 
-export function subjectOf(record: RunRecord): string {
+/**
+ * `[OK] Backup larak · 5m12s · 1.234 MiB new (snap a1b2c3d4)`. `detail`: what the run brought about, in the words of
+ * its worker.
+ */
+export function subjectOf(record: RunRecord, detail: string | undefined): string {
   const { job, hostname, duration_seconds, snapshot_id } = record;
   const title = job.charAt(0).toUpperCase() + job.slice(1).replaceAll("-", " ");
-  const parts = [
-    `${verdictOf(record)} ${title} ${hostname}`,
-    formatDuration(duration_seconds),
-    detailOf(record),
-  ];
-  const snapshot = typeof snapshot_id === "string" ? ` (snap ${snapshot_id})` : "";
+  const parts = [`${verdictOf(record)} ${title} ${hostname}`, formatDuration(duration_seconds), detail];
+  const snapshot = snapshot_id === undefined ? "" : ` (snap ${snapshot_id})`;
   return parts.filter(Boolean).join(" · ") + snapshot;
 }
 
 function verdictOf({ status, exit_code }: RunRecord): string {
   const word = status === "ok" ? "OK" : status === "warning" ? "WARN" : "FAIL";
   return exit_code === 0 ? `[${word}]` : `[${word} ${exit_code}]`;
-}
-
-/** What the run brought about, in a few words; empty where the record says nothing of it. */
-function detailOf(record: RunRecord): string {
-  const { bytes_added, replicate_jobs_processed, replicate_jobs_failed, files_restored, archive_size_bytes } =
-    record;
-  if (typeof bytes_added === "string") return `${bytes_added} new`;
-  if (typeof replicate_jobs_processed === "number" && typeof replicate_jobs_failed === "number") {
-    return `${plural(replicate_jobs_processed, "job")}, ${replicate_jobs_failed} failed`;
-  }
-  if (typeof files_restored === "number") return `${plural(files_restored, "file")} restored`;
-  if (typeof archive_size_bytes === "number") return `${formatBytes(archive_size_bytes)} archive`;
-  return "";
 }

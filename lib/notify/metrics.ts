@@ -1,7 +1,6 @@
 /**
- * A run's record as Prometheus' text format. Pure.
- *
- * `METRICS_DIR/restic_<worker>.prom`: whoever reads it finds the old one or the new one, whole.
+ * The metrics of a worker's runs, in Prometheus' text format, in `METRICS_DIR/restic_<worker>.prom`. Whoever reads the
+ * file finds the old one or the new one, whole. Rendering is pure; RunMetrics and writeSkips write.
  */
 
 import { closeSync } from "node:fs";
@@ -9,6 +8,7 @@ import type { Context } from "../context.ts";
 import { readIfThere, replaceFile } from "../files/files.ts";
 import { lockShortly } from "../process/flock.ts";
 import { sweep } from "../process/proc.ts";
+import type { Fields } from "../schema/fields.ts";
 import { hasSucceeded, type RunRecord } from "../state/record.ts";
 
 /** What outlives a run: read from the file that the run before has left. */
@@ -46,8 +46,16 @@ export function stateAfter(before: MetricsState, record: RunRecord, died: boolea
   return { ...before, failures: record.status === "cancelled" ? failures : failures + 1 };
 }
 
-/** The whole file. `skips` is how many runs in a row have been skipped until now. */
-export function renderMetrics(record: RunRecord, state: MetricsState, skips: number): string {
+/**
+ * The whole file. `skips` is how many runs in a row have been skipped until now, `fields` what the worker declares:
+ * each of its numbers is a metric, as is each number that every run has.
+ */
+export function renderMetrics(
+  record: RunRecord,
+  state: MetricsState,
+  skips: number,
+  fields: Fields = {},
+): string {
   const file = new MetricsFile(record.job, record.hostname);
   const last = (name: string, help: string, value: number) => file.add(`last_${name}`, help, [{ value }]);
   last("exit_code", "Exit code of the last run.", record.exit_code);
@@ -62,7 +70,13 @@ export function renderMetrics(record: RunRecord, state: MetricsState, skips: num
   file.add("consecutive_failures", "Failed runs in a row until now.", [{ value: state.failures }]);
   addSkips(file, skips);
   for (const [name, value] of Object.entries(record)) {
-    if (typeof value === "number") last(name, `The field ${name} of the last run's record.`, value);
+    if (typeof value !== "number") continue;
+    const meaning = fields[name]?.help;
+    last(
+      name,
+      meaning ? `${meaning}, in the last run.` : `The field ${name} of the last run's record.`,
+      value,
+    );
   }
   addHooks(file, record);
   return file.text;
@@ -165,8 +179,8 @@ export class RunMetrics {
 
   constructor(
     private readonly context: Context,
-    /** The run before this one was killed. */
-    private readonly died: boolean,
+    /** `died`: the run before this one was killed. `facts`: what the worker declares. */
+    private readonly occasion: { readonly died: boolean; readonly facts?: Fields },
   ) {}
 
   /** Throws what writing the file does. */
@@ -175,7 +189,8 @@ export class RunMetrics {
     await locked(this.context, () => {
       // The second time the file holds this run already: it must not be counted twice.
       this.before ??= stateOf(readIfThere(path) ?? "", record.job);
-      replaceFile(path, renderMetrics(record, stateAfter(this.before, record, this.died), skips()));
+      const { died, facts } = this.occasion;
+      replaceFile(path, renderMetrics(record, stateAfter(this.before, record, died), skips(), facts));
     });
   }
 }

@@ -7,6 +7,7 @@ import type { Context } from "../context.ts";
 import { errnoOf, Failure, reasonOf } from "../errors.ts";
 import type { Stop } from "../process/stop.ts";
 import { within } from "../process/timer.ts";
+import type { Fields } from "../schema/fields.ts";
 import type { RunRecord } from "../state/record.ts";
 import { untilStopped } from "./http.ts";
 import { logForMail, sendMail } from "./mail.ts";
@@ -14,11 +15,17 @@ import { subjectOf } from "./message.ts";
 import { RunMetrics } from "./metrics.ts";
 import { ping, postWebhook, type Sent } from "./webhook.ts";
 
-export interface Occasion {
+/** What a worker declares for those who are notified of its runs (see Worker in lib/run/worker.ts). */
+export interface Announced {
+  readonly facts?: Fields;
+  subject?(facts: object): string | undefined;
+  isSuccessMailed?(facts: object): boolean;
+  readonly quiet?: true;
+}
+
+export interface Occasion extends Announced {
   /** The run before this one was killed: metrics count it as a failure. */
   readonly died: boolean;
-  /** The worker tells the world by itself: only its metrics are written. */
-  readonly quiet: boolean;
 }
 
 /** Milliseconds that the work waits for the ping of its start, which goes on beside it when it takes longer. */
@@ -35,7 +42,7 @@ export class Notifier {
     private readonly stop: Stop,
     private readonly occasion: Occasion,
   ) {
-    this.metrics = new RunMetrics(context, occasion.died);
+    this.metrics = new RunMetrics(context, occasion);
     this.sending = untilStopped(stop);
     this.starting = untilStopped(stop);
   }
@@ -71,12 +78,16 @@ export class Notifier {
 
   private async mail(record: RunRecord): Promise<void> {
     await this.guard("mail", async () => {
-      const { context, stop } = this;
-      if (!this.has("MAILX_RCPT") || !isWorthAMail(record, context.settings.flag("MAILX_ON_ERROR"))) return;
+      const { context, stop, occasion } = this;
+      const onlyFailures = context.settings.flag("MAILX_ON_ERROR");
+      if (!this.has("MAILX_RCPT") || !isWorthAMail(record, onlyFailures, occasion)) return;
       const body = context.log.hasFile ? logForMail(context) : undefined;
       const { to, refused, failure } = await sendMail(
         context,
-        { subject: subjectOf(record), body: body ?? `${JSON.stringify(record, null, 2)}\n` },
+        {
+          subject: subjectOf(record, occasion.subject?.(record)),
+          body: body ?? `${JSON.stringify(record, null, 2)}\n`,
+        },
         stop,
       );
       for (const word of refused)
@@ -127,10 +138,11 @@ export class Notifier {
   }
 }
 
-/** A replication that went well is not worth one (workers.md), nor is any success where only failures are. */
+/** A success is not where only failures are mailed, nor where its worker says that it tells nobody anything new. */
 export function isWorthAMail(
-  { exit_code, replicate_jobs_failed }: Partial<RunRecord>,
+  record: Pick<RunRecord, "exit_code">,
   onlyFailures: boolean,
+  worker: Announced,
 ): boolean {
-  return exit_code !== 0 || !(onlyFailures || replicate_jobs_failed === 0);
+  return record.exit_code !== 0 || !(onlyFailures || worker.isSuccessMailed?.(record) === false);
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Outcome, Run } from "../run/run.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { tableLines } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
 import { RESTIC } from "./outcome.ts";
@@ -88,9 +89,13 @@ export function verdictTable(verdicts: readonly Verdict[], zone: Zone): string[]
   return tableLines([["", "ID", "TIME", "HOST", "TAGS", "PATHS", "KEPT AS"], ...rows]);
 }
 
+export const policyFacts = {
+  forget_exit_code: { type: "exit code", help: "exit code of restic forget" },
+} as const satisfies Fields;
+
 /** Locked out (11) is no failure but a reason to skip, which `lockedOut` says: nothing is lost by forgetting later. */
 export async function applyPolicy(
-  run: Run,
+  run: Run<FactsOf<typeof policyFacts>>,
   restic: Restic,
   words: readonly string[],
   lockedOut: string,

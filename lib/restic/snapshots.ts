@@ -3,6 +3,7 @@
 import { systemHostname } from "../environment.ts";
 import { EXIT, Failure, UsageError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
+import type { Fields } from "../schema/fields.ts";
 import { tableLines } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
@@ -21,6 +22,12 @@ export interface Snapshot {
 }
 
 /** "" filters nothing. */
+/** The fields of a worker that reads a snapshot. */
+export const snapshotFacts = {
+  snapshot: { type: "string", help: "the snapshot's short id" },
+  snapshot_id: { type: "string", help: "the same" },
+} as const satisfies Fields;
+
 export interface Filter {
   /** Tags of which a snapshot must have all, separated by commas. */
   readonly tag: string;

@@ -9,17 +9,16 @@ import { type Entry, visitTree } from "../files/tree.ts";
 import type { Restic } from "../restic/restic.ts";
 import { type Restored, restoreTree } from "../restic/restore-tree.ts";
 import { type Snapshot, shortId } from "../restic/snapshots.ts";
-import type { Run } from "../run/run.ts";
 import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
 import { type Canary, type CanaryResult, checkCanary } from "./canary.ts";
 import { type Comparison, compare, literal, type Picked, portions } from "./sample.ts";
-import type { RestoreTestPlan } from "./test-plan.ts";
+import type { RestoreTestPlan, RestoreTestRun } from "./test-plan.ts";
 import type { Ground } from "./test-target.ts";
 
 /** All that one test knows. */
 export interface Test {
-  readonly run: Run;
+  readonly run: RestoreTestRun;
   readonly restic: Restic;
   readonly plan: RestoreTestPlan;
   readonly snapshot: Snapshot;
@@ -48,7 +47,7 @@ export async function restoreWhat(test: Test): Promise<Came> {
     const { exitCode, files, bytes } = await restoreAll(test, `${ground.place}/restore-test`, calls);
     if (exitCode !== EXIT.ok) return { ...nothing, exitCode, nothing: false };
     if (plan.path !== undefined && files === 0) return nothing;
-    Object.assign(run.facts, { files_restored: files, bytes_restored: bytes });
+    run.addFacts({ files_restored: files, bytes_restored: bytes });
     run.log.info(
       `Nothing was written; it would be ${plural(files, "file or folder", "files and folders")}, ${formatBytes(bytes)}.`,
     );
@@ -111,7 +110,7 @@ export async function checkCount({ run, plan }: Test, root: string, startedMs: n
   };
   await visitTree(root, visit, () => run.expired());
   const isMet = files >= plan.minFiles;
-  Object.assign(run.facts, {
+  run.addFacts({
     files_restored: files,
     bytes_restored: bytes,
     min_files_met: isMet ? "ON" : "OFF",
@@ -121,7 +120,7 @@ export async function checkCount({ run, plan }: Test, root: string, startedMs: n
 }
 
 export async function checkCanaries({ run, canaries }: Test, root: string): Promise<string[]> {
-  const { facts, log } = run;
+  const { log } = run;
   if (canaries.length === 0) return [];
   const results: CanaryResult[] = [];
   for (const canary of canaries) {
@@ -132,7 +131,7 @@ export async function checkCanaries({ run, canaries }: Test, root: string): Prom
   }
   const failed = results.filter(({ status }) => status !== "passed");
   const passed = results.filter(({ status }) => status === "passed");
-  Object.assign(facts, {
+  run.addFacts({
     canary_passed: passed.length,
     canary_failed: failed.length,
     canary_results: [...failed, ...passed].slice(0, NAMED_MOST),
@@ -143,8 +142,12 @@ export async function checkCanaries({ run, canaries }: Test, root: string): Prom
     : [`${failed.length} of ${plural(canaries.length, "canary", "canaries")} failed`];
 }
 
-export async function checkSample(run: Run, root: string, sample: readonly Picked[]): Promise<string[]> {
-  const { facts, log } = run;
+export async function checkSample(
+  run: RestoreTestRun,
+  root: string,
+  sample: readonly Picked[],
+): Promise<string[]> {
+  const { log } = run;
   const results: Comparison[] = [];
   for (const picked of sample) {
     if (run.expired()) break;
@@ -161,7 +164,7 @@ export async function checkSample(run: Run, root: string, sample: readonly Picke
     of("missing"),
   ];
   const bad = results.filter(isBad);
-  Object.assign(facts, {
+  run.addFacts({
     sample_total: sample.length,
     sample_matched: matched,
     sample_changed: changed,

@@ -5,8 +5,10 @@ import type { NameOf } from "../config/variables.ts";
 import { ConfigError, type Failure, reasonOf, UsageError } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
 import { absolute } from "../paths.ts";
-import { readId, snapshotFlags } from "../restic/snapshots.ts";
+import { readId, snapshotFacts, snapshotFlags } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
+import type { Run } from "../run/run.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 import { bytesOf, type Canary, isCanary, parseCanary, parseCanaryFile } from "./canary.ts";
 
@@ -49,6 +51,58 @@ export const restoreTestFlags = {
   force: { type: "boolean", description: "DIR may hold other files" },
   "dry-run": { type: "boolean", description: "only say what would be restored (restic 0.17)" },
 } as const;
+
+export const restoreTestFacts = {
+  ...snapshotFacts,
+  verification: { type: "choice", options: ["passed", "failed", "skipped"], help: "what the checks came to" },
+  files_restored: { type: "count", help: "files that were restored, or would be" },
+  bytes_restored: { type: "count", help: "bytes that were restored, or would be" },
+  min_files: { type: "count", help: "files that must come back, or the test fails" },
+  min_files_met: { type: "switch", help: "so many files came back" },
+  canary_total: { type: "count", help: "canaries" },
+  canary_passed: { type: "count", help: "canaries that are as they should be" },
+  canary_failed: { type: "count", help: "canaries that are missing or differ" },
+  canary_results: {
+    type: "rows",
+    help: "what became of each canary, those that failed first",
+    fields: {
+      path: { type: "string", help: "the canary's path in the snapshot" },
+      expected_sha256: { type: "string", help: "the checksum that it should have" },
+      actual_sha256: { type: "string", nullable: true, help: "the checksum that it has" },
+      status: { type: "choice", options: ["passed", "failed", "missing"], help: "what the check came to" },
+      message: { type: "string", help: "the same in words" },
+    },
+  },
+  sample_total: { type: "count", help: "files in the sample" },
+  sample_matched: { type: "count", help: "files in the sample that are as their sources are" },
+  sample_changed: { type: "count", help: "files in the sample whose sources have changed since" },
+  sample_differing: { type: "count", help: "files in the sample that differ from their sources" },
+  sample_missing: { type: "count", help: "files in the sample that did not come back" },
+  sample_results: {
+    type: "rows",
+    help: "what became of each file in the sample, the bad ones first",
+    fields: {
+      path: { type: "string", help: "the file's path in the snapshot" },
+      status: {
+        type: "choice",
+        options: ["matched", "changed", "differing", "missing"],
+        help: "what the comparison came to",
+      },
+      message: { type: "string", help: "the same in words" },
+    },
+  },
+  path: { type: "string", help: "only this path was restored" },
+  target: { type: "string", help: "the directory that was restored into" },
+  target_autotmp: { type: "switch", help: "the target was a temporary directory of the test's own" },
+  dry_run: { type: "switch", help: "nothing was written" },
+  cleanup_status: {
+    type: "choice",
+    options: ["none", "kept", "removed", "failed"],
+    help: "what became of what was restored",
+  },
+} as const satisfies Fields;
+
+export type RestoreTestRun = Run<FactsOf<typeof restoreTestFacts>>;
 
 export type RestoreTestFlags = FlagValues<typeof restoreTestFlags>;
 

@@ -6,6 +6,7 @@
 import type { BooleanArgDef, EnumArgDef, StringArgDef } from "citty";
 import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
+import type { Fields } from "../schema/fields.ts";
 import type { Lock } from "../state/lock.ts";
 
 /** A flag as citty declares it, and what we add. */
@@ -49,6 +50,8 @@ export interface Command<F extends Flags = Flags> {
   readonly passThrough?: string;
   readonly environment: readonly VariableName[];
   readonly exits: readonly ExitStatus[];
+  /** The fields that a run of it adds to the record. */
+  readonly facts?: Fields;
   /** Resolves to the exit code. */
   main(invocation: Invocation<F>): Promise<number>;
 }
@@ -117,4 +120,12 @@ export function workerNames(table: readonly Row[]): string[] {
 /** The phases that hooks can be written for, in the order of the table. */
 export function hookPhases(table: readonly Row[]): string[] {
   return workerNames(table).flatMap((name) => [`pre-${name}`, `post-${name}`]);
+}
+
+/** What each worker declares of the records of its runs. Loads all workers. */
+export async function declaredFacts(table: readonly Row[]): Promise<Map<string, Fields>> {
+  const workers = table.filter((row) => row.kind === "run");
+  return new Map(
+    await Promise.all(workers.map(async (row) => [row.name, (await row.load()).facts ?? {}] as const)),
+  );
 }

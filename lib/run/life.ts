@@ -14,7 +14,7 @@ import { environment } from "../environment.ts";
 import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
 import type { HookResult } from "../hooks/execute.ts";
 import { leaveLastWords } from "../log/termination.ts";
-import type { Notifier } from "../notify/notifier.ts";
+import type { Announced, Notifier } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop, stopBudget } from "../process/stop.ts";
 import { eventLoopTurn } from "../process/timer.ts";
@@ -43,11 +43,6 @@ import { hookEnvironment, resultEnvironment, runPhase } from "./phase.ts";
 import { Run } from "./run.ts";
 import { skip } from "./skip.ts";
 
-export interface LifeOptions {
-  /** The worker tells the world by itself (notify-test): the run sends no mail, webhook or ping of its own. */
-  readonly quiet?: boolean;
-}
-
 /**
  * Lives one run of worker `job` and resolves to its exit code. `held` is what locked_run has taken for us,
  * its lock first of all; without it we take our own, and exit with 75 when somebody else has it.
@@ -56,7 +51,7 @@ export async function liveRun(
   job: string,
   held: Held | undefined,
   work: Work,
-  { quiet = false }: LifeOptions = {},
+  announced: Announced = {},
 ): Promise<number> {
   const context = held?.context.forJob(job) ?? new Context(job);
   const path = context.lockPath;
@@ -74,10 +69,10 @@ export async function liveRun(
     lock = await taking;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return new Job(context, undefined, quiet).fail(error);
+    return new Job(context, undefined, announced).fail(error);
   }
   if (lock === undefined) return busy();
-  const life = new Job(context, lock, quiet);
+  const life = new Job(context, lock, announced);
   const claimed = await life.claim();
   if (claimed.alive !== undefined) return busy(claimed.alive);
   // locked_run, which took this lock for this job, has forgotten them by then.
@@ -97,7 +92,7 @@ export class Job {
   constructor(
     private readonly context: Context,
     private readonly lock: Lock | undefined,
-    private readonly quiet: boolean,
+    private readonly announced: Announced,
   ) {
     const { settings, identity, lockDir } = context;
     this.stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
@@ -128,7 +123,7 @@ export class Job {
     log.openFile(context.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     if (died !== undefined) log.warn(deathText(died));
-    this.notifier = await notifierOf(context, stop, { died: died !== undefined, quiet: this.quiet });
+    this.notifier = await notifierOf(context, stop, { ...this.announced, died: died !== undefined });
     stop.listen(() => this.tellOfStop());
 
     marker.update({ phase: "pre-hooks" });
@@ -183,7 +178,7 @@ export class Job {
     });
     leaveRecord(context, record);
     await remember(context, record);
-    this.notifier = await notifierOf(context, this.stop, { died: false, quiet: this.quiet });
+    this.notifier = await notifierOf(context, this.stop, { ...this.announced, died: false });
     await this.notifier?.tell(record, this.skips);
     return failure.exitCode;
   }
@@ -244,13 +239,8 @@ export class Job {
   }
 
   private resultOf({ exitCode, status, tookMs }: Ending) {
-    const snapshot = this.run.facts.snapshot_id;
-    return {
-      exitCode,
-      status,
-      durationSeconds: Math.round(tookMs / 1000),
-      snapshotId: typeof snapshot === "string" ? snapshot : undefined,
-    };
+    const { snapshot_id }: Pick<RunRecord, "snapshot_id"> = this.run.facts;
+    return { exitCode, status, durationSeconds: Math.round(tookMs / 1000), snapshotId: snapshot_id };
   }
 }
 

@@ -12,7 +12,7 @@ import { type Stop, stopBudget } from "../process/stop.ts";
 import { type Ended, type Limits, supervise } from "../process/supervise.ts";
 import { within } from "../process/timer.ts";
 import type { Marker } from "../state/marker.ts";
-import type { Facts, Status } from "../state/record.ts";
+import type { Status } from "../state/record.ts";
 
 /** What the work came to. `status` where the exit code alone does not say it. */
 export interface Outcome {
@@ -52,9 +52,10 @@ interface RunParts {
   readonly lockFd: number | undefined;
 }
 
-export class Run {
-  /** The worker's own fields of the record. */
-  readonly facts: Facts = {};
+/** `F`: the fields that the worker declares (see FactsOf). Who only needs a run around itself takes any. */
+export class Run<F extends object = object> {
+  /** The worker's own fields of the record, as far as they are known. */
+  readonly facts = {} as F;
   /** Did <WORKER>_TIMEOUT end a child? */
   timedOut = false;
   /** May something that a child started have our lock's descriptor still? Closing ours does not free it then. */
@@ -78,6 +79,10 @@ export class Run {
     this.stop = stop;
     this.marker = marker;
     this.lockFd = lockFd;
+  }
+
+  addFacts(facts: keyof F extends never ? never : F): void {
+    Object.assign(this.facts, facts);
   }
 
   /** The work begins now: its time-out counts from here. */

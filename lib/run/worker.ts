@@ -1,17 +1,24 @@
 /** Makes a command of a worker: what all runs share is said here once. */
 
 import type { VariableName } from "../config/variables.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import type { Command, ExitStatus, Flags, Invocation } from "./command.ts";
 import { liveRun } from "./life.ts";
 import type { Outcome, Run } from "./run.ts";
 
-export interface Worker<F extends Flags> extends Omit<Command<F>, "main"> {
-  /** It tells the world by itself: the run around it sends no mail, webhook or ping. */
+export interface Worker<F extends Flags, D extends Fields> extends Omit<Command<F>, "main"> {
+  /** The fields that it adds to the record. */
+  readonly facts?: D;
+  /** What the run brought about, in a few words for the subject of its mail; undefined when that is not known. */
+  subject?(facts: FactsOf<D>): string | undefined;
+  /** May a run that ended with 0 be mailed of? Unless the worker says otherwise, it may. */
+  isSuccessMailed?(facts: FactsOf<D>): boolean;
+  /** It notifies people by itself: the run around it sends no mail, webhook or ping. */
   readonly quiet?: true;
   /** Throws a UsageError for flags that make no sense: before the run, so that nothing has been done. */
   check?(invocation: Invocation<F>): void;
   /** The work itself, between the hooks. What it throws becomes the run's exit code (see lib/errors.ts). */
-  work(run: Run, invocation: Invocation<F>): Promise<Outcome>;
+  work(run: Run<FactsOf<D>>, invocation: Invocation<F>): Promise<Outcome>;
 }
 
 /** What every worker that calls restic reads. */
@@ -57,16 +64,17 @@ const RUN_EXITS: readonly ExitStatus[] = [
   ["128+n", "signal n stopped the run"],
 ];
 
-export function defineWorker<const F extends Flags>(worker: Worker<F>): Command<F> {
+// biome-ignore lint/complexity/noBannedTypes: a worker that declares no fields has none
+export function defineWorker<const F extends Flags, const D extends Fields = {}>(worker: Worker<F, D>) {
   return {
     ...worker,
     environment: [...worker.environment, ...RUN_ENVIRONMENT],
     exits: [...worker.exits, ...RUN_EXITS],
-    main: async (invocation) => {
+    main: async (invocation: Invocation<F>) => {
       worker.check?.(invocation);
-      return liveRun(invocation.name, invocation.held, (run) => worker.work(run, invocation), {
-        quiet: worker.quiet ?? false,
-      });
+      // A run begins without any facts, so that it is one of this worker's from here on.
+      const work = (run: Run) => worker.work(run as Run<FactsOf<D>>, invocation);
+      return liveRun(invocation.name, invocation.held, work, worker);
     },
-  };
+  } satisfies Command<F>;
 }

@@ -1,6 +1,6 @@
 /** What a report says: to people as lines, to the record as facts. Pure. */
 
-import type { Facts } from "../state/record.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural, tableLines } from "../text.ts";
 import { formatBytes } from "../units.ts";
 import type { Level, Tally } from "./count.ts";
@@ -84,7 +84,81 @@ export function warningsOf({ sources, lists, excludes, totals, errors }: Examina
   ];
 }
 
-export function factsOf(examination: Examination, sizes: boolean): Facts {
+const tallyFields = {
+  files: { type: "count", help: "files" },
+  folders: { type: "count", help: "folders" },
+  links: { type: "count", help: "symbolic links" },
+  specials: { type: "count", help: "named pipes, sockets and devices" },
+  bytes: { type: "integer", minimum: -1, help: "bytes in files; -1 with --no-size" },
+  hard_link_bytes: {
+    type: "integer",
+    minimum: -1,
+    help: "bytes of further names of files that were counted already; -1 with --no-size",
+  },
+  errors_count: { type: "count", help: "what could not be read" },
+} as const satisfies Fields;
+
+const readable = {
+  readable: { type: "switch", help: "it can be read" },
+  problem: { type: "string", help: "why it cannot be read" },
+} as const satisfies Fields;
+
+const listed = {
+  path: { type: "string", help: "the file" },
+  flag: { type: "string", help: "the flag that names it" },
+  ...readable,
+} as const satisfies Fields;
+
+export const sourcesFacts = {
+  sources: {
+    type: "rows",
+    help: "what restic would be given",
+    fields: {
+      path: { type: "string", help: "the source" },
+      origin: { type: "string", help: "what names it" },
+      ...readable,
+      type: { type: "string", help: "file, folder, missing and so on" },
+      ...tallyFields,
+      counted_with: { type: "string", help: "the source that it lies in, and is counted with" },
+      suspicious: { type: "string", help: "why it is suspicious" },
+      subfolders: {
+        type: "rows",
+        help: "its largest folders, as deep as --depth says",
+        fields: { path: { type: "string", help: "the folder" }, ...tallyFields },
+      },
+    },
+  },
+  files_from: {
+    type: "rows",
+    help: "files that list sources",
+    fields: {
+      ...listed,
+      entries: { type: "count", help: "entries in the file" },
+      missing_count: { type: "count", help: "entries that name nothing" },
+      missing: { type: "strings", help: "the first of them" },
+      malformed: { type: "strings", help: "entries that are no pattern" },
+      ...tallyFields,
+    },
+  },
+  exclude_files: {
+    type: "rows",
+    help: "files that list what is excluded",
+    fields: { ...listed, patterns: { type: "count", help: "patterns in the file" } },
+  },
+  totals: {
+    type: "object",
+    help: "all that was counted",
+    fields: { sources: { type: "count", help: "sources" }, ...tallyFields },
+  },
+  total_files: { type: "count", help: "files in all sources" },
+  total_bytes: { type: "integer", minimum: -1, help: "bytes in all sources; -1 with --no-size" },
+  errors_count: { type: "count", help: "paths that could not be read" },
+  missing_count: { type: "count", help: "sources, and entries of lists, that name nothing" },
+  suspicious_count: { type: "count", help: "sources that are suspiciously empty" },
+  unreadable_paths: { type: "strings", help: "the first paths that could not be read" },
+} as const satisfies Fields;
+
+export function factsOf(examination: Examination, sizes: boolean): FactsOf<typeof sourcesFacts> {
   const { sources, lists, excludes, totals, errors } = examination;
   const missing = sources.filter(({ type }) => type === "missing").length;
   const missingEntries = lists.reduce((sum, list) => sum + list.missing.length, 0);

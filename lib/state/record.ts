@@ -24,10 +24,6 @@ export type Status =
   | "died"
   | "skipped";
 
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
-/** The worker's own fields. */
-export type Facts = Record<string, Json>;
-
 /** How one hook ended, as it stands in the record. */
 export interface HookResult {
   readonly phase: string;
@@ -62,7 +58,10 @@ export interface RunRecord {
   /** Why the run failed, in a sentence, when it was not the tool that said so. */
   readonly error?: string;
   readonly repository?: string;
+  /** Of a worker that makes or reads a snapshot: its short id, which its hooks and mails are told too. */
+  readonly snapshot_id?: string;
   readonly hooks: readonly HookResult[];
+  /** The worker's own fields, as it declares them. */
   readonly [fact: string]: unknown;
 }
 

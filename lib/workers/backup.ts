@@ -10,17 +10,39 @@ import {
   skippedSource,
 } from "../restic/messages.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
-import { applyPolicy } from "../restic/policy.ts";
+import { applyPolicy, policyFacts } from "../restic/policy.ts";
 import { Progress } from "../restic/progress.ts";
 import { Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
-import type { Facts } from "../state/record.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
 
 /** Unreadable paths that are named in the log and in the record; the others are counted. */
 const NAMED_MOST = 20;
+
+const facts = {
+  snapshot_id: { type: "string", help: "the new snapshot's short id" },
+  files_new: { type: "count", help: "files that the parent snapshot does not have" },
+  files_changed: { type: "count", help: "files that have changed since the parent snapshot" },
+  files_unmodified: { type: "count", help: "files that are as they are in the parent snapshot" },
+  dirs_new: { type: "count", help: "directories that the parent snapshot does not have" },
+  dirs_changed: { type: "count", help: "directories that have changed since the parent snapshot" },
+  dirs_unmodified: { type: "count", help: "directories that are as they are in the parent snapshot" },
+  total_files_processed: { type: "count", help: "files in the snapshot" },
+  total_bytes_processed: { type: "count", help: "bytes in the files of the snapshot" },
+  bytes_added: { type: "size", help: "data_added_bytes with its unit, for people" },
+  data_added_bytes: { type: "count", help: "bytes of data that the repository did not hold before" },
+  bytes_stored: { type: "size", help: "data_stored_bytes with its unit, for people" },
+  data_stored_bytes: { type: "count", help: "bytes that were added to the repository, after compression" },
+  unreadable_count: { type: "count", help: "files and folders that could not be read" },
+  unreadable_paths: { type: "strings", help: "the first of them" },
+  ...policyFacts,
+} as const satisfies Fields;
+
+type BackupFacts = FactsOf<typeof facts>;
+type BackupRun = Run<BackupFacts>;
 
 export default defineWorker({
   about:
@@ -43,10 +65,12 @@ export default defineWorker({
     ["3", "a snapshot was made, but some files could not be read"],
     ...REPOSITORY_EXITS,
   ],
+  facts,
+  subject: ({ bytes_added }) => bytes_added && `${bytes_added} new`,
   work,
 });
 
-async function work(run: Run): Promise<Outcome> {
+async function work(run: BackupRun): Promise<Outcome> {
   const words = backupArgs(planOf(run));
   const forgetWords = run.settings.words("RESTIC_FORGET_ARGS");
   const restic = new Restic(run);
@@ -99,7 +123,7 @@ function planOf({ settings }: Run) {
   return { tag, host, jobArgs, roots };
 }
 
-async function forget(run: Run, restic: Restic, words: readonly string[]): Promise<Outcome> {
+async function forget(run: BackupRun, restic: Restic, words: readonly string[]): Promise<Outcome> {
   run.log.info("Applying the retention policy of RESTIC_FORGET_ARGS.");
   const outcome = await applyPolicy(
     run,
@@ -122,7 +146,7 @@ class Seen {
   private readonly paths: string[] = [];
   private readonly progress: Progress;
 
-  constructor(private readonly run: Run) {
+  constructor(private readonly run: BackupRun) {
     this.progress = new Progress(run);
   }
 
@@ -173,7 +197,7 @@ class Seen {
 
   private summary(summary: BackupSummary): void {
     this.hasSummary = true;
-    Object.assign(this.run.facts, factsOf(summary));
+    this.run.addFacts(factsOf(summary));
     const { files_new = 0, files_changed = 0, files_unmodified = 0, data_added = 0 } = summary;
     this.run.log.info(
       `restic | snapshot ${this.run.facts.snapshot_id ?? "none"}: ${plural(files_new, "file")} new, ${files_changed} changed, ` +
@@ -183,7 +207,7 @@ class Seen {
   }
 }
 
-function factsOf(summary: BackupSummary): Facts {
+function factsOf(summary: BackupSummary): BackupFacts {
   const { data_added, data_added_packed, snapshot_id } = summary;
   const counts = [
     "files_new",

@@ -1,16 +1,22 @@
-/**
- * check: `restic check`, with RESTIC_CHECK_ARGS.
- *
- * What `restic check --json` tells at its end. Pure. Since 0.18; older ones tell it in plain words only.
- */
+/** check: `restic check`, with RESTIC_CHECK_ARGS, and what it has found. */
 
 import { EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
 import { callPlain, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
-import type { Facts } from "../state/record.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
+
+const facts = {
+  num_errors: { type: "count", help: "errors that restic found" },
+  broken_packs_count: { type: "count", help: "damaged pack files" },
+  broken_packs: { type: "strings", help: "the first of them" },
+  suggest_repair_index: { type: "boolean", help: "restic advises to run restic repair index" },
+  suggest_prune: { type: "boolean", help: "restic advises to run prune" },
+} as const satisfies Fields;
+
+type CheckFacts = FactsOf<typeof facts>;
 
 export default defineWorker({
   about: "Checks the repository for errors with restic, with the words of RESTIC_CHECK_ARGS.",
@@ -21,10 +27,11 @@ export default defineWorker({
     ["1", "the repository has errors, or restic failed"],
     ...REPOSITORY_EXITS,
   ],
+  facts,
   work,
 });
 
-async function work(run: Run): Promise<Outcome> {
+async function work(run: Run<CheckFacts>): Promise<Outcome> {
   const words = run.settings.words("RESTIC_CHECK_ARGS");
   const restic = new Restic(run);
   run.log.info(`Checking ${restic.shown}.`);
@@ -43,16 +50,16 @@ async function work(run: Run): Promise<Outcome> {
 }
 
 /** A repository that could not be opened counts as one error in restic's summary; nothing was checked then. */
-function conclude(run: Run, summary: CheckSummary, exitCode: number): void {
+function conclude(run: Run<CheckFacts>, summary: CheckSummary, exitCode: number): void {
   if (exitCode !== EXIT.ok && exitCode !== RESTIC.failed) return;
-  Object.assign(run.facts, checkFacts(summary));
+  run.addFacts(checkFacts(summary));
   const verdict = `restic | ${checkVerdict(summary)}`;
   if (exitCode === EXIT.ok) run.log.info(verdict);
   else run.log.error(verdict);
   for (const advice of checkAdvice(summary)) run.log.warn(advice);
 }
 
-/** The message whose type is `summary`. */
+/** The last message of `restic check --json`, of the type `summary`: since 0.18. Older ones print words only. */
 export interface CheckSummary {
   readonly num_errors?: number;
   /** null when there are none. */
@@ -65,7 +72,7 @@ export interface CheckSummary {
 const NAMED_MOST = 20;
 
 /** The facts of the record, by restic's own names. */
-export function checkFacts(summary: CheckSummary): Facts {
+export function checkFacts(summary: CheckSummary): CheckFacts {
   const { num_errors = 0, suggest_repair_index = false, suggest_prune = false } = summary;
   const broken = summary.broken_packs ?? [];
   return {

@@ -15,6 +15,7 @@ import { filterOf, filterText } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
 import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
@@ -45,6 +46,12 @@ const flags = {
   "repo-wide": { type: "boolean", description: "all snapshots that the policy itself is about" },
 } as const;
 
+const facts = {
+  policy: { type: "string", help: "the policy, as words for restic forget" },
+  snapshots_kept: { type: "count", help: "snapshots that the policy keeps" },
+  snapshots_to_remove: { type: "count", help: "snapshots that the policy removes" },
+} as const satisfies Fields;
+
 export default defineWorker({
   about:
     "Shows what a retention policy would do, snapshot by snapshot, and deletes nothing: restic gets --dry-run, and " +
@@ -57,6 +64,7 @@ export default defineWorker({
     ...REPOSITORY_EXITS,
   ],
   check: ({ flags }) => checkFlags(flags),
+  facts,
   work,
 });
 
@@ -83,7 +91,10 @@ function words(flag: string, text: string | undefined): string[] | undefined {
   }
 }
 
-async function work(run: Run, { flags }: { readonly flags: PreviewFlags }): Promise<Outcome> {
+async function work(
+  run: Run<FactsOf<typeof facts>>,
+  { flags }: { readonly flags: PreviewFlags },
+): Promise<Outcome> {
   const policy = policyOf(run, flags);
   const filter = flags["repo-wide"] ? { host: undefined, tag: undefined } : narrowing(run, flags, policy);
   const restic = new Restic(run);
@@ -99,7 +110,7 @@ async function work(run: Run, { flags }: { readonly flags: PreviewFlags }): Prom
   );
   const removed = verdicts.filter(({ reasons }) => reasons === undefined).length;
   const kept = verdicts.length - removed;
-  Object.assign(run.facts, { snapshots_kept: kept, snapshots_to_remove: removed });
+  run.addFacts({ snapshots_kept: kept, snapshots_to_remove: removed });
   if (verdicts.length === 0) {
     run.log.warn("restic names no snapshot: none matches, or the policy names single ones.");
     return { exitCode: EXIT.ok };

@@ -1,10 +1,11 @@
 /** forget: `restic forget` on its own schedule, with the policy of RESTIC_FORGET_ARGS. */
 
 import { ConfigError } from "../errors.ts";
-import { applyPolicy, keepsAnything } from "../restic/policy.ts";
+import { applyPolicy, keepsAnything, policyFacts } from "../restic/policy.ts";
 import { Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import type { FactsOf } from "../schema/fields.ts";
 import { quoteWord } from "../words.ts";
 
 export default defineWorker({
@@ -20,10 +21,11 @@ export default defineWorker({
     ["11", "the repository is locked: skipped, with the status warning"],
     ["12", "the password is wrong"],
   ],
+  facts: policyFacts,
   work,
 });
 
-async function work(run: Run): Promise<Outcome> {
+async function work(run: Run<FactsOf<typeof policyFacts>>): Promise<Outcome> {
   const words = run.settings.words("RESTIC_FORGET_ARGS");
   if (!keepsAnything(words)) {
     const given = words.length === 0 ? "" : ` (${words.map(quoteWord).join(" ")} keeps nothing)`;

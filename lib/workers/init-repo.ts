@@ -8,6 +8,7 @@ import type { Flags, FlagValues } from "../run/command.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { quoteWord } from "../words.ts";
 
 const flags = {
@@ -19,6 +20,25 @@ const flags = {
 const WORD = "init";
 /** There is a repository already: nothing to do, and nothing was done. */
 const EXISTS = 3;
+
+const facts = {
+  dry_run: { type: "switch", help: "--dry-run was given" },
+  assume_yes: { type: "switch", help: "--yes was given" },
+  confirmed: { type: "switch", help: "a person, or --yes, has confirmed" },
+  init_args: { type: "string", help: "further words for restic init" },
+  probe_exit_code: {
+    type: "exit code",
+    nullable: true,
+    help: "exit code of the probe; null when a signal ended it",
+  },
+  repo_existed: {
+    type: "choice",
+    options: ["ON", "OFF", "unknown"],
+    help: "there was a repository already",
+  },
+} as const satisfies Fields;
+
+type InitRun = Run<FactsOf<typeof facts>>;
 
 export default defineWorker({
   about:
@@ -33,16 +53,17 @@ export default defineWorker({
     ["2", "it is not known whether there is a repository; or there is nobody to ask, and no --yes"],
     ["3", "there is a repository already (0 with --dry-run)"],
   ],
+  facts,
   work,
 });
 
 type InitFlags = FlagValues<typeof flags>;
 type Given = { readonly flags: InitFlags; readonly rest: readonly string[] };
 
-async function work(run: Run, { flags, rest }: Given): Promise<Outcome> {
+async function work(run: InitRun, { flags, rest }: Given): Promise<Outcome> {
   const words = [...run.settings.words("RESTIC_INIT_ARGS"), ...rest];
   const restic = new Restic(run);
-  Object.assign(run.facts, {
+  run.addFacts({
     dry_run: flags["dry-run"] ? "ON" : "OFF",
     assume_yes: flags.yes ? "ON" : "OFF",
     confirmed: "OFF",
@@ -64,7 +85,7 @@ async function work(run: Run, { flags, rest }: Given): Promise<Outcome> {
 }
 
 /** Is there a repository? Throws a ConfigError when that cannot be told. */
-async function probe(run: Run, restic: Restic): Promise<boolean> {
+async function probe(run: InitRun, restic: Restic): Promise<boolean> {
   const { log, settings, stop, facts } = run;
   log.info(`Probing ${restic.shown}.`);
   const { status, code, message } = await probeRepository(restic.access, settings.env, stop);

@@ -4,19 +4,18 @@
  * A signal is how a mount ends that did its duty, as it is for a server: the exit code is then 0 and the status
  * ok, so that an operator's Ctrl-C alarms nobody. A signal that comes before there is a mount, or a second one,
  * interrupts it like any other run.
- *
- * The words of `restic mount`. Pure.
  */
 
 import { EXIT, UsageError } from "../errors.ts";
 import { demandPrerequisites, makeFolder, placeFor } from "../mount/mountpoint.ts";
-import { appears, release, tellWhereToLook, type Unmounted } from "../mount/serve.ts";
+import { appears, release, serveFacts, tellWhereToLook, type Unmounted } from "../mount/serve.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
 import { Restic } from "../restic/restic.ts";
 import { type Filter, filterOf, filterText, snapshotFlags } from "../restic/snapshots.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 
 const DEFAULT_TARGET = "/fusemount";
 
@@ -34,6 +33,18 @@ const flags = {
   force: { type: "boolean", description: "mount over a directory that is not empty" },
 } as const satisfies Flags;
 
+const facts = {
+  target: { type: "string", help: "where it was mounted" },
+  host: { type: "string", help: "only snapshots of this host; of any host when empty" },
+  tag: { type: "string", help: "only snapshots with this tag; with any tag when empty" },
+  paths: { type: "strings", help: "only snapshots that hold each of these" },
+  mounted: { type: "switch", help: "the mount was there" },
+  ended_by: { type: "string", help: "what ended the mount: a signal, or unmount" },
+  ...serveFacts,
+} as const satisfies Fields;
+
+type MountRun = Run<FactsOf<typeof facts>>;
+
 export default defineWorker({
   about:
     "Mounts the snapshots of the repository read-only and says where to look. It ends with SIGINT (Ctrl-C), SIGTERM " +
@@ -48,6 +59,7 @@ export default defineWorker({
     ["137", "restic was killed; its mount was taken away"],
   ],
   check: (invocation) => checkFlags(invocation.flags),
+  facts,
   work: (run, invocation) => work(run, invocation.flags),
 });
 
@@ -62,7 +74,7 @@ function checkFlags(given: MountFlags): void {
   }
 }
 
-async function work(run: Run, given: MountFlags): Promise<Outcome> {
+async function work(run: MountRun, given: MountFlags): Promise<Outcome> {
   const filter = given["repo-wide"] ? { host: "", tag: "" } : filterOf(given, run);
   const paths = given.path;
   const which = ["snapshots", filterText(filter), ...paths.map((path) => `holding ${path}`)]
@@ -72,7 +84,7 @@ async function work(run: Run, given: MountFlags): Promise<Outcome> {
   const place = await placeFor(run, given.target ?? DEFAULT_TARGET, given.force);
   const allowOther = given["allow-other"];
   demandPrerequisites(run, allowOther);
-  Object.assign(run.facts, {
+  run.addFacts({
     target: place,
     ...filter,
     paths,
@@ -104,7 +116,7 @@ async function work(run: Run, given: MountFlags): Promise<Outcome> {
   return conclude(run, restic, exitCode, left);
 }
 
-async function conclude(run: Run, restic: Restic, exitCode: number, left: Unmounted): Promise<Outcome> {
+async function conclude(run: MountRun, restic: Restic, exitCode: number, left: Unmounted): Promise<Outcome> {
   const { log, stop, facts } = run;
   const isKilled = exitCode === RESTIC.killed;
   const status = left.how === "lazy" || isKilled ? "warning" : "ok";

@@ -6,6 +6,7 @@ import { recipients, sendMail } from "../notify/mail.ts";
 import { postWebhook, webhookUrl } from "../notify/webhook.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { header, masked } from "../state/record.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
@@ -20,9 +21,22 @@ const flags = {
 } as const;
 
 type Channel = "mail" | "webhook";
-type Result = "delivered" | "failed" | "dry-run" | "skipped";
+type Result = (typeof delivery)["options"][number];
 
 const VARIABLE = { mail: "MAILX_RCPT", webhook: "WEBHOOK_URL" } as const;
+
+const delivery = { type: "choice", options: ["delivered", "failed", "dry-run", "skipped"] } as const;
+
+const facts = {
+  dry_run: { type: "switch", help: "--dry-run was given" },
+  mail_result: { ...delivery, help: "what became of the mail" },
+  webhook_result: { ...delivery, help: "what became of the webhook" },
+  test: { type: "switch", help: "ON marks the record that was posted as a test" },
+  subject: { type: "string", help: "the subject of the test, in the record that was posted" },
+  message: { type: "string", help: "the text of the test, in the record that was posted" },
+} as const satisfies Fields;
+
+type NotifyTestRun = Run<FactsOf<typeof facts>>;
 
 export default defineWorker({
   about:
@@ -34,6 +48,7 @@ export default defineWorker({
     ["0", "all that was asked for was taken by the mail program and by the webhook"],
     ["1", "a delivery failed"],
   ],
+  facts,
   quiet: true,
   work: async (run, invocation) => work(run, invocation.flags),
 });
@@ -47,7 +62,7 @@ interface Asked {
   readonly message: string | undefined;
 }
 
-async function work(run: Run, asked: Asked): Promise<Outcome> {
+async function work(run: NotifyTestRun, asked: Asked): Promise<Outcome> {
   const channels = channelsOf(run, asked);
   const text = textOf(run, asked);
   const results: Record<Channel, Result> = { mail: "skipped", webhook: "skipped" };
@@ -55,9 +70,11 @@ async function work(run: Run, asked: Asked): Promise<Outcome> {
     if (run.ending) break;
     results[channel] = asked["dry-run"] ? rehearse(run, channel, text) : await send(run, channel, text);
   }
-  run.facts.dry_run = asked["dry-run"] ? "ON" : "OFF";
-  run.facts.mail_result = results.mail;
-  run.facts.webhook_result = results.webhook;
+  run.addFacts({
+    dry_run: asked["dry-run"] ? "ON" : "OFF",
+    mail_result: results.mail,
+    webhook_result: results.webhook,
+  });
   return { exitCode: Object.values(results).includes("failed") ? EXIT.failed : EXIT.ok };
 }
 

@@ -7,14 +7,48 @@ import { resolveProgram } from "../process/spawn.ts";
 import { withoutResync } from "../rclone/args.ts";
 import { bisync } from "../rclone/bisync.ts";
 import { exitText, Rclone, type Totals } from "../rclone/rclone.ts";
-import { JOB_FILE_MOST, type JobFile, type JobRow, parseRows } from "../rclone/rows.ts";
+import { JOB_FILE_MOST, type JobFile, type JobRow, MODES, parseRows } from "../rclone/rows.ts";
 import { Progress } from "../rclone/stats.ts";
 import type { Invocation } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
-import type { Json } from "../state/record.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 import { formatBytes, formatDuration } from "../units.ts";
+
+const facts = {
+  replicate_jobs_processed: { type: "count", help: "rows of the job file that were worked on" },
+  replicate_jobs_failed: { type: "count", help: "rows of the job file that failed" },
+  replicate_jobs_undone: {
+    type: "count",
+    help: "rows that were left undone, because the run was told to stop",
+  },
+  replicate_jobs: {
+    type: "rows",
+    help: "what became of each row, in the order of the job file",
+    fields: {
+      line: { type: "count", help: "the row's line in the job file" },
+      text: { type: "string", help: "a malformed row as it is written" },
+      error: { type: "string", help: "why the row is malformed" },
+      source: { type: "string", help: "the row's source" },
+      destination: { type: "string", help: "the row's destination" },
+      mode: { type: "choice", options: MODES, help: "what rclone was called for" },
+      exit_code: { type: "exit code", help: "rclone's exit code; 1 for a malformed row" },
+      recovered: { type: "boolean", help: "bisync failed and was recovered from" },
+      duration_seconds: { type: "count", help: "how long the row took" },
+      files: { type: "count", nullable: true, help: "files that were transferred" },
+      bytes: { type: "count", nullable: true, help: "bytes that were transferred" },
+      deletes: { type: "count", nullable: true, help: "files that were deleted" },
+    },
+  },
+} as const satisfies Fields;
+
+type ReplicateRun = Run<FactsOf<typeof facts>>;
+/** A row of the record. */
+type JobFact = FactsOf<(typeof facts)["replicate_jobs"]["fields"]> & {
+  readonly line: number;
+  readonly exit_code: number;
+};
 
 export default defineWorker({
   about:
@@ -35,11 +69,14 @@ export default defineWorker({
     ["1", "the job file is missing, empty or not to be read; or its first failure is a malformed row"],
     ["other", "rclone's own, of the first row that failed"],
   ],
+  facts,
+  subject: ({ replicate_jobs_processed: processed, replicate_jobs_failed: failed }) =>
+    processed === undefined || failed === undefined
+      ? undefined
+      : `${plural(processed, "job")}, ${failed} failed`,
+  isSuccessMailed: ({ replicate_jobs_failed }) => replicate_jobs_failed !== 0,
   work,
 });
-
-/** A row of the record. */
-type JobFact = { readonly line: number; readonly exit_code: number } & Readonly<Record<string, Json>>;
 
 /** What holds for every row. */
 interface Common {
@@ -49,7 +86,7 @@ interface Common {
   readonly progress: Progress;
 }
 
-async function work(run: Run, { called }: Invocation): Promise<Outcome> {
+async function work(run: ReplicateRun, { called }: Invocation): Promise<Outcome> {
   const { log, settings } = run;
   if (called === "bisync")
     log.warn("bisync is the old name of this command and still works; call it replicate.");
@@ -91,7 +128,11 @@ function readJobs(path: string): JobFile {
   return file;
 }
 
-async function workThrough(run: Run, { rows, malformed }: JobFile, common: Common): Promise<Outcome> {
+async function workThrough(
+  run: ReplicateRun,
+  { rows, malformed }: JobFile,
+  common: Common,
+): Promise<Outcome> {
   const { log, facts } = run;
   const jobs: JobFact[] = [];
   for (const { line, text, why } of malformed) {
@@ -170,10 +211,12 @@ function movedText({ files, bytes }: Totals): string {
 }
 
 /** Kept up to date while the work goes on, so that the record of a run that is stopped has it all. */
-function note({ facts }: Run, jobs: readonly JobFact[]): void {
-  facts.replicate_jobs_processed = jobs.length;
-  facts.replicate_jobs_failed = jobs.filter(isFailed).length;
-  facts.replicate_jobs = inOrder(jobs);
+function note(run: ReplicateRun, jobs: readonly JobFact[]): void {
+  run.addFacts({
+    replicate_jobs_processed: jobs.length,
+    replicate_jobs_failed: jobs.filter(isFailed).length,
+    replicate_jobs: inOrder(jobs),
+  });
 }
 
 const isFailed = ({ exit_code }: JobFact): boolean => exit_code !== EXIT.ok;

@@ -10,12 +10,14 @@ import { pickSample } from "../restore-test/sample.ts";
 import {
   type RestoreTestFlags,
   type RestoreTestPlan,
+  type RestoreTestRun,
   readCanaryFile,
   readPlan,
+  restoreTestFacts,
   restoreTestFlags,
 } from "../restore-test/test-plan.ts";
 import { Ground } from "../restore-test/test-target.ts";
-import type { Outcome, Run } from "../run/run.ts";
+import type { Outcome } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
 import { plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
@@ -57,23 +59,30 @@ export default defineWorker({
   check: ({ flags }) => {
     readPlan(flags);
   },
+  facts: restoreTestFacts,
+  subject: ({ files_restored }) =>
+    files_restored === undefined ? undefined : `${plural(files_restored, "file")} restored`,
   work,
 });
 
-async function work(run: Run, { flags }: { readonly flags: RestoreTestFlags }): Promise<Outcome> {
+async function work(run: RestoreTestRun, { flags }: { readonly flags: RestoreTestFlags }): Promise<Outcome> {
   const { facts, settings } = run;
-  Object.assign(facts, {
+  run.addFacts({
     verification: "skipped",
     min_files_met: "OFF",
     files_restored: 0,
     bytes_restored: 0,
+    canary_total: 0,
+    canary_passed: 0,
+    canary_failed: 0,
+    canary_results: [],
+    target_autotmp: "ON",
+    cleanup_status: "none",
   });
-  Object.assign(facts, { canary_total: 0, canary_passed: 0, canary_failed: 0, canary_results: [] });
-  Object.assign(facts, { target_autotmp: "ON", cleanup_status: "none" });
   const plan = readPlan(flags, settings);
   const listed = plan.canaryFile === undefined ? [] : readCanaryFile(plan.canaryFile);
   const canaries = [...plan.canaries, ...listed];
-  Object.assign(facts, {
+  run.addFacts({
     target_autotmp: plan.target === undefined ? "ON" : "OFF",
     dry_run: plan.dryRun ? "ON" : "OFF",
     canary_total: canaries.length,

@@ -1,8 +1,4 @@
-/**
- * restore: `restic restore`, by flags, or asking a person at a terminal.
- *
- * One pass of restic over a snapshot, rehearsed or in earnest: what is said, and what is recorded.
- */
+/** restore: `restic restore`, by flags, or asking a person at a terminal. */
 
 import { EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
@@ -17,6 +13,7 @@ import {
   matches,
   type Snapshot,
   shortId,
+  snapshotFacts,
   snapshotTable,
 } from "../restic/snapshots.ts";
 import { askSnapshot, askTarget, OFFERED } from "../restore/prompts.ts";
@@ -33,9 +30,23 @@ import { lookAside } from "../run/life.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
 import { formatBytes } from "../units.ts";
+
+const facts = {
+  ...snapshotFacts,
+  target: { type: "string", help: "the directory that was restored into" },
+  dry_run: { type: "switch", help: "nothing was written" },
+  files_restored: { type: "count", help: "files and folders that were restored, or would be" },
+  bytes_restored: { type: "count", help: "bytes that were restored, or would be" },
+  include_zero_match: { type: "switch", help: "no --include matched anything" },
+  owner: { type: "string", help: "who was to own what was restored" },
+  owner_changed: { type: "switch", help: "the owner was given what was restored" },
+} as const satisfies Fields;
+
+type RestoreRun = Run<FactsOf<typeof facts>>;
 
 const worker = defineWorker({
   about:
@@ -59,6 +70,9 @@ const worker = defineWorker({
   check: ({ flags }) => {
     readPlan(flags, localZone());
   },
+  facts,
+  subject: ({ files_restored }) =>
+    files_restored === undefined ? undefined : `${plural(files_restored, "file")} restored`,
   work,
 });
 
@@ -68,7 +82,7 @@ export default {
     invocation.flags.list ? list(invocation.flags) : worker.main(invocation),
 };
 
-async function work(run: Run, { flags }: { readonly flags: RestoreFlags }): Promise<Outcome> {
+async function work(run: RestoreRun, { flags }: { readonly flags: RestoreFlags }): Promise<Outcome> {
   try {
     return await restore(run, flags, canAsk() && !flags.yes ? new Prompt(run) : undefined);
   } catch (error) {
@@ -79,7 +93,7 @@ async function work(run: Run, { flags }: { readonly flags: RestoreFlags }): Prom
 }
 
 /** `prompt` is there when there is somebody to ask. */
-async function restore(run: Run, flags: RestoreFlags, prompt: Prompt | undefined): Promise<Outcome> {
+async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | undefined): Promise<Outcome> {
   const plan = readPlan(flags, localZone());
   const restic = new Restic(run);
   const guard = new Guard(run, plan, flags.force);
@@ -100,7 +114,7 @@ async function restore(run: Run, flags: RestoreFlags, prompt: Prompt | undefined
     if (await wantsRehearsal(run, prompt)) {
       const outcome = await pass(true);
       if (outcome.exitCode !== EXIT.ok) return outcome;
-      Object.assign(run.facts, { dry_run: "OFF", files_restored: 0, bytes_restored: 0 });
+      run.addFacts({ dry_run: "OFF", files_restored: 0, bytes_restored: 0 });
     }
     const question = `Restore ${patternText(plan)} of snapshot ${shortId(snapshot)} to ${target} now?`;
     if (!(await prompt.confirm(question))) throw new Cancelled();
@@ -156,27 +170,28 @@ function list(flags: RestoreFlags): Promise<number> {
   });
 }
 
-export async function performRestore(
-  run: Run,
+/** One pass of restic over a snapshot, rehearsed or in earnest: what is logged, and what is recorded. */
+async function performRestore(
+  run: RestoreRun,
   restic: Restic,
   snapshot: Snapshot,
   words: RestoreWords,
 ): Promise<Outcome> {
-  const { log, facts } = run;
+  const { log } = run;
   const { target, include, dryRun = false, verify = false } = words;
   log.info(
     `${dryRun ? "Rehearsing the restore of" : "Restoring"} snapshot ${describeSnapshot(snapshot, localZone())} ` +
       `to ${target}: ${patternText(words)}.`,
   );
   const { exitCode, files, bytes, skipped } = await restoreTree(run, restic, words);
-  Object.assign(facts, { dry_run: dryRun ? "ON" : "OFF", files_restored: files, bytes_restored: bytes });
+  run.addFacts({ dry_run: dryRun ? "ON" : "OFF", files_restored: files, bytes_restored: bytes });
   if (run.ending) return { exitCode };
   if (exitCode !== EXIT.ok) {
     await restic.afterFailure("restore", exitCode);
     return { exitCode };
   }
   const nothing = include.length > 0 && files + skipped === 0;
-  facts.include_zero_match = nothing ? "ON" : "OFF";
+  run.facts.include_zero_match = nothing ? "ON" : "OFF";
   if (nothing) {
     log.error(
       `Nothing in the snapshot matches --include ${include.join(", ")}, so nothing was restored. A pattern is a ` +

@@ -6,6 +6,8 @@ import {
   clean,
   defaultOutput,
   type ExportFlags,
+  type ExportRun,
+  exportFacts,
   exportFlags,
   nothing,
   plainPath,
@@ -15,9 +17,10 @@ import { exportStreamed, findLineage, isDumpable } from "../export/streamed.ts";
 import { REPOSITORY_EXITS } from "../restic/outcome.ts";
 import { Restic } from "../restic/restic.ts";
 import { chooseSnapshot, filterOf, listSnapshots, readId, shortId } from "../restic/snapshots.ts";
-import type { Outcome, Run } from "../run/run.ts";
+import type { Outcome } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
 import { localZone } from "../time/zone.ts";
+import { formatBytes } from "../units.ts";
 
 export default defineWorker({
   about:
@@ -34,10 +37,13 @@ export default defineWorker({
     ...REPOSITORY_EXITS,
   ],
   check: ({ flags }) => checkFlags(flags),
+  facts: exportFacts,
+  subject: ({ archive_size_bytes: size }) =>
+    size === undefined ? undefined : `${formatBytes(size)} archive`,
   work,
 });
 
-async function work(run: Run, { flags }: { readonly flags: ExportFlags }): Promise<Outcome> {
+async function work(run: ExportRun, { flags }: { readonly flags: ExportFlags }): Promise<Outcome> {
   const restic = new Restic(run);
   if (flags.output !== undefined) admitOutput(flags.output, flags.force);
   const wish = { id: readId(flags.id), filter: filterOf(flags, run) };
@@ -45,7 +51,7 @@ async function work(run: Run, { flags }: { readonly flags: ExportFlags }): Promi
   const id = shortId(snapshot);
   const output = admitOutput(flags.output ?? defaultOutput(id, Date.now(), localZone()), flags.force);
   const dry_run = flags["dry-run"] ? "ON" : "OFF";
-  Object.assign(run.facts, { snapshot: id, snapshot_id: id, archive: output, work_dir: null, dry_run });
+  run.addFacts({ snapshot: id, snapshot_id: id, archive: output, work_dir: null, dry_run });
   clean(run, output.slice(0, output.lastIndexOf("/")) || "/");
 
   const job = { run, restic, flags, snapshot, output };

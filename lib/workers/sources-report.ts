@@ -5,8 +5,9 @@ import { EXIT } from "../errors.ts";
 import { readIfThere } from "../files/files.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
+import type { FactsOf } from "../schema/fields.ts";
 import { type Examination, examineSources, type LastBackup, shrinkageOf } from "../sources/examine.ts";
-import { factsOf, tableOf, warningsOf } from "../sources/findings.ts";
+import { factsOf, sourcesFacts, tableOf, warningsOf } from "../sources/findings.ts";
 import {
   checkSourcesFlags,
   readSourcesPlan,
@@ -27,14 +28,18 @@ export default defineWorker({
   check: ({ flags }) => {
     checkSourcesFlags(flags);
   },
+  facts: sourcesFacts,
   work,
 });
 
-async function work(run: Run, { flags }: { readonly flags: SourcesFlags }): Promise<Outcome> {
+async function work(
+  run: Run<FactsOf<typeof sourcesFacts>>,
+  { flags }: { readonly flags: SourcesFlags },
+): Promise<Outcome> {
   const plan = readSourcesPlan(flags, run);
-  const { log, facts } = run;
+  const { log } = run;
   const examination = await examineSources(run, plan);
-  Object.assign(facts, factsOf(examination, plan.sizes));
+  run.addFacts(factsOf(examination, plan.sizes));
   if (run.ending) return { exitCode: EXIT.failed };
   for (const line of tableOf(examination, plan.sizes)) log.info(line);
   sayMore(run, examination);

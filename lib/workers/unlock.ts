@@ -8,13 +8,37 @@ import { Restic } from "../restic/restic.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
-import type { Facts } from "../state/record.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 
 const flags = {
   "remove-all": { type: "boolean", description: "remove the locks of living processes too" },
   "dry-run": { type: "boolean", description: "list the locks and say what would be done; remove none" },
 } as const satisfies Flags;
+
+const facts = {
+  remove_all: { type: "switch", help: "--remove-all was given" },
+  dry_run: { type: "switch", help: "--dry-run was given" },
+  locks_before: { type: "count", help: "locks of the repository before" },
+  locks_after: { type: "count", help: "locks of the repository afterwards" },
+  locks: {
+    type: "rows",
+    help: "the locks before",
+    fields: {
+      id: { type: "string", help: "the lock's short id" },
+      hostname: { type: "string", help: "the host that took it" },
+      pid: { type: "integer", minimum: 0, help: "the process that took it" },
+      username: { type: "string", help: "the user of that process" },
+      age_seconds: { type: "integer", minimum: 0, help: "seconds since it was refreshed" },
+      exclusive: { type: "switch", help: "it keeps every other restic out" },
+      stale: { type: "switch", help: "it is evidently stale" },
+      why: { type: "string", help: "what speaks for that, or against it" },
+    },
+  },
+} as const satisfies Fields;
+
+type UnlockFacts = FactsOf<typeof facts>;
+type UnlockRun = Run<UnlockFacts>;
 
 export default defineWorker({
   about:
@@ -28,14 +52,15 @@ export default defineWorker({
     REPOSITORY_EXITS[0],
     REPOSITORY_EXITS[2],
   ],
+  facts,
   work: (run, invocation) => work(run, invocation.flags),
 });
 
-async function work(run: Run, given: FlagValues<typeof flags>): Promise<Outcome> {
+async function work(run: UnlockRun, given: FlagValues<typeof flags>): Promise<Outcome> {
   const all = given["remove-all"];
   const dryRun = given["dry-run"];
   const restic = new Restic(run);
-  Object.assign(run.facts, { remove_all: all ? "ON" : "OFF", dry_run: dryRun ? "ON" : "OFF" });
+  run.addFacts({ remove_all: all ? "ON" : "OFF", dry_run: dryRun ? "ON" : "OFF" });
   const before = await readLocks(restic);
   if (run.ending || before.exitCode !== EXIT.ok) return failed(run, restic, before);
   show(run, restic, before.locks);
@@ -58,14 +83,14 @@ async function work(run: Run, given: FlagValues<typeof flags>): Promise<Outcome>
   return remove(run, restic, all);
 }
 
-function show({ log, facts }: Run, restic: Restic, locks: readonly HeldLock[]): void {
+function show({ log, facts }: UnlockRun, restic: Restic, locks: readonly HeldLock[]): void {
   facts.locks_before = locks.length;
   facts.locks = locks.map(factsOf);
   log.info(`${plural(locks.length, "lock")} in ${restic.shown}${locks.length === 0 ? "." : ":"}`);
   for (const lock of locks) log.info(lockText(lock));
 }
 
-function factsOf({ id, lock, evidence }: HeldLock): Facts {
+function factsOf({ id, lock, evidence }: HeldLock): NonNullable<UnlockFacts["locks"]>[number] {
   const stale = isStale(evidence) ? "ON" : "OFF";
   if (lock === undefined) return { id, stale, why: evidence.why };
   const { hostname, pid, username } = lock;
@@ -73,7 +98,7 @@ function factsOf({ id, lock, evidence }: HeldLock): Facts {
   return { id, hostname, pid, username, age_seconds: ageOf(lock), exclusive, stale, why: evidence.why };
 }
 
-async function remove(run: Run, restic: Restic, all: boolean): Promise<Outcome> {
+async function remove(run: UnlockRun, restic: Restic, all: boolean): Promise<Outcome> {
   const { exitCode } = await restic.call(["unlock", ...(all ? ["--remove-all"] : [])]);
   if (run.ending || exitCode !== EXIT.ok) return failed(run, restic, { exitCode });
   const after = await readLocks(restic);

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { MAIL_MOST_BYTES } from "../../lib/notify/mail.ts";
 import { isWorthAMail } from "../../lib/notify/notifier.ts";
+import replicate from "../../lib/workers/replicate.ts";
 import { restic } from "../support/restics.ts";
 import { readMail, SmtpSink, useMsmtp } from "../support/smtp.ts";
 import { World, waitFor } from "../support/world.ts";
@@ -208,8 +209,8 @@ test.each([
   [{ exit_code: 1, replicate_jobs_failed: 2 }, true, true],
   // The job file is missing: no job failed, for none was begun.
   [{ exit_code: 1 }, false, true],
-])("%j with MAILX_ON_ERROR %p is worth a mail: %p", (record, onlyFailures, isWorth) =>
-  expect(isWorthAMail(record, onlyFailures)).toBe(isWorth),
+])("%j with MAILX_ON_ERROR %p is worth a mail of replicate: %p", (record, onlyFailures, isWorth) =>
+  expect(isWorthAMail(record, onlyFailures, replicate)).toBe(isWorth),
 );
 
 test("no sendmail: said with the remedy, and nothing else changes", async () => {

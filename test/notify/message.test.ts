@@ -7,8 +7,11 @@ import {
   shortened,
   subjectOf,
 } from "../../lib/notify/message.ts";
+import type { Announced } from "../../lib/notify/notifier.ts";
+import { findRow } from "../../lib/run/command.ts";
 import { RECORD_SCHEMA, type RunRecord } from "../../lib/state/record.ts";
 import { loadZone } from "../../lib/time/zone.ts";
+import { table } from "../../lib/workers/index.ts";
 import { readMail } from "../support/smtp.ts";
 
 const record = (change: Partial<RunRecord>): RunRecord => ({
@@ -55,7 +58,11 @@ describe("the subject", () => {
       },
       "[FAIL 1] Replicate larak · 5m12s · 10 jobs, 3 failed",
     ],
-  ] as const)("%j", (change, subject) => expect(subjectOf(record(change))).toBe(subject));
+  ] as const)("%j", async (change, subject) => {
+    const whole = record(change);
+    const worker: Announced = (await findRow(table, whole.job)?.load()) ?? {};
+    expect(subjectOf(whole, worker.subject?.(whole))).toBe(subject);
+  });
 });
 
 describe("a header", () => {

@@ -2,13 +2,16 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { declaredFacts } from "../../lib/run/command.ts";
 import { SCHEMAS, type SchemaName, schemaText } from "../../lib/schema/index.ts";
+import { table } from "../../lib/workers/index.ts";
 import { Receiver, status } from "../support/receiver.ts";
 import { restics } from "../support/restics.ts";
 import { violations } from "../support/schema.ts";
 import { World, waitFor } from "../support/world.ts";
 
-const schemaOf = async (name: SchemaName) => JSON.parse(await schemaText(name));
+const workers = await declaredFacts(table);
+const schemaOf = async (name: SchemaName) => JSON.parse(await schemaText(name, workers));
 const wrongWith = async (name: SchemaName, value: unknown) => violations(await schemaOf(name), value);
 
 class Quiet extends World {
@@ -23,7 +26,7 @@ describe("`schema`", () => {
     using world = new Quiet();
     const { code, stdout, stderr } = await world.run("restic-backup-helper", ["schema", name]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toBe(await schemaText(name));
+    expect(stdout).toBe(await schemaText(name, workers));
     expect(JSON.parse(stdout)).toMatchObject({
       $schema: "https://json-schema.org/draft/2020-12/schema",
       $id: `urn:restic-backup-helper:${name}:1`,
