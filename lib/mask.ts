@@ -6,6 +6,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { type VariableName, variables } from "./config/variables.ts";
 import type { Environment } from "./environment.ts";
+import { decodePercent } from "./text.ts";
 
 export interface Mask {
   (text: string): string;
@@ -112,7 +113,7 @@ function secretsOfUrl(url: string): Veiled {
   return [
     [userinfo, `${user}:${VEIL}@`],
     [password, VEIL],
-    [decoded(password), VEIL],
+    [decodePercent(password), VEIL],
   ];
 }
 
@@ -134,15 +135,6 @@ function formsOf(value: string): string[] {
   const quoted = secret.replaceAll("'", "'\\''");
   const forms = [value, secret, json, go, encodeURIComponent(secret.toWellFormed()), quoted];
   return secret.includes("\n") ? [...forms, ...secret.split(/\r?\n/)] : forms;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // A lone % is no encoding: the password stands as it is meant.
-    return text;
-  }
 }
 
 function secretIn(path: string): string {

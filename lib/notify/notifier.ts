@@ -1,6 +1,6 @@
 /**
- * Tells the world of a run: metrics, mail, webhook, pings. Nothing here throws, changes an exit code, or takes longer
- * than the slowest of its channels may: mail, webhook and ping go out at the same time. A stop ends them at once.
+ * Reports a run to the outside: metrics, mail, webhook, pings. Nothing here throws, changes an exit code, or takes
+ * longer than the slowest channel may: mail, webhook and ping are sent at the same time. A stop aborts them at once.
  */
 
 import type { Context } from "../context.ts";
@@ -15,7 +15,7 @@ import { subjectOf } from "./message.ts";
 import { RunMetrics } from "./metrics.ts";
 import { ping, postWebhook, type Sent } from "./webhook.ts";
 
-/** What a worker declares for those who are notified of its runs (see Worker in lib/run/worker.ts). */
+/** What a worker declares about its notifications (see Worker in lib/run/worker.ts). */
 export interface Announced {
   readonly facts?: Fields;
   subject?(facts: object): string | undefined;
@@ -24,11 +24,11 @@ export interface Announced {
 }
 
 export interface Occasion extends Announced {
-  /** The run before this one was killed: metrics count it as a failure. */
+  /** The previous run was killed: metrics count it as a failure. */
   readonly died: boolean;
 }
 
-/** Milliseconds that the work waits for the ping of its start, which goes on beside it when it takes longer. */
+/** Milliseconds that the work waits for the start ping; a slower ping continues while the work runs. */
 const START_WAIT_MS = 1000;
 
 export class Notifier {
@@ -47,7 +47,7 @@ export class Notifier {
     this.starting = untilStopped(stop);
   }
 
-  /** The work is about to begin. */
+  /** Sends the start ping. To be called before the work. */
   async begin(): Promise<void> {
     if (this.occasion.quiet || this.stop.signal !== undefined || !this.has("HEALTHCHECKS_URL")) return;
     this.started = this.guard("ping", async () =>
@@ -56,10 +56,10 @@ export class Notifier {
     await within(START_WAIT_MS, this.started);
   }
 
-  /** The work has ended, and the post-hooks are about to begin. `skips`: runs skipped in a row until now. */
+  /** Sends everything. To be called between the work and the post-hooks. `skips`: runs skipped in a row so far. */
   async tell(record: RunRecord, skips: () => number): Promise<void> {
     await this.complete(record, skips);
-    // A start that arrived after the end would make the job look as if it still ran.
+    // A start ping that arrived after the final one would make the job look as if it were still running.
     this.starting.abort("the work has ended");
     await this.started;
     if (this.occasion.quiet) return;
@@ -70,7 +70,7 @@ export class Notifier {
     await Promise.all([this.mail(record), this.webhook(record), this.ping(record)]);
   }
 
-  /** The record is complete. */
+  /** Writes the metrics. To be called once the record is complete. */
   async complete(record: RunRecord, skips: () => number): Promise<void> {
     if (!this.has("METRICS_DIR")) return;
     await this.guard("metrics file", () => this.metrics.write(record, skips));
@@ -91,7 +91,7 @@ export class Notifier {
         stop,
       );
       for (const word of refused)
-        context.log.warn(`MAILX_RCPT: "${word}" is no mail address and gets no mail.`);
+        context.log.warn(`MAILX_RCPT: "${word}" is not a mail address; no mail is sent to it.`);
       if (failure === undefined) context.log.info(`mail handed to sendmail for ${to.join(", ")}`);
       else context.log.warn(`The mail to ${to.join(", ")} was not sent: ${failure}`);
     });
@@ -125,12 +125,12 @@ export class Notifier {
     return this.context.settings.configured(name);
   }
 
-  /** Whatever goes wrong with one channel is said, and stays there. */
+  /** Logs whatever goes wrong with one channel, and keeps it from the others. */
   private async guard(what: string, action: () => Promise<void>): Promise<void> {
     try {
       await action();
     } catch (error) {
-      // The text of an error that we do not know may hold a URL.
+      // The text of an unknown error may hold a URL.
       const known = error instanceof Failure || errnoOf(error) !== undefined;
       const reason = known ? reasonOf(error).replace(/\.$/, "") : `a bug (${(error as Error).name})`;
       this.context.log.warn(`There is no ${what} of this run: ${reason}.`);
@@ -138,7 +138,7 @@ export class Notifier {
   }
 }
 
-/** A success is not where only failures are mailed, nor where its worker says that it tells nobody anything new. */
+/** A success is not mailed with MAILX_ON_ERROR, nor when the worker says that its success is no news. */
 export function isWorthAMail(
   record: Pick<RunRecord, "exit_code">,
   onlyFailures: boolean,

@@ -1,7 +1,6 @@
 /**
- * POSTs a run's record to WEBHOOK_URL.
- *
- * Pings HEALTHCHECKS_URL: /start before the work, /<exit code> after it, as healthchecks.io has it.
+ * The two kinds of requests about a run: its record POSTed to WEBHOOK_URL, and pings of HEALTHCHECKS_URL as
+ * healthchecks.io defines them, /start before the work and /<exit code> after it.
  */
 
 import type { Context } from "../context.ts";
@@ -9,15 +8,15 @@ import { ConfigError } from "../errors.ts";
 import { type Delivery, deliver, httpUrl, shownUrl, type Url } from "./http.ts";
 
 export interface Sent extends Delivery {
-  /** Scheme and host. */
+  /** Scheme and host of the URL. */
   readonly to: string;
 }
 
-/** Throws a ConfigError when it is no URL that we may call. */
+/** Throws a ConfigError when WEBHOOK_URL is not an http(s) URL. */
 export const webhookUrl = ({ settings }: Pick<Context, "settings">): Url =>
   httpUrl("WEBHOOK_URL", settings.text("WEBHOOK_URL"));
 
-/** Throws a ConfigError when WEBHOOK_URL or what belongs to it makes no sense. */
+/** Throws a ConfigError when WEBHOOK_URL or WEBHOOK_HEADER_AUTH is invalid. */
 export async function postWebhook(
   { settings }: Pick<Context, "settings">,
   record: object,
@@ -28,7 +27,7 @@ export async function postWebhook(
     url,
     method: "POST",
     headers: { "content-type": "application/json" },
-    authorization: authorizationOf(settings.text("WEBHOOK_HEADER_AUTH")),
+    authorization: parseAuthorization(settings.text("WEBHOOK_HEADER_AUTH")),
     body: JSON.stringify(record),
     timeoutMs: (settings.seconds("WEBHOOK_TIMEOUT") || DEFAULT_SECONDS) * 1000,
     signal,
@@ -36,21 +35,21 @@ export async function postWebhook(
   return { ...sent, to: shownUrl(url) };
 }
 
-/** For WEBHOOK_TIMEOUT=0: a request without any limit could hold the run up for ever. */
+/** For WEBHOOK_TIMEOUT=0: a request without a limit could delay the run for ever. */
 const DEFAULT_SECONDS = 10;
 
-/** Whole headers are pasted there as well; what no header may hold is refused without being shown. */
-function authorizationOf(text: string): string | undefined {
+/** Accepts a whole pasted header too. Throws a ConfigError, which does not repeat it, for what no header may hold. */
+function parseAuthorization(text: string): string | undefined {
   const value = text.trim().replace(/^authorization:\s*/i, "");
   if (value === "") return undefined;
   if (/^[\t\x20-\x7e]*$/.test(value)) return value;
   throw new ConfigError("WEBHOOK_HEADER_AUTH holds a line break or a character that no header may hold.");
 }
 
-/** Milliseconds that one ping may take: healthchecks.io's own examples give it ten seconds. */
+/** Milliseconds that one ping may take: ten seconds, as in healthchecks.io's own examples. */
 const TIMEOUT_MS = 10_000;
 
-/** `word`: start, or the exit code. Throws a ConfigError when HEALTHCHECKS_URL is no URL. */
+/** `word`: `start`, or the exit code. Throws a ConfigError when HEALTHCHECKS_URL is not an http(s) URL. */
 export async function ping(
   { settings }: Pick<Context, "settings">,
   word: string,

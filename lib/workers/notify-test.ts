@@ -1,4 +1,4 @@
-/** notify-test: a marked mail and a marked webhook. Here, and only here, delivery is the exit code. */
+/** notify-test: sends a mail and a webhook that are marked as a test. Only here a failed delivery is a failed run. */
 
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
 import { shownUrl, untilStopped } from "../notify/http.ts";
@@ -14,10 +14,10 @@ import { localZone } from "../time/zone.ts";
 const flags = {
   mail: { type: "boolean", description: "send a mail to MAILX_RCPT" },
   webhook: { type: "boolean", description: "send a record to WEBHOOK_URL" },
-  all: { type: "boolean", description: "send to all that are configured; the default" },
-  "dry-run": { type: "boolean", description: "say what would be sent, and to whom, and send nothing" },
+  all: { type: "boolean", description: "send to both, where configured; the default" },
+  "dry-run": { type: "boolean", description: "say what would be sent, and to whom, but send nothing" },
   subject: { type: "string", description: "the subject, after the mark [TEST]" },
-  message: { type: "string", description: "the text" },
+  message: { type: "string", description: "the text of the message" },
 } as const;
 
 type Channel = "mail" | "webhook";
@@ -41,11 +41,11 @@ type NotifyTestRun = Run<FactsOf<typeof facts>>;
 export default defineWorker({
   about:
     "Sends a mail and a webhook that are marked as a test, whatever MAILX_ON_ERROR and WEBHOOK_ON_ERROR say, so " +
-    "that an operator sees them arrive before a failure has to. No other mail, webhook or ping is sent for this run.",
+    "that an operator sees them arrive before a failure needs them. No other mail, webhook or ping is sent for this run.",
   flags,
   environment: [],
   exits: [
-    ["0", "all that was asked for was taken by the mail program and by the webhook"],
+    ["0", "the mail program and the webhook accepted everything that was to be sent"],
     ["1", "a delivery failed"],
   ],
   facts,
@@ -53,7 +53,7 @@ export default defineWorker({
   work: async (run, invocation) => work(run, invocation.flags),
 });
 
-interface Asked {
+interface Options {
   readonly mail: boolean;
   readonly webhook: boolean;
   readonly all: boolean;
@@ -62,13 +62,13 @@ interface Asked {
   readonly message: string | undefined;
 }
 
-async function work(run: NotifyTestRun, asked: Asked): Promise<Outcome> {
-  const channels = channelsOf(run, asked);
-  const text = textOf(run, asked);
+async function work(run: NotifyTestRun, asked: Options): Promise<Outcome> {
+  const channels = selectChannels(run, asked);
+  const text = buildText(run, asked);
   const results: Record<Channel, Result> = { mail: "skipped", webhook: "skipped" };
   for (const channel of channels) {
     if (run.ending) break;
-    results[channel] = asked["dry-run"] ? rehearse(run, channel, text) : await send(run, channel, text);
+    results[channel] = asked["dry-run"] ? announce(run, channel, text) : await send(run, channel, text);
   }
   run.addFacts({
     dry_run: asked["dry-run"] ? "ON" : "OFF",
@@ -78,27 +78,27 @@ async function work(run: NotifyTestRun, asked: Asked): Promise<Outcome> {
   return { exitCode: Object.values(results).includes("failed") ? EXIT.failed : EXIT.ok };
 }
 
-/** Whom to tell. Throws a ConfigError when somebody was asked for who is not configured, or cannot be told. */
-function channelsOf({ settings, log }: Run, { mail, webhook, all }: Asked): Channel[] {
+/** Throws a ConfigError when a requested channel is not configured or its setting is invalid, or when none is. */
+function selectChannels({ settings, log }: Run, { mail, webhook, all }: Options): Channel[] {
   if (all && (mail || webhook))
-    throw new UsageError("--all goes without --mail and --webhook: it means both.");
+    throw new UsageError("--all means both channels; use it without --mail and --webhook.");
   const named = (["mail", "webhook"] as const).filter((channel) => ({ mail, webhook })[channel]);
   for (const channel of named) {
     const variable = VARIABLE[channel];
     if (!settings.configured(variable)) {
-      throw new ConfigError(`--${channel} has nobody to tell. Set ${variable} or ${variable}_FILE.`);
+      throw new ConfigError(`--${channel} has no recipient. Set ${variable} or ${variable}_FILE.`);
     }
   }
   const configured = (["mail", "webhook"] as const).filter((channel) =>
     settings.configured(VARIABLE[channel]),
   );
   if (configured.length === 0) {
-    throw new ConfigError("There is nobody to tell. Set MAILX_RCPT, WEBHOOK_URL, or both.");
+    throw new ConfigError("There is no recipient. Set MAILX_RCPT, WEBHOOK_URL, or both.");
   }
   const channels = named.length > 0 ? named : configured;
   if (channels.includes("webhook")) webhookUrl({ settings });
   const refused = channels.includes("mail") ? recipients({ settings }).bad : [];
-  for (const word of refused) log.warn(`MAILX_RCPT: "${word}" is no mail address and gets no mail.`);
+  for (const word of refused) log.warn(`MAILX_RCPT: "${word}" is not a mail address; no mail is sent to it.`);
   return channels;
 }
 
@@ -107,7 +107,7 @@ interface Text {
   readonly message: string;
 }
 
-function textOf({ context: { identity } }: Run, { subject, message }: Asked): Text {
+function buildText({ context: { identity } }: Run, { subject, message }: Options): Text {
   const when = stamp(Date.now(), localZone());
   return {
     subject: `[TEST] ${subject ?? `restic-backup-helper ${identity.hostname}`}`,
@@ -123,7 +123,7 @@ function textOf({ context: { identity } }: Run, { subject, message }: Asked): Te
   };
 }
 
-function rehearse({ log, settings }: Run, channel: Channel, { subject }: Text): Result {
+function announce({ log, settings }: Run, channel: Channel, { subject }: Text): Result {
   const to =
     channel === "mail" ? recipients({ settings }).good.join(", ") : shownUrl(webhookUrl({ settings }));
   log.info(`Dry run: the ${channel} "${subject}" would go to ${to}.`);
@@ -142,7 +142,7 @@ async function mail({ context, stop }: Run, { subject, message }: Text) {
   return { to: to.join(", "), why: failure };
 }
 
-/** A record like any other, so that what receives it need not know of tests; `test` marks it for what does. */
+/** A record like any other, so that a receiver need not know about tests; `test` marks it for one that does. */
 async function webhook({ context, stop }: Run, text: Text) {
   const now = Date.now();
   const record = masked(

@@ -106,7 +106,9 @@ describe.skipIf(!Bun.which("msmtp"))("through msmtp", () => {
       env: { MAILX_RCPT: `admin@larak.example\nBcc: evil@example.org`, HOSTNAME: evil, RESTIC_TAG: evil },
     });
     expect(code).toBe(0);
-    expect(stdout).toContain('MAILX_RCPT: "Bcc: evil@example.org" is no mail address and gets no mail.');
+    expect(stdout).toContain(
+      'MAILX_RCPT: "Bcc: evil@example.org" is not a mail address; no mail is sent to it.',
+    );
     expect(sink.mails[0]?.to).toEqual(["admin@larak.example"]);
     const { headers } = await readMail(sink.mails[0]?.data ?? "");
     expect(Object.keys(headers).filter((name) => /evil|bcc/i.test(name))).toEqual([]);

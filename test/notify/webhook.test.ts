@@ -93,7 +93,7 @@ const CASES: readonly [name: string, answer: Answer, requests: number, line: str
       socket.write("HTTP/1.1 200 OK\r\nContent-Le", () => socket.resetAndDestroy());
     },
     3,
-    "was not delivered in 3 attempts: the connection was closed before an answer had come.",
+    "was not delivered in 3 attempts: the connection was closed before an answer came.",
     8,
   ],
   [
@@ -127,7 +127,7 @@ const CASES: readonly [name: string, answer: Answer, requests: number, line: str
     "INFO  backup  webhook delivered to HOST (202)",
     3,
   ],
-  ["no HTTP", (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"), 3, "its answer was no HTTP.", 8],
+  ["no HTTP", (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"), 3, "its answer was not HTTP.", 8],
   [
     "a redirect to itself",
     (socket, request, n) => status(302, { location: request.path })(socket, request, n),
@@ -139,7 +139,7 @@ const CASES: readonly [name: string, answer: Answer, requests: number, line: str
     "a redirect to a file",
     status(301, { location: "file:///etc/passwd" }),
     1,
-    "was not delivered: it redirects (301) to what is no http(s) URL.",
+    "was not delivered: it redirects (301) to something that is not an http(s) URL.",
     3,
   ],
 ];
@@ -285,9 +285,9 @@ describe("settings", () => {
   });
 
   test.each([
-    [{ WEBHOOK_URL: "ftp://host.example/path-of-it" }, "WEBHOOK_URL is no http:// or https:// URL."],
-    [{ WEBHOOK_URL: "not a url at all" }, "WEBHOOK_URL is no http:// or https:// URL."],
-    [{ WEBHOOK_URL: "javascript:alert(1)//" }, "WEBHOOK_URL is no http:// or https:// URL."],
+    [{ WEBHOOK_URL: "ftp://host.example/path-of-it" }, "WEBHOOK_URL is not an http:// or https:// URL."],
+    [{ WEBHOOK_URL: "not a url at all" }, "WEBHOOK_URL is not an http:// or https:// URL."],
+    [{ WEBHOOK_URL: "javascript:alert(1)//" }, "WEBHOOK_URL is not an http:// or https:// URL."],
     [
       { WEBHOOK_URL: "http://127.0.0.1:9/", WEBHOOK_HEADER_AUTH: "Bearer a\nX-Evil: injected" },
       "WEBHOOK_HEADER_AUTH holds a line break",
@@ -359,7 +359,7 @@ describe("settings", () => {
       "https://hooks.example:8443",
     );
     expect(() => httpUrl("X", "http://")).toThrow(
-      "X is no http:// or https:// URL. Correct it, or unset it.",
+      "X is not an http:// or https:// URL. Correct it, or unset it.",
     );
   });
 });

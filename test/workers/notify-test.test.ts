@@ -133,22 +133,22 @@ describe.skipIf(!Bun.which("msmtp"))("notify-test", () => {
 });
 
 test.each([
-  [[], {}, "There is nobody to tell. Set MAILX_RCPT, WEBHOOK_URL, or both."],
-  [["--mail"], {}, "--mail has nobody to tell. Set MAILX_RCPT or MAILX_RCPT_FILE."],
+  [[], {}, "There is no recipient. Set MAILX_RCPT, WEBHOOK_URL, or both."],
+  [["--mail"], {}, "--mail has no recipient. Set MAILX_RCPT or MAILX_RCPT_FILE."],
   [
     ["--webhook"],
     { MAILX_RCPT: "a@b.example" },
-    "--webhook has nobody to tell. Set WEBHOOK_URL or WEBHOOK_URL_FILE.",
+    "--webhook has no recipient. Set WEBHOOK_URL or WEBHOOK_URL_FILE.",
   ],
   [
     ["--all", "--mail"],
     { MAILX_RCPT: "a@b.example" },
-    "--all goes without --mail and --webhook: it means both.",
+    "--all means both channels; use it without --mail and --webhook.",
   ],
   [
     ["--dry-run"],
     { WEBHOOK_URL: "ftp://x/" },
-    "WEBHOOK_URL is no http:// or https:// URL. Correct it, or unset it.",
+    "WEBHOOK_URL is not an http:// or https:// URL. Correct it, or unset it.",
   ],
   [["--dry-run"], { MAILX_RCPT: "a b" }, "MAILX_RCPT holds no mail address. Correct it, or unset it."],
   [

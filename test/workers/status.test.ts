@@ -208,7 +208,7 @@ describe("WARN", () => {
     const { code, findings, stdout } = await world.status();
     expect(code).toBe(0);
     expect(findings[0]).toMatch(
-      /^WARN {2}notify-test: its last run failed \d+s ago \(exit 2\)\. There is nobody to tell\. Set MAILX_RCPT/,
+      /^WARN {2}notify-test: its last run failed \d+s ago \(exit 2\)\. There is no recipient\. Set MAILX_RCPT/,
     );
     expect(stdout).toMatch(/^notify-test .* failed 2 .* not scheduled$/m);
   });
