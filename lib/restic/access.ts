@@ -2,6 +2,7 @@
 
 import { accessSync, constants } from "node:fs";
 import type { Settings } from "../config/settings.ts";
+import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
@@ -16,6 +17,16 @@ export interface Access {
   /** Added to the environment; undefined takes a variable out. */
   readonly env: ChildEnvironment;
 }
+
+/** What accessOf() reads. */
+export const ACCESS_ENVIRONMENT = [
+  "RESTIC_REPOSITORY",
+  "RESTIC_REPOSITORY_FILE",
+  "RESTIC_PASSWORD",
+  "RESTIC_PASSWORD_FILE",
+  "RESTIC_PASSWORD_COMMAND",
+  "RESTIC_CACERT",
+] as const satisfies readonly VariableName[];
 
 /** Any of them gives restic the password. */
 export const PASSWORDS = ["RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"] as const;

@@ -4,10 +4,11 @@
  * Calls of restic that are the operator's words and nothing more: check, prune, and the forget of a policy.
  */
 
+import type { VariableName } from "../config/variables.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import { EXIT, Failure } from "../errors.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { type Access, accessOf } from "./access.ts";
+import { ACCESS_ENVIRONMENT, type Access, accessOf } from "./access.ts";
 import { errorText, type Message, parseMessage } from "./messages.ts";
 import {
   type Caller,
@@ -22,6 +23,14 @@ import { Counter } from "./progress.ts";
 
 /** Bytes of the longest answer that is kept in memory: some hundred thousand snapshots. */
 const ANSWER_MOST = 256 * 1024 * 1024;
+
+/** What every worker that calls restic reads, and restic itself. */
+export const RESTIC_ENVIRONMENT = [
+  ...ACCESS_ENVIRONMENT,
+  "RESTIC_CACHE_DIR",
+  "RESTIC_AUTO_UNLOCK",
+  "PROGRESS_INTERVAL",
+] as const satisfies readonly VariableName[];
 
 export class Restic implements Caller {
   readonly access: Access;

@@ -21,17 +21,10 @@ export interface Worker<F extends Flags, D extends Fields> extends Omit<Command<
   work(run: Run<FactsOf<D>>, invocation: Invocation<F>): Promise<Outcome>;
 }
 
-/** What every worker that calls restic reads. */
-export const RESTIC_ENVIRONMENT = [
+/** What every run reads; the repository is named in its record and to its hooks. */
+const RUN_ENVIRONMENT = [
   "RESTIC_REPOSITORY",
   "RESTIC_REPOSITORY_FILE",
-  "RESTIC_PASSWORD",
-  "RESTIC_PASSWORD_FILE",
-  "RESTIC_PASSWORD_COMMAND",
-  "RESTIC_CACERT",
-] as const satisfies readonly VariableName[];
-
-const RUN_ENVIRONMENT = [
   "<WORKER>_TIMEOUT",
   "STOP_TIMEOUT",
   "HOOKS_DIR",
@@ -68,7 +61,7 @@ const RUN_EXITS: readonly ExitStatus[] = [
 export function defineWorker<const F extends Flags, const D extends Fields = {}>(worker: Worker<F, D>) {
   return {
     ...worker,
-    environment: [...worker.environment, ...RUN_ENVIRONMENT],
+    environment: [...new Set([...worker.environment, ...RUN_ENVIRONMENT])],
     exits: [...worker.exits, ...RUN_EXITS],
     main: async (invocation: Invocation<F>) => {
       worker.check?.(invocation);

@@ -12,9 +12,9 @@ import {
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
 import { applyPolicy, policyFacts } from "../restic/policy.ts";
 import { Progress } from "../restic/progress.ts";
-import { Restic } from "../restic/restic.ts";
+import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
@@ -56,8 +56,7 @@ export default defineWorker({
     "RESTIC_JOB_ARGS",
     "RESTIC_FORGET_ARGS",
     "FORGET_CRON",
-    "RESTIC_AUTO_UNLOCK",
-    "PROGRESS_INTERVAL",
+    "RESTIC_COMPRESSION",
   ],
   exits: [
     ["0", "a snapshot was made"],

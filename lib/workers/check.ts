@@ -2,9 +2,9 @@
 
 import { EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
-import { callPlain, Restic } from "../restic/restic.ts";
+import { callPlain, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 
@@ -21,7 +21,7 @@ type CheckFacts = FactsOf<typeof facts>;
 export default defineWorker({
   about: "Checks the repository for errors with restic, with the words of RESTIC_CHECK_ARGS.",
   flags: {},
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_CHECK_ARGS", "RESTIC_AUTO_UNLOCK", "PROGRESS_INTERVAL"],
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_CHECK_ARGS"],
   exits: [
     ["0", "restic found no errors"],
     ["1", "the repository has errors, or restic failed"],

@@ -15,6 +15,7 @@ import { EXIT, Failure } from "../errors.ts";
 import { leaveLastWords } from "../log/termination.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
+import { ACCESS_ENVIRONMENT } from "../restic/access.ts";
 import { type Command, findLinked, type Invocation } from "../run/command.ts";
 import { CRON_VARIABLES, placesOf, renderCrontab } from "../schedule/schedule.ts";
 
@@ -33,8 +34,7 @@ const command: Command = {
   },
   environment: [
     "NFS_TARGET",
-    "RESTIC_REPOSITORY",
-    "RESTIC_PASSWORD",
+    ...ACCESS_ENVIRONMENT,
     "RESTIC_CHECK_REPOSITORY_STATUS",
     "RESTIC_INIT_ARGS",
     ...CRON_VARIABLES,
@@ -42,7 +42,9 @@ const command: Command = {
     "CRONTAB_DIR",
     "LOG_DIR",
     "LOCK_DIR",
+    "HOSTNAME",
     "TZ",
+    "NO_COLOR",
   ],
   exits: [
     ["0", "a signal ended it and all its jobs"],

@@ -10,11 +10,11 @@ import {
   verdictsOf,
   verdictTable,
 } from "../restic/policy.ts";
-import { Restic } from "../restic/restic.ts";
+import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { filterOf, filterText } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";

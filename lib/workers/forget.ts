@@ -2,9 +2,9 @@
 
 import { ConfigError } from "../errors.ts";
 import { applyPolicy, keepsAnything, policyFacts } from "../restic/policy.ts";
-import { Restic } from "../restic/restic.ts";
+import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 import type { FactsOf } from "../schema/fields.ts";
 import { quoteWord } from "../words.ts";
 
@@ -13,7 +13,7 @@ export default defineWorker({
     "Applies the retention policy of RESTIC_FORGET_ARGS to the repository. When another restic has locked it, the run " +
     "is skipped with a warning, for the next one will do the same. With FORGET_CRON set, backup leaves it to this worker.",
   flags: {},
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_FORGET_ARGS", "RESTIC_AUTO_UNLOCK", "PROGRESS_INTERVAL"],
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_FORGET_ARGS"],
   exits: [
     ["0", "the policy was applied"],
     ["1", "restic failed"],

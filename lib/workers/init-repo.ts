@@ -3,11 +3,11 @@
 import { ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
 import { probeRepository } from "../restic/open.ts";
 import { explain } from "../restic/outcome.ts";
-import { Restic } from "../restic/restic.ts";
+import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { quoteWord } from "../words.ts";
 

@@ -33,7 +33,7 @@ const command: Command = {
     most: Number.POSITIVE_INFINITY,
     verbatim: true,
   },
-  environment: ["LOCK_DIR", "LOG_DIR", "TZ"],
+  environment: ["LOCK_DIR", "LOG_DIR", "HISTORY_MAX_RUNS", "METRICS_DIR", "HOSTNAME", "TZ", "NO_COLOR"],
   exits: [
     ["0", "the command succeeded, or it was skipped because its lock is held"],
     ["1", "the lock cannot be taken for another reason"],

@@ -10,11 +10,11 @@ import { EXIT, UsageError } from "../errors.ts";
 import { demandPrerequisites, makeFolder, placeFor } from "../mount/mountpoint.ts";
 import { appears, release, serveFacts, tellWhereToLook, type Unmounted } from "../mount/serve.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
-import { Restic } from "../restic/restic.ts";
+import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { type Filter, filterOf, filterText, snapshotFlags } from "../restic/snapshots.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 
 const DEFAULT_TARGET = "/fusemount";
@@ -51,7 +51,7 @@ export default defineWorker({
     "or SIGHUP, or when somebody unmounts it; whatever ends it, nothing is mounted any more when the post-hook " +
     "runs. While it is mounted, restic's lock keeps prune out of the repository.",
   flags,
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "BACKUP_ROOT_DIR", "RESTIC_AUTO_UNLOCK"],
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "BACKUP_ROOT_DIR", "TMPDIR"],
   exits: [
     ["0", "it was mounted until a signal or an unmount from outside ended it"],
     ["1", "restic failed, or the mount could not be taken away again"],

@@ -1,15 +1,15 @@
 /** prune: `restic prune`, with RESTIC_PRUNE_ARGS. */
 
 import { REPOSITORY_EXITS } from "../restic/outcome.ts";
-import { callPlain, Restic } from "../restic/restic.ts";
+import { callPlain, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 
 export default defineWorker({
   about:
     "Removes from the repository what no snapshot needs any more, with restic and the words of RESTIC_PRUNE_ARGS.",
   flags: {},
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_PRUNE_ARGS", "RESTIC_AUTO_UNLOCK", "PROGRESS_INTERVAL"],
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_PRUNE_ARGS", "RESTIC_COMPRESSION"],
   exits: [["0", "restic pruned the repository"], ["1", "restic failed"], ...REPOSITORY_EXITS],
   work,
 });

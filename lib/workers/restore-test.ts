@@ -2,7 +2,7 @@
 
 import { EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
-import { Restic } from "../restic/restic.ts";
+import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { needDryRun } from "../restic/restore-tree.ts";
 import { chooseSnapshot, describeSnapshot, filterOf, listSnapshots, shortId } from "../restic/snapshots.ts";
 import { checkCanaries, checkCount, checkSample, restoreWhat, type Test } from "../restore-test/rehearsal.ts";
@@ -18,7 +18,7 @@ import {
 } from "../restore-test/test-plan.ts";
 import { Ground } from "../restore-test/test-target.ts";
 import type { Outcome } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 import { plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
 
@@ -46,8 +46,6 @@ export default defineWorker({
     "RESTORE_TEST_FORCE",
     "RESTORE_TEST_DRY_RUN",
     "TMPDIR",
-    "RESTIC_AUTO_UNLOCK",
-    "PROGRESS_INTERVAL",
   ],
   exits: [
     ["0", "what was asked for came back, and every check passed"],

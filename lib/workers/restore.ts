@@ -2,7 +2,7 @@
 
 import { EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
-import { Restic } from "../restic/restic.ts";
+import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { needDryRun, noDryRun, patternText, type RestoreWords, restoreTree } from "../restic/restore-tree.ts";
 import {
   chooseSnapshot,
@@ -29,7 +29,7 @@ import {
 import { lookAside } from "../run/life.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
@@ -53,13 +53,7 @@ const worker = defineWorker({
     "Restores a snapshot, or part of one, into a directory. On a terminal it asks which snapshot, where to, whether " +
     "to rehearse first and whether to go on, unless flags have said it or --yes is given.",
   flags: restoreFlags,
-  environment: [
-    ...RESTIC_ENVIRONMENT,
-    "RESTIC_TAG",
-    "BACKUP_ROOT_DIR",
-    "RESTIC_AUTO_UNLOCK",
-    "PROGRESS_INTERVAL",
-  ],
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "BACKUP_ROOT_DIR"],
   exits: [
     ["0", "everything that was asked for is restored (or listed, or rehearsed)"],
     ["1", "restic failed, or no snapshot matches"],

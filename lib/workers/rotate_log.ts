@@ -34,7 +34,7 @@ const command: Command = {
     "Archives cron.log as cron_log_<YYYYMMDD_HHMMSS>.tar.gz when it has grown to CRON_LOG_MAX_SIZE, and keeps the " +
     "MAX_CRON_LOG_ARCHIVES newest. A file that a running job still writes to is packed at the next rotation.",
   flags: {},
-  environment: ["LOG_DIR", "LOCK_DIR", "CRON_LOG_MAX_SIZE", "MAX_CRON_LOG_ARCHIVES", "TZ"],
+  environment: ["LOG_DIR", "LOCK_DIR", "CRON_LOG_MAX_SIZE", "MAX_CRON_LOG_ARCHIVES", "TZ", "NO_COLOR"],
   exits: [
     ["0", "done, or nothing to do"],
     ["1", "a number makes no sense, or the log cannot be rotated"],

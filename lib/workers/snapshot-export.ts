@@ -15,10 +15,10 @@ import {
 import { exportPacked } from "../export/packed.ts";
 import { exportStreamed, findLineage, isDumpable } from "../export/streamed.ts";
 import { REPOSITORY_EXITS } from "../restic/outcome.ts";
-import { Restic } from "../restic/restic.ts";
+import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { chooseSnapshot, filterOf, listSnapshots, readId, shortId } from "../restic/snapshots.ts";
 import type { Outcome } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 import { localZone } from "../time/zone.ts";
 import { formatBytes } from "../units.ts";
 
@@ -29,7 +29,7 @@ export default defineWorker({
     "Members are named by their whole path in the snapshot, without the slash in front. The archive can be read by its " +
     "owner only, and gets its name when it is whole.",
   flags: exportFlags,
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "TMPDIR", "RESTIC_AUTO_UNLOCK", "PROGRESS_INTERVAL"],
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "TMPDIR"],
   exits: [
     ["0", "the archive is written"],
     ["1", "restic or tar failed, no snapshot matches, or the archive cannot be written"],

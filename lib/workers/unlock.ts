@@ -4,10 +4,10 @@ import { EXIT } from "../errors.ts";
 import { isStale } from "../restic/evidence.ts";
 import { ageOf, type HeldLock, type Listing, lockText, readLocks } from "../restic/locks.ts";
 import { explain, REPOSITORY_EXITS } from "../restic/outcome.ts";
-import { Restic } from "../restic/restic.ts";
+import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { defineWorker, RESTIC_ENVIRONMENT } from "../run/worker.ts";
+import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 
