@@ -91,7 +91,8 @@ function judgeLocks(
     const age = nowMs - timeMs;
     const what = `${exclusive ? "An exclusive lock" : "A shared lock"} of ${username}@${hostname}, pid ${pid}`;
     const when = `refreshed ${stamp(timeMs, zone)}, ${formatDuration(age / 1000)} ago`;
-    if (age > STALE_MS) checks.warn(`${what}, ${when}: a living restic would have refreshed it. Run unlock.`);
+    if (age > STALE_MS)
+      checks.warn(`${what}, ${when}: a running restic would have refreshed it. Run unlock.`);
     else if (exclusive) checks.warn(`${what}, ${when}: no other restic can work until it is gone.`);
     else checks.info(`${what}, ${when}: restic is at work there, or has died.`);
   }

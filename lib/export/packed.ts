@@ -86,7 +86,7 @@ export async function packInto(feed: Feed, run: Run, folder: string): Promise<nu
     onStderr: (line) => run.log.childLine("tar", line),
   });
   if (code !== 0 && !run.ending) {
-    throw new Failure(`tar could not pack ${folder} (exit ${code}). Its own words stand above.`, EXIT.failed);
+    throw new Failure(`tar could not pack ${folder} (exit ${code}). See its messages above.`, EXIT.failed);
   }
   return code;
 }

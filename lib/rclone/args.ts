@@ -1,10 +1,8 @@
-/**
- * The words of rclone's command lines. Pure. Flags as rclone 1.60 and 1.75 have them (`rclone bisync --help`).
- */
+/** The arguments of rclone's command lines. Pure. Flags of rclone 1.60 to 1.75 (`rclone bisync --help`). */
 
 import type { Mode } from "./rows.ts";
 
-/** Flags of bisync that copy does not know, and that take a value. `filters-file` has a sister; see copyWords. */
+/** Flags of bisync that copy does not know and that take a value. For `filters-file` see withoutBisync. */
 const BISYNC_VALUES = new Set([
   "backup-dir1",
   "backup-dir2",
@@ -17,7 +15,7 @@ const BISYNC_VALUES = new Set([
   "max-lock",
   "workdir",
 ]);
-/** Those that take none. */
+/** Flags of bisync that copy does not know and that take no value. */
 const BISYNC_SWITCHES = new Set([
   "check-access",
   "download-hash",
@@ -32,22 +30,22 @@ const BISYNC_SWITCHES = new Set([
   "slow-hash-sync-only",
 ]);
 
-/** How rclone is asked to tell us of its work. */
-export interface Telling {
-  /** Seconds between its statistics; 0 for the last ones only. */
+/** How often rclone reports on its work. */
+export interface Reporting {
+  /** Seconds between its statistics; 0 for only the last ones. */
   readonly interval: number;
 }
 
-/** Longer than any call lasts: rclone prints its last statistics only when it was to print any at all. */
+/** Longer than any call lasts: rclone prints its last statistics only if it was asked to print any at all. */
 const NEVER_SECONDS = 365 * 24 * 3600;
 
-/** `rclone <mode> <from> <to>`, with its log and its statistics as JSON; the operator's words come last and win. */
+/** `rclone <mode> <from> <to>`, with log and statistics as JSON; the operator's arguments come last and win. */
 export function transferArgs(
   mode: Mode,
   from: string,
   to: string,
   words: readonly string[],
-  { interval }: Telling,
+  { interval }: Reporting,
 ): string[] {
   return [
     mode,
@@ -56,7 +54,7 @@ export function transferArgs(
     "--use-json-log",
     "--stats",
     `${interval > 0 ? interval : NEVER_SECONDS}s`,
-    // As an error they are told even where the operator's words say --quiet.
+    // At the level of errors they are printed even if the operator's arguments include --quiet.
     "--stats-log-level",
     "ERROR",
     ...words,
@@ -65,13 +63,13 @@ export function transferArgs(
 
 export interface ResyncWords {
   readonly words: readonly string[];
-  /** Which side wins a resync, where the operator has a wish (--resync-mode, since rclone 1.66). */
+  /** Which side wins a resync, if the operator chose one (--resync-mode, since rclone 1.66). */
   readonly mode: string | undefined;
 }
 
 /**
- * Takes --resync out, in every way of writing it: a bisync that always resyncs propagates no deletion. Giving
- * --resync-mode means --resync too, so it is kept for the resyncs that we decide on.
+ * Removes --resync in all its spellings: a bisync that always resyncs never propagates a deletion. --resync-mode
+ * implies --resync, so it is kept for the resyncs that we decide on.
  */
 export function withoutResync(given: readonly string[]): ResyncWords {
   const words: string[] = [];
@@ -88,12 +86,12 @@ export function withoutResync(given: readonly string[]): ResyncWords {
   return { words, mode };
 }
 
-/** The words of a bisync's `--resync`. */
+/** The arguments of a bisync with `--resync`. */
 export function resyncWords({ words, mode }: ResyncWords): string[] {
   return [...words, "--resync", ...(mode === undefined ? [] : ["--resync-mode", mode])];
 }
 
-/** The words of a bisync as copy and lsf understand them. */
+/** The arguments of a bisync, reduced to what copy and lsf understand. */
 export function withoutBisync(given: readonly string[]): string[] {
   const words: string[] = [];
   for (let at = 0; at < given.length; at++) {
@@ -107,13 +105,13 @@ export function withoutBisync(given: readonly string[]): string[] {
   return words;
 }
 
-/** `rclone lsf` for the files of one side, with the words of a bisync. */
+/** `rclone lsf` for the files of one side, with the arguments of a bisync. */
 export function listArgs(endpoint: string, words: readonly string[]): string[] {
   const ours = withoutBisync(words).filter((word) => flagOf(word).name !== "create-empty-src-dirs");
   return ["lsf", "--recursive", "--files-only", "--use-json-log", endpoint, ...ours];
 }
 
-/** The value of a flag that may be given several times: the last one counts, as for rclone. */
+/** The value of a flag; the last one counts if it is given several times, as in rclone. */
 export function valueOfFlag(words: readonly string[], flag: string): string | undefined {
   return words.reduce<string | undefined>((found, word, at) => {
     const { name, value } = flagOf(word);
@@ -129,7 +127,7 @@ export function isOn(words: readonly string[], flag: string): boolean {
   }, false);
 }
 
-/** `--name=value` taken apart; a word that is no long flag has no name. */
+/** Splits `--name=value`; a word that is not a long flag has no name. */
 function flagOf(word: string): { name?: string; value?: string } {
   const [, name, value] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
   return { ...(name === undefined ? {} : { name }), ...(value === undefined ? {} : { value }) };

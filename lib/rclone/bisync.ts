@@ -1,11 +1,11 @@
 /**
- * One pair of folders kept alike by `rclone bisync`, which works from the listings of its last success: its first
+ * Keeps one pair of folders in sync with `rclone bisync`, which works from the listings of its last success: its first
  * run needs --resync, and so does the run after a failure.
  *
- * A resync alone may undo work: rclone before 1.66 lets the source's files win even over newer ones, and so would a
- * pair whose listings were lost (a container without a volume for them). So before every resync that cannot be told
- * to keep the newer files, `copy --update` makes both sides alike, the newer winning, and the resync has nothing
- * left to decide.
+ * A resync alone may undo work: before 1.66, rclone lets the source's files win even over newer ones, and the same
+ * would happen to a pair whose listings were lost (a container without a volume for them). So before every resync that
+ * cannot be told to keep the newer files, `copy --update` makes both sides equal, the newer file winning, and the
+ * resync has nothing left to decide.
  */
 
 import { existsSync } from "node:fs";
@@ -21,7 +21,7 @@ export interface Pair extends ResyncWords {
 
 export interface PairEnd {
   readonly exitCode: number;
-  /** It failed, and was brought back by copying both ways and a resync. */
+  /** It failed, and was recovered by copying both ways and a resync. */
   readonly recovered: boolean;
 }
 
@@ -33,21 +33,23 @@ export async function bisync(run: Run, rclone: Rclone, pair: Pair): Promise<Pair
   if (first.exitCode === EXIT.ok || run.ending || isBarred(run, first, pair)) return failed;
   if (first.noListings) {
     if (isSurelyFirst(first)) {
-      log.info("It is the first bisync of this pair: rclone has no listings of it. Beginning with --resync.");
+      log.info(
+        "This is the first bisync of this pair: rclone has no listings of it. Starting with --resync.",
+      );
       const begun = await callResync(run, rclone, pair);
       if (begun.exitCode === EXIT.ok || run.ending || isBarred(run, begun, pair)) {
         return { exitCode: begun.exitCode, recovered: false };
       }
     } else {
       log.info(
-        "rclone has no listings of this pair: it is its first bisync, or the one before it failed. " +
-          "Copying what is newer both ways, then beginning with --resync.",
+        "rclone has no listings: this is the first bisync of this pair, or the previous one failed. " +
+          "Copying newer files both ways, then starting with --resync.",
       );
     }
   } else {
     log.warn(
-      `bisync failed ${exitText(first.exitCode)}. Copying what is newer both ways, then beginning anew with ` +
-        "--resync. Files that were deleted on one side only may come back.",
+      `bisync failed ${exitText(first.exitCode)}. Copying newer files both ways, then starting over with ` +
+        "--resync. Files that were deleted on only one side may come back.",
     );
   }
   const recovered = (await isAccessible(run, rclone, pair)) && (await recover(run, rclone, pair));
@@ -61,38 +63,38 @@ function callBisync(rclone: Rclone, { source, destination, words }: Pair): Promi
 
 function callResync(run: Run, rclone: Rclone, pair: Pair): Promise<RcloneEnd> {
   return rclone.transfer("bisync", pair.source, pair.destination, resyncWords(pair), {
-    // As a variable: rclone before 1.66, which does not know it, passes it over.
+    // As a variable, because rclone before 1.66, which does not know it, then ignores it.
     env: { RCLONE_RESYNC_MODE: run.settings.env.RCLONE_RESYNC_MODE || "newer" },
   });
 }
 
-/** Has rclone told where it looked for listings, and left none there by failing either? */
+/** Did rclone say where it looked for listings, and did no failed bisync leave one there? */
 function isSurelyFirst({ listing }: RcloneEnd): boolean {
   return listing !== undefined && !existsSync(`${listing}-err`);
 }
 
-/** Is it a failure that copying must not answer? Says so. */
+/** Is it a failure after which nothing must be copied? If so, logs why. */
 function isBarred({ log }: Run, { noAccess, lockFile }: RcloneEnd, { words }: Pair): boolean {
   if (noAccess) {
     log.error(
-      `The access check failed: ${markerOf(words)} is not on both sides. Nothing was changed, since a side may not ` +
-        "be mounted. Mount it; for a new pair, put an empty file of that name on both sides.",
+      `The access check failed: ${markerOf(words)} is not on both sides. Nothing was changed, because one side may not ` +
+        "be mounted. Mount it; for a new pair, create an empty file of that name on both sides.",
     );
   } else if (lockFile !== undefined) {
     log.error(
-      `Another bisync of this pair is at work, or was killed: its lock is ${lockFile}. Nothing was changed. ` +
-        "If no rclone runs, delete that file.",
+      `Another bisync of this pair is running, or was killed: its lock is ${lockFile}. Nothing was changed. ` +
+        "If no rclone is running, delete that file.",
     );
   }
   return noAccess === true || lockFile !== undefined;
 }
 
-/** What --check-access looks for, by the default of rclone. */
+/** The file that --check-access looks for; rclone's default unless given. */
 const markerOf = (words: readonly string[]): string => valueOfFlag(words, "check-filename") ?? "RCLONE_TEST";
 
 /**
- * Is the marker on both sides, where --check-access asks for it? rclone itself looks only after it has found its
- * listings, and before 1.66 not at all in a resync; copying first would put the marker there.
+ * Is the marker on both sides, if --check-access asks for it? rclone itself checks only after it has found its
+ * listings, and before 1.66 not at all in a resync; copying first would create the marker.
  */
 async function isAccessible(run: Run, rclone: Rclone, pair: Pair): Promise<boolean> {
   if (!isOn(pair.words, "check-access")) return true;
@@ -113,7 +115,7 @@ async function isAccessible(run: Run, rclone: Rclone, pair: Pair): Promise<boole
   return true;
 }
 
-/** Copies what is newer to the other side, both ways, then resyncs. True when all three worked. */
+/** Copies newer files both ways, then resyncs. Returns whether all three steps succeeded. */
 async function recover(run: Run, rclone: Rclone, pair: Pair): Promise<boolean> {
   const { source, destination } = pair;
   const words = ["--update", ...withoutBisync(pair.words)];

@@ -1,7 +1,6 @@
 /**
- * Calls rclone within a run: its environment, its words in the log, its statistics. One for each row.
- *
- * What rclone's exit codes and words mean. Pure. Checked with 1.60 and 1.75.
+ * Calls rclone within a run, for one row of the job file: its environment, its output in the log, its statistics, and
+ * what its exit codes and messages mean. Checked with 1.60 and 1.75.
  */
 
 import type { ChildEnvironment } from "../environment.ts";
@@ -11,7 +10,7 @@ import type { Mode } from "./rows.ts";
 import { parseLine, type Stats } from "./stats.ts";
 
 export interface RcloneEnd extends Complaint {
-  /** rclone's own, or 128+n when we ended it. */
+  /** rclone's own, or 128+n when we killed it. */
   readonly exitCode: number;
 }
 
@@ -20,14 +19,14 @@ export interface RclonePlan {
   readonly onStdout?: (line: string) => void;
 }
 
-/** What all calls for one row have moved. null: rclone did not tell (before 1.61 it does not when bisync fails). */
+/** What all calls for one row moved. null: rclone did not report it (before 1.61, when bisync fails). */
 export interface Totals {
   readonly files: number | null;
   readonly bytes: number | null;
   readonly deletes: number | null;
 }
 
-/** rclone renews its lock a minute before; two minutes is its least, and what its manual gives for cron. */
+/** rclone renews its lock a minute before it expires; two minutes is its minimum, and its manual's value for cron. */
 const LOCK_EXPIRES = "2m";
 
 export class Rclone {
@@ -37,7 +36,7 @@ export class Rclone {
     private readonly run: Run,
     /** Hides the row's credentials. */
     private readonly hide: (text: string) => string,
-    /** Is shown how far a call has got. */
+    /** Called with the progress of a call. */
     private readonly onStats: (stats: Stats) => void,
   ) {}
 
@@ -47,7 +46,7 @@ export class Rclone {
     return { files: sum("transfers"), bytes: sum("bytes"), deletes: sum("deletes") };
   }
 
-  /** Runs `rclone <mode> <from> <to>` to its end. Throws CannotStart. */
+  /** Runs `rclone <mode> <from> <to>` until it exits. Throws CannotStart. */
   transfer(
     mode: Mode,
     from: string,
@@ -56,12 +55,12 @@ export class Rclone {
     plan: RclonePlan = {},
   ): Promise<RcloneEnd> {
     const { log, settings } = this.run;
-    // A bar moves once a second; a log has a line now and then.
+    // A terminal is updated every second, a log every PROGRESS_INTERVAL.
     const interval = log.onTerminal ? 1 : settings.seconds("PROGRESS_INTERVAL");
     return this.call(transferArgs(mode, from, to, words, { interval }), plan);
   }
 
-  /** Runs `rclone <words>` to its end. Its output is logged as it comes. Throws CannotStart. */
+  /** Runs `rclone <words>` until it exits, logging its output as it arrives. Throws CannotStart. */
   async call(words: readonly string[], { env = {}, onStdout }: RclonePlan = {}): Promise<RcloneEnd> {
     let complaint: Complaint = {};
     let stats: Stats | undefined;
@@ -72,7 +71,7 @@ export class Rclone {
         this.onStats(stats);
         return;
       }
-      complaint = { ...complaint, ...complaintOf(message.text) };
+      complaint = { ...complaint, ...parseComplaint(message.text) };
       if (message.text !== "") this.run.log.childLine("rclone", this.hide(message.text));
     };
     const ended = await this.run.child(["rclone", ...words], {
@@ -85,15 +84,15 @@ export class Rclone {
   }
 
   /**
-   * A flag of rclone may be given as RCLONE_<FLAG> too, and a version that does not know the flag passes it over.
-   * So a resync that we have not decided on is kept out, and a lock that a killed bisync left behind runs out.
+   * A flag of rclone may also be given as RCLONE_<FLAG>, which a version that does not know the flag ignores. This
+   * keeps out a resync that we have not decided on, and lets the lock of a killed bisync expire.
    */
   private environment(): ChildEnvironment {
     const { settings } = this.run;
     const { env } = settings;
     return {
       RCLONE_CONFIG: settings.text("RCLONE_CONFIG"),
-      // With an encrypted configuration and no password rclone would ask for one, and nobody is there.
+      // With an encrypted configuration and no password, rclone would prompt for one, and nobody could answer.
       RCLONE_ASK_PASSWORD: env.RCLONE_ASK_PASSWORD || "false",
       RCLONE_RESYNC: undefined,
       RCLONE_RESYNC_MODE: undefined,
@@ -102,11 +101,11 @@ export class Rclone {
   }
 }
 
-/** What rclone complained of, as far as it decides what happens next. */
+/** What rclone complained about, as far as it decides what happens next. */
 export interface Complaint {
   /**
-   * bisync has no listings of this pair: its first run, or one after a failure. Since 1.66 it says where it
-   * looked, and then this is the path of the first listing.
+   * bisync has no listings of this pair: it is its first run, or one after a failure. Since 1.66 rclone says where it
+   * looked; `listing` is then the path of the first listing.
    */
   readonly noListings?: true;
   readonly listing?: string;
@@ -116,8 +115,8 @@ export interface Complaint {
   readonly lockFile?: string;
 }
 
-/** What a message, in plain words, complains of; nothing of the kind in most. */
-export function complaintOf(text: string): Complaint {
+/** What a message, in plain text, complains about; empty for most. */
+export function parseComplaint(text: string): Complaint {
   if (/cannot find prior Path1 or Path2 listings/.test(text)) {
     const listing = /^Path1: (.+)$/m.exec(text)?.[1];
     return { noListings: true, ...(listing === undefined ? {} : { listing }) };
@@ -127,19 +126,19 @@ export function complaintOf(text: string): Complaint {
   return lockFile === undefined ? {} : { lockFile };
 }
 
-/** rclone's exit codes (its manual, "Exit code"). bisync before 1.66 says 2 for what is 7 since. */
+/** rclone's exit codes (its manual, "Exit code"). Before 1.66 bisync exits with 2 where it has exited with 7 since. */
 const MEANINGS: Readonly<Record<number, string>> = {
   3: "the folder was not found",
   4: "a file was not found",
-  5: "a passing error; more retries might help",
-  6: "errors that retrying does not mend",
-  7: "an error that retrying cannot mend",
+  5: "a temporary error; more retries might help",
+  6: "errors that retrying does not fix",
+  7: "a fatal error, which retrying cannot fix",
   8: "the limit of --max-transfer was reached",
   9: "nothing was transferred, which --error-on-no-transfer calls an error",
   10: "the limit of --max-duration was reached",
 };
 
-/** ` (exit 3: the folder was not found)` without the blank; the number alone where it says no more. */
+/** `(exit 3: the folder was not found)`; only the number where its meaning is not known. */
 export function exitText(code: number): string {
   const meaning = MEANINGS[code];
   return meaning === undefined ? `(exit ${code})` : `(exit ${code}: ${meaning})`;

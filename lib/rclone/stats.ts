@@ -1,21 +1,20 @@
 /**
- * The JSON lines that rclone prints with --use-json-log. Pure. Checked with 1.60 and 1.75.
- *
- * How far replicate has got, for `status`, as a bar on a terminal and as a line now and then in a log.
+ * The JSON lines that rclone prints with --use-json-log (checked with 1.60 and 1.75), and the progress that they
+ * report: to `status`, as one line on a terminal, as a line every PROGRESS_INTERVAL in a log.
  */
 
 import type { Run } from "../run/run.ts";
 import { plural } from "../text.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 
-/** Of everything that one call of rclone has moved so far. */
+/** Everything that one call of rclone has moved so far. */
 export interface Stats {
   readonly bytes: number;
   readonly totalBytes: number;
-  /** Files that were transferred. */
+  /** Files transferred. */
   readonly transfers: number;
   readonly totalTransfers: number;
-  /** Files that were deleted. */
+  /** Files deleted. */
   readonly deletes: number;
   /** Bytes a second. */
   readonly speed: number;
@@ -23,8 +22,8 @@ export interface Stats {
   readonly eta: number | null;
 }
 
-export interface Line {
-  /** In plain words, as rclone's own log would have it; several lines at times. */
+export interface LogLine {
+  /** The text as rclone's own log would show it; sometimes several lines. */
   readonly text: string;
   readonly stats?: Stats;
 }
@@ -36,16 +35,16 @@ const LOUD: Readonly<Record<string, string>> = {
   fatal: "CRITICAL: ",
 };
 
-/** rclone before 1.61 prints its last words as plain text even so: a line that is no JSON is its own text. */
-export function parseLine(line: string): Line {
-  const message = line.startsWith("{") ? parse(line) : undefined;
-  if (message === undefined) return { text: plain(line) };
+/** rclone before 1.61 prints its last message as plain text all the same: a line that is not JSON is its own text. */
+export function parseLine(line: string): LogLine {
+  const message = line.startsWith("{") ? parseJson(line) : undefined;
+  if (message === undefined) return { text: withoutColours(line) };
   const { level, msg = "", object, stats } = message;
   const loud = typeof level === "string" && Object.hasOwn(LOUD, level) ? LOUD[level] : "";
   const of = typeof object === "string" && object !== "" ? `${object}: ` : "";
   return {
-    text: `${loud}${of}${plain(msg)}`,
-    ...(typeof stats !== "object" || stats === null ? {} : { stats: statsOf(stats) }),
+    text: `${loud}${of}${withoutColours(msg)}`,
+    ...(typeof stats !== "object" || stats === null ? {} : { stats: parseStats(stats) }),
   };
 }
 
@@ -56,7 +55,7 @@ interface LogMessage {
   readonly stats?: Readonly<Record<string, unknown>> | null;
 }
 
-function parse(line: string): LogMessage | undefined {
+function parseJson(line: string): LogMessage | undefined {
   try {
     const value = JSON.parse(line) as LogMessage;
     return typeof value.msg === "string" ? value : undefined;
@@ -66,7 +65,7 @@ function parse(line: string): LogMessage | undefined {
   }
 }
 
-function statsOf(stats: Readonly<Record<string, unknown>>): Stats {
+function parseStats(stats: Readonly<Record<string, unknown>>): Stats {
   const number = (name: string) => finite(stats[name]) ?? 0;
   return {
     bytes: number("bytes"),
@@ -79,12 +78,12 @@ function statsOf(stats: Readonly<Record<string, unknown>>): Stats {
   };
 }
 
-/** 1e999 is a number of JSON, too. */
+/** 1e999 is a valid number in JSON. */
 const finite = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isFinite(value) ? value : undefined;
 
-/** bisync colours its words since 1.66, in JSON too. The flag that forbids it means another thing to 1.60. */
-const plain = (text: string): string =>
+/** Since 1.66 bisync colours its messages, even in JSON. The flag that turns colours off means something else to 1.60. */
+const withoutColours = (text: string): string =>
   text
     // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what is taken out
     .replace(/\x1b\[[0-9;]*m/g, "")
@@ -93,10 +92,10 @@ const plain = (text: string): string =>
     .filter((line) => line !== "")
     .join("\n");
 
-/** rclone tells its statistics at the interval that it was asked for, give or take a moment. */
+/** rclone prints its statistics at the requested interval, give or take a moment. */
 const SLACK = 0.9;
 
-export class Progress {
+export class TransferProgress {
   private readonly intervalMs: number;
   private last = performance.now();
 
@@ -104,20 +103,20 @@ export class Progress {
     this.intervalMs = run.settings.seconds("PROGRESS_INTERVAL") * 1000;
   }
 
-  /** `done` rows of `all` are behind us; `stats` tells of the one at hand. */
+  /** `done` rows of `all` are finished; `stats` is about the current one. */
   show(stats: Stats, done: number, all: number): void {
     const { log } = this.run;
     this.run.progress(Math.floor(((done + shareOf(stats)) / all) * 100), undefined);
-    log.status(lineOf(stats));
+    log.status(formatStats(stats));
     if (log.onTerminal) return;
     if (this.intervalMs === 0 || performance.now() - this.last < this.intervalMs * SLACK) return;
     this.last = performance.now();
-    log.info(lineOf(stats));
+    log.info(formatStats(stats));
   }
 }
 
 /** `45% done, 1.234 GiB of 2.742 GiB, 12.300 MiB/s, 3m5s left, 120 of 300 files` */
-export function lineOf(stats: Stats): string {
+export function formatStats(stats: Stats): string {
   const { bytes, totalBytes, speed, eta, transfers, totalTransfers } = stats;
   return [
     `${Math.floor(shareOf(stats) * 100)}% done`,

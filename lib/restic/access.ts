@@ -1,4 +1,4 @@
-/** How restic reaches the repository: what every call of it needs, within a run and outside of one. */
+/** How restic reaches the repository: what every call of restic needs, within a run or outside of one. */
 
 import { accessSync, constants } from "node:fs";
 import type { Settings } from "../config/settings.ts";
@@ -14,7 +14,7 @@ export interface Access {
   readonly shown: string;
   /** Words that go before those of every call. */
   readonly words: readonly string[];
-  /** Added to the environment; undefined takes a variable out. */
+  /** Added to the environment; undefined removes a variable. */
   readonly env: ChildEnvironment;
 }
 
@@ -55,7 +55,7 @@ function readableCacert(settings: Settings, warn: (message: string) => void): st
     accessSync(path, constants.R_OK);
     return path;
   } catch {
-    warn(`RESTIC_CACERT=${path} cannot be read; restic goes on without --cacert.`);
+    warn(`RESTIC_CACERT=${path} cannot be read; restic runs without --cacert.`);
     return undefined;
   }
 }

@@ -1,9 +1,6 @@
 /**
- * The words of restic's command lines. Pure.
- *
- * What the words of RESTIC_JOB_ARGS, which go to `restic backup`, say of what is read. Pure.
- *
- * The files that the words of `restic backup` name: lists of what to back up, and of what not. Pure.
+ * The arguments of `restic backup`: how they are put together, and what those of RESTIC_JOB_ARGS say about which paths
+ * are read: the paths themselves, the lists of paths and of excludes, and whether file systems are crossed. Pure.
  */
 
 export interface BackupWords {
@@ -12,7 +9,7 @@ export interface BackupWords {
   readonly host: string | undefined;
   /** RESTIC_JOB_ARGS. */
   readonly jobArgs: readonly string[];
-  /** What to back up, beside what jobArgs names. */
+  /** What to back up in addition to what jobArgs names. */
   readonly roots: readonly string[];
 }
 
@@ -31,12 +28,12 @@ export function backupArgs({ tag, host, jobArgs, roots }: BackupWords): string[]
   ];
 }
 
-/** Options that go before the words of every call: `--cacert FILE`. */
+/** Options that precede the command of every call: `--cacert FILE`. */
 export function globalArgs(cacert: string | undefined): string[] {
   return cacert === undefined ? [] : ["--cacert", cacert];
 }
 
-/** Flags of `restic backup` that take the next word as their value (restic's manual, 0.14 to 0.19). */
+/** Flags of `restic backup` that take the next argument as their value (restic's manual, 0.14 to 0.19). */
 const TAKING = new Set(
   (
     "-e --exclude --exclude-file --exclude-if-present --exclude-larger-than --files-from --files-from-raw " +
@@ -47,7 +44,7 @@ const TAKING = new Set(
   ).split(" "),
 );
 
-/** The paths among the words: those that are neither a flag nor the value of one. */
+/** The paths among the arguments: those that are neither a flag nor the value of one. */
 export function pathsIn(words: readonly string[]): string[] {
   const paths: string[] = [];
   for (let at = 0; at < words.length; at++) {
@@ -59,7 +56,7 @@ export function pathsIn(words: readonly string[]): string[] {
   return paths;
 }
 
-/** Does it stay on the file system of each source? */
+/** Does the backup stay on the file system of each source? */
 export function staysOnOneFileSystem(words: readonly string[]): boolean {
   const cut = words.indexOf("--");
   const flags = cut < 0 ? words : words.slice(0, cut);
@@ -67,7 +64,7 @@ export function staysOnOneFileSystem(words: readonly string[]): boolean {
 }
 
 export interface NamedFile {
-  /** As it was written: `--files-from`. */
+  /** As given: `--files-from`. */
   readonly flag: string;
   readonly path: string;
 }
@@ -80,7 +77,7 @@ const FLAGS = [
   "--iexclude-file",
 ];
 
-/** In their order. `-` means standard input and names no file; words after `--` are paths, not flags. */
+/** The lists and exclude files, in order. `-` is standard input, not a file; arguments after `--` are paths. */
 export function namedFiles(words: readonly string[]): NamedFile[] {
   const found: NamedFile[] = [];
   for (let at = 0; at < words.length && words[at] !== "--"; at++) {

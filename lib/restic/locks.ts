@@ -1,8 +1,4 @@
-/**
- * A repository's locks: reading them, telling what speaks for their life, removing what is dead.
- *
- * A repository's locks, as `restic list locks` and `restic cat lock` tell of them. Pure.
- */
+/** A repository's locks: reads them with `restic list locks` and `restic cat lock`, describes them, removes dead ones. */
 
 import { EXIT } from "../errors.ts";
 import type { Log } from "../log/log.ts";
@@ -13,10 +9,10 @@ import { formatDuration } from "../units.ts";
 import {
   type Evidence,
   evidenceOf,
-  here,
   isStale,
   lockIds,
   onlyDeadGo,
+  ownProcesses,
   parseLock,
   type RepositoryLock,
   UNREADABLE,
@@ -37,7 +33,7 @@ export interface Listing {
   readonly locks: readonly HeldLock[];
 }
 
-/** At a time: each derives the repository's key, which takes a core and 60 MiB. */
+/** Calls of restic at a time: each derives the repository's key, which takes a core and 60 MiB. */
 const AT_ONCE = 2;
 
 /** Takes no lock itself. */
@@ -56,23 +52,27 @@ export async function readLocks(restic: Caller): Promise<Listing> {
 }
 
 async function listIds(restic: Caller) {
-  const { exitCode, text } = await textOf(restic, ["list", "locks"]);
+  const { exitCode, text } = await callForText(restic, ["list", "locks"]);
   return { exitCode, ids: exitCode === EXIT.ok ? lockIds(text).sort() : [] };
 }
 
 async function readLock(restic: Caller, id: string): Promise<HeldLock> {
-  const { text } = await textOf(restic, ["cat", "lock", id]);
+  const { text } = await callForText(restic, ["cat", "lock", id]);
   const lock = parseLock(text);
-  return { id: id.slice(0, 8), lock, evidence: lock === undefined ? UNREADABLE : evidenceOf(lock, here()) };
+  return {
+    id: id.slice(0, 8),
+    lock,
+    evidence: lock === undefined ? UNREADABLE : evidenceOf(lock, ownProcesses()),
+  };
 }
 
-async function textOf(restic: Caller, words: readonly string[]) {
+async function callForText(restic: Caller, words: readonly string[]) {
   const lines: string[] = [];
   const { exitCode } = await restic.call([...words, "--no-lock"], { onLine: (line) => lines.push(line) });
   return { exitCode, text: lines.join("\n") };
 }
 
-/** Seconds since it was last refreshed, by the clock of this host. */
+/** Seconds since the lock was last refreshed, by the clock of this host. */
 export const ageOf = ({ timeMs }: RepositoryLock): number =>
   Math.max(0, Math.round((Date.now() - timeMs) / 1000));
 
@@ -87,12 +87,12 @@ export function lockText({ id, lock, evidence }: HeldLock): string {
 
 function verdictWord(evidence: Evidence): string {
   if (isStale(evidence)) return "stale";
-  return evidence.verdict === "living" ? "in use" : "perhaps in use";
+  return evidence.verdict === "living" ? "in use" : "possibly in use";
 }
 
 /**
- * Removes the locks of this host whose process is dead, when `restic unlock` would remove these and no other. True
- * when a lock went. What was seen, and why nothing was done, is logged.
+ * Removes the locks of this host whose process is dead, provided that `restic unlock` would remove no others. Returns
+ * whether a lock was removed. Logs the locks found and, where none was removed, the reason.
  */
 export async function removeDeadLocks(restic: Caller, log: Log): Promise<boolean> {
   const before = await readLocks(restic);
@@ -106,16 +106,16 @@ export async function removeDeadLocks(restic: Caller, log: Log): Promise<boolean
   if (exitCode !== EXIT.ok || after.exitCode !== EXIT.ok) return false;
   const gone = before.locks.filter(({ id }) => !after.locks.some((lock) => lock.id === id));
   log.info(
-    `RESTIC_AUTO_UNLOCK is STALE: ${plural(gone.length, "lock")} of this host, whose process is dead, removed.`,
+    `Removed ${plural(gone.length, "lock")} whose process on this host is dead (RESTIC_AUTO_UNLOCK is STALE).`,
   );
   return gone.length > 0;
 }
 
 function refusalText(locks: readonly HeldLock[]): string {
   const harm = locks.find(({ evidence }) => evidence.harm !== undefined)?.evidence.harm;
-  if (harm !== undefined) return `restic unlock is not safe, for ${harm}.`;
+  if (harm !== undefined) return `restic unlock is not safe: ${harm}.`;
   const old = locks.find(({ evidence: { goes, verdict } }) => goes && verdict !== "dead");
   if (old !== undefined)
-    return `restic unlock would also remove lock ${old.id}, which is not of a dead process here.`;
-  return "none is of this host and of a process that is gone.";
+    return `restic unlock would also remove lock ${old.id}, which was not left by a dead process of this host.`;
+  return "none of them was left by a dead process of this host.";
 }

@@ -1,4 +1,4 @@
-/** The JSON lines that restic prints, as far as they are used. Pure. Checked with 0.14, 0.18 and 0.19. */
+/** The JSON lines that restic prints, as far as this program uses them. Pure. Checked with 0.14, 0.18 and 0.19. */
 
 export interface StatusMessage {
   readonly message_type: "status";
@@ -25,21 +25,21 @@ export interface BackupSummary {
   readonly data_added_packed?: number;
   readonly total_files_processed?: number;
   readonly total_bytes_processed?: number;
-  /** Short in 0.14, long since. */
+  /** Abbreviated in 0.14, full since. */
   readonly snapshot_id?: string;
 }
 
 export interface ErrorMessage {
   readonly message_type: "error";
-  /** Words since 0.17; before, Go's own error as an object, of which `Err` is the errno. */
+  /** A text since 0.17; before, Go's error as an object, of which `Err` is the errno. */
   readonly error?: { readonly message?: string; readonly Err?: unknown } | string;
-  /** Of check, which has no `error`. */
+  /** From check, which has no `error`. */
   readonly message?: string;
   readonly during?: string;
   readonly item?: string;
 }
 
-/** The last words of restic since 0.17. */
+/** The last message of restic since 0.17. */
 export interface ExitMessage {
   readonly message_type: "exit_error";
   readonly code?: number;
@@ -54,7 +54,7 @@ export interface VerboseMessage {
 
 export type Message = StatusMessage | BackupSummary | ErrorMessage | ExitMessage | VerboseMessage;
 
-/** The message on a line; undefined when the line is plain words, or JSON of another kind. */
+/** The message on a line; undefined when the line is plain text, or other JSON. */
 export function parseMessage(line: string): Message | undefined {
   if (!line.startsWith("{")) return undefined;
   try {
@@ -67,7 +67,7 @@ export function parseMessage(line: string): Message | undefined {
   }
 }
 
-/** A field of a type that restic does not give it is left out: whatever a message says must not cost a backup. */
+/** A field whose type is not the one that restic gives it is dropped: no message may make a backup fail. */
 function fits(name: string, value: unknown): boolean {
   switch (name) {
     case "message_type":
@@ -95,7 +95,7 @@ function isGoError(value: unknown): boolean {
   return typeof value === "object" && value !== null && (words === undefined || typeof words === "string");
 }
 
-/** The errno values that reading a file gives, in the words of strerror(3) (Linux, errno-base.h). */
+/** The errno values that reading a file can give, as strerror(3) words them (Linux, errno-base.h). */
 const ERRNO: Readonly<Record<number, string>> = {
   1: "operation not permitted",
   2: "no such file or directory",
@@ -108,8 +108,8 @@ const ERRNO: Readonly<Record<number, string>> = {
 /** `/data/x: permission denied`, on one line, from an error message of any version. */
 export function errorText({ error, message = "", item }: ErrorMessage): string {
   const words = (wordsOf(error) || message).trim();
-  if (!item) return words || "an error without words";
-  // restic names the path up to twice more before it comes to the reason.
+  if (!item) return words || "an error without a message";
+  // restic repeats the path up to two times before the reason.
   const at = words.lastIndexOf(item);
   const reason = (at < 0 ? words : words.slice(at + item.length)).replace(/^[:\s]+/, "");
   return oneLine(reason === "" ? item : `${item}: ${reason}`);
@@ -121,10 +121,10 @@ function wordsOf(error: ErrorMessage["error"]): string {
   return typeof error?.Err === "number" ? (ERRNO[error.Err] ?? `errno ${error.Err}`) : "";
 }
 
-/** A name may hold a newline; what follows it must not look like a line of the log. */
+/** A file name may contain a newline; what follows it must not pass for a line of the log. */
 export const oneLine = (text: string): string => text.replaceAll("\n", "\\n");
 
-/** The source that restic says it skipped because it is not there; undefined for any other line. */
+/** The source that restic reports as skipped because it does not exist; undefined for any other line. */
 export function skippedSource(line: string): string | undefined {
   return /^(.+) does not exist, skipping$/.exec(line)?.[1];
 }

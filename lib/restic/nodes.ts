@@ -1,4 +1,4 @@
-/** What `restic ls --json` tells of a snapshot's files and folders. Checked with 0.14, 0.18 and 0.19. */
+/** A snapshot's files and folders, as `restic ls --json` lists them. Checked with 0.14, 0.18 and 0.19. */
 
 import { EXIT, Failure } from "../errors.ts";
 import type { Restic } from "./restic.ts";
@@ -7,17 +7,17 @@ export interface Node {
   readonly path: string;
   /** `file`, `dir`, `symlink`, `fifo`, `dev`, `chardev`, `socket`. */
   readonly type: string;
-  /** As Go counts it: see permissionsOf. */
+  /** Go's FileMode: see permissionsOf. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Of files only. */
+  /** Files only. */
   readonly size?: number;
   /** RFC 3339 with up to nine decimals. */
   readonly mtime: string;
 }
 
-/** Go keeps setuid, setgid and sticky elsewhere (io/fs, FileMode). */
+/** Go keeps setuid, setgid and sticky in other bits (io/fs, FileMode). */
 const GO_BITS = [
   [1 << 23, 0o4000],
   [1 << 22, 0o2000],
@@ -30,8 +30,8 @@ export function permissionsOf({ mode }: Node): number {
 }
 
 /**
- * Calls `visit` for the nodes at `paths` and, of folders among them, for what is directly inside; without paths for
- * everything; with `deep` for everything below, too. Throws a Failure with restic's exit code.
+ * Calls `visit` for the nodes at `paths` and for the direct children of the folders among them; with no paths, for
+ * everything; with `deep`, for everything below them too. Throws a Failure with restic's exit code.
  */
 export async function visitNodes(
   restic: Restic,
@@ -59,7 +59,7 @@ export function parseNode(line: string): Node | undefined {
       ? (value as unknown as Node)
       : undefined;
   } catch {
-    // Words for people: not a node.
+    // Plain text: not a node.
     return undefined;
   }
 }

@@ -1,9 +1,6 @@
 /**
- * Whether a repository can be opened, from a call of `restic cat config`. Pure.
- *
- * Asks whether there is a repository, leaving neither a lock in it nor a cache on this host.
- *
- * Which restic it is.
+ * Before the work: can the repository be opened (`restic cat config`, which leaves neither a lock in it nor a cache on
+ * this host), and which version of restic is on PATH?
  */
 
 import type { Environment } from "../environment.ts";
@@ -22,20 +19,32 @@ export type ProbeStatus =
   | "restic_missing"
   | "not_configured";
 
-export interface Verdict {
+export interface ProbeResult {
   readonly status: ProbeStatus;
+  /** restic's exit code; null when it was killed. */
   readonly code: number | null;
+  /** What is wrong and what to do; empty when the status is ok. */
   readonly message: string;
 }
 
-/** What the end of `restic cat config`, which had `timeoutMs`, says of the repository. */
-export function verdictOf({ code, cause, stderr }: Answer, shown: string, timeoutMs: number): Verdict {
+/** restic retries on a dead network for a quarter of an hour; an operator should learn sooner what is wrong. */
+const PROBE_MS = 30_000;
+
+/** Throws CannotStart. After a stop, the result says nothing. */
+export async function probeRepository(access: Access, env: Environment, stop: Stop): Promise<ProbeResult> {
+  const command = ["restic", ...access.words, "cat", "config", "--no-lock", "--no-cache"];
+  const answer = await ask(command, { env: { ...env, ...access.env }, timeoutMs: PROBE_MS, stop });
+  return parseProbe(answer, access.shown, PROBE_MS);
+}
+
+/** What the answer of `restic cat config`, which was given `timeoutMs`, says about the repository. Pure. */
+export function parseProbe({ code, cause, stderr }: Answer, shown: string, timeoutMs: number): ProbeResult {
   const words = stderr.split("\n").filter((line) => line.trim() !== "");
-  // What it said last, ended by us, is that it was ended; what it said first is why it went on trying.
+  // When we killed it, its last line only says so; its first says why it kept retrying.
   const last = cause === undefined ? (words.findLast(isFatal) ?? words.at(-1)) : words[0];
   const said = last === undefined ? "restic gave no reason." : `restic said: ${last.trim()}`;
   if (cause !== undefined) {
-    const message = `${shown} did not answer within ${timeoutMs / 1000} s; restic was ended. ${said}`;
+    const message = `${shown} did not answer within ${timeoutMs / 1000} s; restic was killed. ${said}`;
     return { status: "unreachable", code: null, message };
   }
   const told = words.map(codeOfWords).findLast((each) => each !== undefined);
@@ -62,17 +71,7 @@ function statusOf(exit: number): ProbeStatus {
   }
 }
 
-/** restic tries a dead network for a quarter of an hour; who waits for an answer must learn sooner what is wrong. */
-const PROBE_MS = 30_000;
-
-/** Throws CannotStart. When a stop ended it, the verdict says nothing. */
-export async function probeRepository(access: Access, env: Environment, stop: Stop): Promise<Verdict> {
-  const command = ["restic", ...access.words, "cat", "config", "--no-lock", "--no-cache"];
-  const answer = await ask(command, { env: { ...env, ...access.env }, timeoutMs: PROBE_MS, stop });
-  return verdictOf(answer, access.shown, PROBE_MS);
-}
-
-/** The version of the restic on PATH, such as `0.18.0`; undefined when it tells none. Throws CannotStart. */
+/** The version of the restic on PATH, such as `0.18.0`; undefined when it prints none. Throws CannotStart. */
 export async function resticVersion(run: Run): Promise<string | undefined> {
   let version: string | undefined;
   await run.child(["restic", "version"], {
@@ -83,7 +82,7 @@ export async function resticVersion(run: Run): Promise<string | undefined> {
   return version;
 }
 
-/** Is `version` the version `wanted` or a later one? Both are numbers with dots between them. */
+/** Is `version` the version `wanted` or later? Both are numbers separated by dots. Pure. */
 export function isSince(version: string, wanted: string): boolean {
   const [have, need] = [version, wanted].map((each) => each.split(".").map(Number));
   for (const [at, number] of (need ?? []).entries()) {

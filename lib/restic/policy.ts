@@ -1,7 +1,6 @@
 /**
- * A retention policy: the words of `restic forget`, made safe to try out, and what restic makes of them. Pure.
- *
- * Applies a retention policy, for backup and for forget itself.
+ * Retention policies, which are arguments of `restic forget`: applying one, and previewing what one would keep and
+ * remove without removing anything.
  */
 
 import type { Outcome, Run } from "../run/run.ts";
@@ -9,22 +8,22 @@ import type { FactsOf, Fields } from "../schema/fields.ts";
 import { tableLines } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
 import { RESTIC } from "./outcome.ts";
-import { callPlain, type Restic } from "./restic.ts";
+import { callRestic, type Restic } from "./restic.ts";
 import { epochOf, isListOf, isSnapshot, isWord, type Snapshot, snapshotCells } from "./snapshots.ts";
 
-/** Words that say what to keep, or (since 0.17) that nothing need be kept. */
+/** Arguments that say what to keep, or (since 0.17) that nothing need be kept. */
 const KEEPS = /^(--keep-|-[lHdwmy]|--unsafe-allow-remove-all)/;
 
 export const keepsAnything = (policy: readonly string[]): boolean => policy.some((word) => KEEPS.test(word));
 
-/** Does the policy say by itself which snapshots it is about? `option` is `--host` or `--tag`. */
+/** Does the policy itself select snapshots by `option`, which is `--host` or `--tag`? */
 export const filtersBy = (policy: readonly string[], option: string): boolean =>
   policy.some((word) => word === option || word.startsWith(`${option}=`));
 
-/** --prune, and whatever could take --dry-run back: --dry-run=false, -n=false, or a -n among other letters. */
+/** --prune, and whatever could undo --dry-run: --dry-run=false, -n=false, or an n among other short flags. */
 const UNSAFE = /^(--prune|--dry-run)(=|$)|^-[A-Za-z]*n(=|$)/;
 
-/** restic's words to try a policy out. --dry-run goes first, where no word before it can take it for a value. */
+/** The arguments that preview a policy. --dry-run goes first, so that no flag before it can take it as its value. */
 export function previewArgs(
   policy: readonly string[],
   filter: { readonly host: string | undefined; readonly tag: string | undefined },
@@ -39,18 +38,18 @@ export function previewArgs(
   ];
 }
 
-/** Snapshots that the policy looks at together, as `restic forget --json` tells. Checked with 0.14, 0.18 and 0.19. */
+/** Snapshots that the policy treats as a group, from `restic forget --json`. Checked with 0.14, 0.18 and 0.19. */
 export interface ForgetGroup {
   readonly host: string;
   readonly paths: readonly string[] | null;
   readonly tags: readonly string[] | null;
   readonly keep: readonly Snapshot[] | null;
   readonly remove: readonly Snapshot[] | null;
-  /** Of a snapshot that is kept; in 0.14 without its id. */
+  /** For the snapshots that are kept; in 0.14 without their ids. */
   readonly reasons: readonly { readonly snapshot: Snapshot; readonly matches: readonly string[] }[] | null;
 }
 
-/** Has it the fields, of the types, that a verdict needs? */
+/** Does the value have the fields, of the right types, that a decision is read from? */
 export function isForgetGroup(value: unknown): value is ForgetGroup {
   if (typeof value !== "object" || value === null) return false;
   const { keep, remove, reasons } = value as Partial<Record<keyof ForgetGroup, unknown>>;
@@ -62,14 +61,14 @@ function isReason(value: unknown): boolean {
   return typeof snapshot?.time === "string" && isListOf(matches, isWord);
 }
 
-export interface Verdict {
+export interface Decision {
   readonly snapshot: Snapshot;
   /** Why it is kept; undefined when it is to be removed. */
   readonly reasons: readonly string[] | undefined;
 }
 
-/** What becomes of every snapshot, group by group, oldest first. restic gives the groups in any order. */
-export function verdictsOf(groups: readonly ForgetGroup[]): Verdict[] {
+/** What happens to each snapshot, group by group, oldest first. restic gives the groups in any order. */
+export function readDecisions(groups: readonly ForgetGroup[]): Decision[] {
   const key = ({ host, paths, tags }: ForgetGroup) => JSON.stringify([host, paths, tags]);
   const sorted = [...groups].sort((a, b) => (key(a) < key(b) ? -1 : 1));
   return sorted.flatMap(({ keep, remove, reasons }) => {
@@ -80,8 +79,8 @@ export function verdictsOf(groups: readonly ForgetGroup[]): Verdict[] {
   });
 }
 
-export function verdictTable(verdicts: readonly Verdict[], zone: Zone): string[] {
-  const rows = verdicts.map(({ snapshot, reasons }) => [
+export function decisionTable(decisions: readonly Decision[], zone: Zone): string[] {
+  const rows = decisions.map(({ snapshot, reasons }) => [
     reasons === undefined ? "remove" : "keep",
     ...snapshotCells(snapshot, zone),
     reasons?.join(", ") ?? "",
@@ -93,14 +92,17 @@ export const policyFacts = {
   forget_exit_code: { type: "exit code", help: "exit code of restic forget" },
 } as const satisfies Fields;
 
-/** Locked out (11) is no failure but a reason to skip, which `lockedOut` says: nothing is lost by forgetting later. */
+/**
+ * Runs `restic forget`. A locked repository (11) is not a failure but a reason to skip, for which `lockedOut` is logged:
+ * nothing is lost by forgetting later.
+ */
 export async function applyPolicy(
   run: Run<FactsOf<typeof policyFacts>>,
   restic: Restic,
   words: readonly string[],
   lockedOut: string,
 ): Promise<Outcome> {
-  const outcome = await callPlain(run, restic, ["forget", ...words], { lockedOut });
+  const outcome = await callRestic(run, restic, ["forget", ...words], { lockedOut });
   run.facts.forget_exit_code = outcome.exitCode;
   return outcome.exitCode === RESTIC.locked ? { ...outcome, status: "warning" } : outcome;
 }

@@ -1,13 +1,10 @@
-/**
- * Calls restic within a run: its environment, its words in the log, its exit code made alike.
- *
- * Calls of restic that are the operator's words and nothing more: check, prune, and the forget of a policy.
- */
+/** Calls restic within a run: its environment, its output in the log, one meaning of exit codes for all versions. */
 
 import type { VariableName } from "../config/variables.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import { EXIT, Failure } from "../errors.ts";
 import type { Outcome, Run } from "../run/run.ts";
+import { formatBytes } from "../units.ts";
 import { ACCESS_ENVIRONMENT, type Access, accessOf } from "./access.ts";
 import { errorText, type Message, parseMessage } from "./messages.ts";
 import {
@@ -19,9 +16,9 @@ import {
   type ResticEnd,
   type ResticPlan,
 } from "./outcome.ts";
-import { Counter } from "./progress.ts";
+import { PlainCounters } from "./progress.ts";
 
-/** Bytes of the longest answer that is kept in memory: some hundred thousand snapshots. */
+/** Bytes of the longest answer that is kept in memory: several hundred thousand snapshots. */
 const ANSWER_MOST = 256 * 1024 * 1024;
 
 /** What every worker that calls restic reads, and restic itself. */
@@ -47,17 +44,18 @@ export class Restic implements Caller {
   }
 
   /**
-   * Runs `restic <words>` to its end. Its output is logged as it comes. Where a lock is in the way and the operator
-   * has it so, one that is evidently ours and dead is removed, and it is run once more. Throws CannotStart.
+   * Runs `restic <words>` until it exits, logging its output as it arrives. When the repository is locked and
+   * RESTIC_AUTO_UNLOCK is STALE, a lock that a dead process of this host left is removed, and restic is run again once.
+   * Throws CannotStart.
    */
   async call(words: readonly string[], plan: ResticPlan = {}): Promise<ResticEnd> {
     const end = await this.once(words, plan);
     if (end.exitCode !== RESTIC.locked || !(await this.clearsTheWay())) return end;
-    this.run.log.info(`Trying restic ${words[0]} once more.`);
+    this.run.log.info(`Retrying restic ${words[0]}.`);
     return this.once(words, plan);
   }
 
-  /** Once in a run: a lock that is there again is not a dead one. */
+  /** Once in a run: a lock that reappears is not a dead one. */
   private async clearsTheWay(): Promise<boolean> {
     const { run } = this;
     if (run.ending || this.hasCleared || run.settings.choice("RESTIC_AUTO_UNLOCK") !== "STALE") return false;
@@ -70,13 +68,13 @@ export class Restic implements Caller {
     const { onMessage = () => false, onWords = () => false, onLine, onBytes, env = {} } = plan;
     const { log } = this.run;
     let told: number | undefined;
-    const counter = new Counter(this.run);
+    const counter = new PlainCounters(this.run);
     const show = (raw: string) => {
-      const line = plain(raw);
+      const line = withoutEscapes(raw);
       told = codeOfWords(line) ?? told;
       const message = parseMessage(line);
       if (message === undefined ? counter.takes(line) || onWords(line) : onMessage(message)) return;
-      const text = message === undefined ? line : textOf(message);
+      const text = message === undefined ? line : messageText(message);
       if (text !== undefined && text !== "") log.childLine("restic", text);
     };
     const ended = await this.run.child(["restic", ...this.access.words, ...words], {
@@ -87,15 +85,15 @@ export class Restic implements Caller {
     });
     if (ended.cause !== undefined && ended.signal === "SIGKILL") {
       log.warn(
-        "restic did not end in time and was killed. Its lock may still be in the repository; unlock removes it.",
+        "restic did not exit in time and was killed. Its lock may still be in the repository; run unlock to remove it.",
       );
     }
     return { exitCode: ended.cause === undefined ? normalizeExit(ended.code, told) : ended.code };
   }
 
   /**
-   * Runs restic for its answer, a JSON list on stdout of which `fits` knows each; empty when it gave none. Throws a
-   * Failure, with restic's exit code where it is not 0; `what` stands for the answer in its message.
+   * Runs restic for its answer, a JSON list on stdout whose elements `fits` recognizes; empty when restic printed none.
+   * Throws a Failure, with restic's exit code where that is not 0; `what` names the answer in its message.
    */
   async ask<T>(
     words: readonly string[],
@@ -107,13 +105,17 @@ export class Restic implements Caller {
     let size = 0;
     const onBytes = (bytes: Uint8Array) => {
       size += bytes.length;
-      if (size > ANSWER_MOST) throw new Failure(`restic's answer about ${what} does not end.`, EXIT.failed);
+      if (size > ANSWER_MOST)
+        throw new Failure(
+          `restic's answer about ${what} is longer than ${formatBytes(ANSWER_MOST)}.`,
+          EXIT.failed,
+        );
       answer.push(bytes);
     };
     const { exitCode } = await this.call(words, { onBytes, env });
     if (this.run.ending) throw new Failure(`restic was stopped before it told ${what}.`, exitCode);
     if (exitCode !== EXIT.ok) {
-      const meaning = explain(exitCode, this.shown) ?? "Its own words stand above.";
+      const meaning = explain(exitCode, this.shown) ?? "See its messages above.";
       throw new Failure(`restic could not tell ${what} (exit ${exitCode}). ${meaning}`, exitCode);
     }
     const text = Buffer.concat(answer).toString();
@@ -125,12 +127,12 @@ export class Restic implements Caller {
     );
   }
 
-  /** Says what a failure means and, where the operator allows it, takes stale locks away. */
+  /** Logs what a failure means and, where RESTIC_AUTO_UNLOCK is ON, removes stale locks. */
   async afterFailure(what: string, exitCode: number): Promise<void> {
     const { log, settings } = this.run;
     const meaning = explain(exitCode, this.shown);
-    log.error(`restic ${what} failed (exit ${exitCode}). ${meaning ?? "Its own words stand above."}`);
-    // 11 means that a restic may be at work there: its lock is not ours to take.
+    log.error(`restic ${what} failed (exit ${exitCode}). ${meaning ?? "See its messages above."}`);
+    // 11 means that another restic may be using the repository: its lock is not ours to remove.
     if (exitCode === RESTIC.locked) return;
     const allowed = settings.choice("RESTIC_AUTO_UNLOCK");
     if (allowed !== "ON") {
@@ -143,12 +145,12 @@ export class Restic implements Caller {
   }
 
   private environment(): ChildEnvironment {
-    // Sixty status lines a second are for eyes; ours are read by a program and shown rarely.
+    // restic's sixty status lines a second are for eyes; ours are parsed and rarely shown.
     const fps = this.run.settings.env.RESTIC_PROGRESS_FPS || (this.run.log.onTerminal ? "4" : "1");
     return { ...this.access.env, RESTIC_PROGRESS_FPS: fps };
   }
 
-  /** Does restic start programs here: one that prints the password, rclone, ssh? */
+  /** Does restic start other programs: one that prints the password, rclone, ssh? */
   private startsOthers(): boolean {
     return (
       this.run.settings.text("RESTIC_PASSWORD_COMMAND") !== "" ||
@@ -157,23 +159,23 @@ export class Restic implements Caller {
   }
 }
 
-/** The list in a JSON document, where Go has null for an empty one; undefined where there is none. */
+/** The list in a JSON document, for which Go writes null when it is empty; undefined where there is none. */
 function listIn(text: string): unknown[] | undefined {
   try {
     const value: unknown = text.trim() === "" ? [] : (JSON.parse(text) ?? []);
     return Array.isArray(value) ? value : undefined;
   } catch {
-    // No JSON: the caller shows what it is instead.
+    // Not JSON: the caller quotes it.
     return undefined;
   }
 }
 
-/** restic clears the terminal's line before some of its words even where there is no terminal. */
+/** restic clears the terminal's line before some of its messages even without a terminal. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what is taken out
-const plain = (line: string): string => line.replace(/\x1b\[[0-9;]*[A-Za-z]|\r/g, "").trimEnd();
+const withoutEscapes = (line: string): string => line.replace(/\x1b\[[0-9;]*[A-Za-z]|\r/g, "").trimEnd();
 
-/** A message in plain words, for the log; undefined for one that is of no use there. */
-function textOf(message: Message): string | undefined {
+/** A message as text for the log; undefined for one that is not logged. */
+function messageText(message: Message): string | undefined {
   switch (message.message_type) {
     case "error":
       return errorText(message);
@@ -186,19 +188,19 @@ function textOf(message: Message): string | undefined {
   }
 }
 
-export interface PlainPlan extends ResticPlan {
-  /** What to say where a repository that another restic has locked is no failure but a reason to skip. */
+export interface CallPlan extends ResticPlan {
+  /** The warning to log where a locked repository is not a failure but a reason to skip. */
   readonly lockedOut?: string;
-  /** Is told the exit code of a call that came to its own end, before a failure is explained. */
+  /** Called with the exit code of a call that was not stopped, before a failure is explained. */
   readonly onEnd?: (exitCode: number) => void;
 }
 
-/** Runs `restic <words>` to its end and explains a failure in the log. Throws CannotStart. */
-export async function callPlain(
+/** Runs `restic <words>` until it exits and explains a failure in the log. Throws CannotStart. */
+export async function callRestic(
   run: Run,
   restic: Restic,
   words: readonly string[],
-  { lockedOut, onEnd, ...plan }: PlainPlan = {},
+  { lockedOut, onEnd, ...plan }: CallPlan = {},
 ): Promise<Outcome> {
   const { exitCode } = await restic.call(words, plan);
   if (run.ending) return { exitCode };

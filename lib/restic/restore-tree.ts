@@ -1,4 +1,4 @@
-/** `restic restore`, and what came of it, the same for every version of restic. */
+/** `restic restore` and its result, counted alike for every version of restic. */
 
 import { ConfigError } from "../errors.ts";
 import { type Entry, visitTree } from "../files/tree.ts";
@@ -10,10 +10,10 @@ import { Progress } from "./progress.ts";
 import type { Restic } from "./restic.ts";
 
 export interface RestoreWords {
-  /** The whole id. */
+  /** The full id. */
   readonly snapshot: string;
   readonly target: string;
-  /** Patterns; all of the snapshot when there are none. */
+  /** Patterns; none means the whole snapshot. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   /** Since 0.17. */
@@ -22,16 +22,16 @@ export interface RestoreWords {
   readonly verbose?: boolean;
 }
 
-export interface Restored {
+export interface RestoreEnd {
   readonly exitCode: number;
-  /** Files and folders, those above an included one too: as restic counts them since 0.17. */
+  /** Files and folders, including those above an included one: as restic counts them since 0.17. */
   readonly files: number;
   readonly bytes: number;
-  /** Files that were in the target already, unchanged. Known since 0.17. */
+  /** Files that were already in the target, unchanged. Reported since 0.17. */
   readonly skipped: number;
 }
 
-/** restic's `restore --dry-run` came with it. */
+/** The first version with `restore --dry-run`. */
 const DRY_RUN_SINCE = "0.17.0";
 
 /** Why this restic cannot rehearse a restore, as a sentence; undefined when it can. Throws CannotStart. */
@@ -47,11 +47,11 @@ export async function needDryRun(run: Run): Promise<void> {
   if (why !== undefined) throw new ConfigError(`${why} Leave out --dry-run, or update restic.`);
 }
 
-/** The words of restic's command line. Pure. */
+/** The arguments of `restic restore`. Pure. */
 export function restoreArgs(words: RestoreWords): string[] {
   const { snapshot, target, include, exclude, dryRun, verify, verbose } = words;
-  // restic takes either --include or --exclude. An include that begins with ! takes out what those before it
-  // let in, since 0.13.
+  // restic takes either --include or --exclude. Since 0.13, an include that begins with ! removes what those before
+  // it let in.
   const patterns =
     include.length > 0
       ? [...include, ...exclude.map(negated)].map((pattern) => `--include=${pattern}`)
@@ -68,7 +68,7 @@ export function restoreArgs(words: RestoreWords): string[] {
   ];
 }
 
-/** What is restored, for use in a sentence: `only /data/photos, *.txt, without *.tmp`. Pure. */
+/** What is restored, as part of a sentence: `only /data/photos, *.txt, without *.tmp`. Pure. */
 export function patternText({ include, exclude }: Pick<RestoreWords, "include" | "exclude">): string {
   const only = include.length === 0 ? "everything" : `only ${include.join(", ")}`;
   return exclude.length === 0 ? only : `${only}, without ${exclude.join(", ")}`;
@@ -76,7 +76,7 @@ export function patternText({ include, exclude }: Pick<RestoreWords, "include" |
 
 const negated = (pattern: string) => (pattern.startsWith("!") ? pattern.slice(1) : `!${pattern}`);
 
-/** As restic has it since 0.16; absent numbers are 0. */
+/** As restic prints it since 0.16; absent numbers are 0. */
 interface RestoreSummary {
   readonly files_restored?: number;
   readonly bytes_restored?: number;
@@ -88,8 +88,8 @@ interface RestoreStatus extends StatusMessage {
   readonly bytes_restored?: number;
 }
 
-/** Runs it to its end. Throws CannotStart. */
-export async function restoreTree(run: Run, restic: Restic, words: RestoreWords): Promise<Restored> {
+/** Runs `restic restore` until it exits. Throws CannotStart. */
+export async function restoreTree(run: Run, restic: Restic, words: RestoreWords): Promise<RestoreEnd> {
   const wasVacant = isVacant(words.target);
   const startedMs = Date.now();
   const progress = new Progress(run);
@@ -108,10 +108,10 @@ export async function restoreTree(run: Run, restic: Restic, words: RestoreWords)
   return { exitCode, ...(await countRestored(run, words.target, wasVacant ? 0 : startedMs)) };
 }
 
-/** The clock that the kernel stamps files with may be behind ours by a tick or two. */
+/** The clock by which the kernel stamps files may be a tick or two behind ours. */
 const COARSE_MS = 50;
 
-/** What an older restic, which does not tell, has written: all of it, or what has changed since `sinceMs`. */
+/** Counts what an older restic, which does not report it, has written: everything, or what changed since `sinceMs`. */
 async function countRestored(run: Run, target: string, sinceMs: number) {
   const count = { files: 0, bytes: 0, skipped: 0 };
   if (isVacant(target)) return count;
@@ -119,7 +119,7 @@ async function countRestored(run: Run, target: string, sinceMs: number) {
   const visit = ({ stat }: Entry) => {
     if (stat.ctimeMs < sinceMs - COARSE_MS) return;
     count.files++;
-    // A file with several names has its bytes once.
+    // The bytes of a file with several names count once.
     const inode = `${stat.dev}:${stat.ino}`;
     if (!stat.isFile() || inodes.has(inode)) return;
     if (stat.nlink > 1) inodes.add(inode);
@@ -129,7 +129,7 @@ async function countRestored(run: Run, target: string, sinceMs: number) {
   return count;
 }
 
-/** A restore has other names for what a backup's status says. */
+/** A restore's status has other field names than a backup's. */
 function asStatus(status: RestoreStatus): StatusMessage {
   const { seconds_elapsed = 0, percent_done = 0 } = status;
   return {

@@ -1,15 +1,15 @@
-/** The snapshots of a repository: which there are, and which one is meant. */
+/** The snapshots of a repository: listing them, choosing the one that is asked for, and describing them. */
 
 import { systemHostname } from "../environment.ts";
 import { EXIT, Failure, UsageError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
 import type { Fields } from "../schema/fields.ts";
-import { tableLines } from "../text.ts";
+import { plural, tableLines } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
 import type { Restic } from "./restic.ts";
 
-/** A snapshot as `restic snapshots --json` tells of it, as far as it is used. */
+/** A snapshot from `restic snapshots --json`, as far as this program uses it. */
 export interface Snapshot {
   readonly id: string;
   /** RFC 3339 with up to nine decimals. */
@@ -17,33 +17,33 @@ export interface Snapshot {
   readonly hostname: string;
   readonly paths?: readonly string[] | null;
   readonly tags?: readonly string[] | null;
-  /** Since 0.17, of snapshots made since then. */
+  /** Since 0.17, for snapshots made by 0.17 or later. */
   readonly summary?: { readonly total_files_processed?: number; readonly total_bytes_processed?: number };
 }
 
-/** "" filters nothing. */
 /** The fields of a worker that reads a snapshot. */
 export const snapshotFacts = {
   snapshot: { type: "string", help: "the snapshot's short id" },
   snapshot_id: { type: "string", help: "the same" },
 } as const satisfies Fields;
 
+/** "" matches everything. */
 export interface Filter {
-  /** Tags of which a snapshot must have all, separated by commas. */
+  /** Tags separated by commas; a snapshot must have all of them. */
   readonly tag: string;
   readonly host: string;
 }
 
-/** Which snapshot is wanted. */
-export interface Wish {
+/** Which snapshot is asked for. */
+export interface SnapshotRequest {
   readonly filter: Filter;
-  /** The beginning of an id: the filter then says nothing. undefined for the latest. */
+  /** The beginning of an id, which overrides the filter; undefined for the latest. */
   readonly id?: string | undefined;
   /** The oldest one not before this instant (epoch milliseconds), instead of the latest. */
   readonly since?: number | undefined;
 }
 
-/** The flags by which a worker is told which snapshot is meant. */
+/** The flags that select a snapshot. */
 export const snapshotFlags = {
   id: { type: "string", valueHint: "ID", description: "the snapshot; the latest that matches unless given" },
   tag: {
@@ -63,10 +63,10 @@ export function readId(text: string | undefined): string | undefined {
   if (text === undefined || text === "latest") return undefined;
   const id = text.toLowerCase();
   if (/^[0-9a-f]{1,64}$/.test(id)) return id;
-  throw new UsageError(`--id ${text} is no snapshot's id: hexadecimal digits, or latest, are expected.`);
+  throw new UsageError(`--id ${text} is not a snapshot's ID; give hexadecimal digits, or latest.`);
 }
 
-/** The filter that flags and environment make. backup gives its snapshots the same tag and host. */
+/** The filter from the flags and the environment. backup gives its snapshots the same tag and host. */
 export function filterOf(flags: { tag: string | undefined; host: string | undefined }, run: Run): Filter {
   const { settings } = run;
   return {
@@ -77,13 +77,13 @@ export function filterOf(flags: { tag: string | undefined; host: string | undefi
 
 /** All snapshots of the repository, oldest first. Throws a Failure with restic's exit code. */
 export async function listSnapshots(restic: Restic): Promise<Snapshot[]> {
-  // The filtering is ours, so that we can say what there is when nothing matches.
+  // We filter ourselves, so that we can say what there is when nothing matches.
   const env = { RESTIC_HOST: undefined };
   const snapshots = await restic.ask(["snapshots", "--json"], "which snapshots there are", isSnapshot, env);
   return snapshots.sort((a, b) => epochOf(a) - epochOf(b));
 }
 
-/** Has it the fields, of the types, without which it cannot be chosen or shown? */
+/** Does the value have the fields, of the right types, that choosing and showing it need? */
 export function isSnapshot(value: unknown): value is Snapshot {
   const { id, time, hostname = "", paths, tags } = (value ?? {}) as Partial<Record<keyof Snapshot, unknown>>;
   return (
@@ -96,7 +96,7 @@ export function isSnapshot(value: unknown): value is Snapshot {
   );
 }
 
-/** Go leaves an empty list out, or has null for it. */
+/** Go omits an empty list, or writes null for it. */
 export const isListOf = (value: unknown, fits: (each: unknown) => boolean): boolean =>
   (value ?? undefined) === undefined || (Array.isArray(value) && value.every(fits));
 
@@ -105,7 +105,7 @@ export const isWord = (value: unknown): boolean => typeof value === "string";
 /** Epoch milliseconds. */
 export const epochOf = ({ time }: Snapshot): number => Date.parse(time);
 
-/** As restic shows it. */
+/** The first eight digits, as restic shows it. */
 export const shortId = ({ id }: Snapshot): string => id.slice(0, 8);
 
 export function matches({ tags, hostname }: Snapshot, { tag, host }: Filter): boolean {
@@ -113,9 +113,13 @@ export function matches({ tags, hostname }: Snapshot, { tag, host }: Filter): bo
   return (host === "" || hostname === host) && wanted.every((each) => tags?.includes(each));
 }
 
-/** The snapshot that is wanted. Throws a Failure (exit 1) that says what there is instead. */
-export function chooseSnapshot(snapshots: readonly Snapshot[], wish: Wish, zone: Zone): Snapshot {
-  const { id, filter, since } = wish;
+/** The snapshot that is asked for. Throws a Failure (exit 1) that says what there is instead. */
+export function chooseSnapshot(
+  snapshots: readonly Snapshot[],
+  request: SnapshotRequest,
+  zone: Zone,
+): Snapshot {
+  const { id, filter, since } = request;
   if (id !== undefined) return byId(snapshots, id);
   const matching = snapshots.filter((each) => matches(each, filter));
   const found =
@@ -136,14 +140,14 @@ function byId(snapshots: readonly Snapshot[], id: string): Snapshot {
   const [found, another] = snapshots.filter((snapshot) => snapshot.id.startsWith(id));
   if (found === undefined) {
     throw new Failure(
-      `There is no snapshot ${id} among the ${snapshots.length} of this repository. ` +
+      `There is no snapshot ${id} among the ${snapshots.length} in this repository. ` +
         "`restore --list --all` shows them.",
       EXIT.failed,
     );
   }
   if (another !== undefined) {
     throw new Failure(
-      `${id} is the beginning of more than one id, such as ${found.id.slice(0, 12)} and ` +
+      `${id} is the beginning of more than one ID, such as ${found.id.slice(0, 12)} and ` +
         `${another.id.slice(0, 12)}. Give more of it.`,
       EXIT.failed,
     );
@@ -151,17 +155,17 @@ function byId(snapshots: readonly Snapshot[], id: string): Snapshot {
   return found;
 }
 
-/** `with tag automated of host larak`, for use in a sentence; "" for a filter that filters nothing. */
+/** `with tag automated of host larak`, as part of a sentence; "" for a filter that matches everything. */
 export function filterText({ tag, host }: Filter): string {
   return [tag && `with tag ${tag}`, host && `of host ${host}`].filter(Boolean).join(" ");
 }
 
 function otherwise(snapshots: readonly Snapshot[]): string {
-  if (snapshots.length === 0) return "The repository holds none: run backup first.";
+  if (snapshots.length === 0) return "The repository is empty: run backup first.";
   const some = (names: readonly string[]) => [...new Set(names)].slice(0, 5).join(", ") || "none";
   return (
-    `The repository holds ${snapshots.length}, of hosts ${some(snapshots.map(({ hostname }) => hostname))} and ` +
-    `with tags ${some(snapshots.flatMap(({ tags }) => tags ?? []))}. Give --host and --tag, or "" for any.`
+    `The repository holds ${plural(snapshots.length, "snapshot")}, of the hosts ${some(snapshots.map(({ hostname }) => hostname))} and ` +
+    `with the tags ${some(snapshots.flatMap(({ tags }) => tags ?? []))}. Give --host and --tag, or "" for any.`
   );
 }
 

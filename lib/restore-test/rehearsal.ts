@@ -7,7 +7,7 @@
 import { EXIT } from "../errors.ts";
 import { type Entry, visitTree } from "../files/tree.ts";
 import type { Restic } from "../restic/restic.ts";
-import { type Restored, restoreTree } from "../restic/restore-tree.ts";
+import { type RestoreEnd, restoreTree } from "../restic/restore-tree.ts";
 import { type Snapshot, shortId } from "../restic/snapshots.ts";
 import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
@@ -73,8 +73,8 @@ async function restoreAll(
   { run, restic, plan, snapshot }: Test,
   target: string,
   calls: readonly string[][],
-): Promise<Restored> {
-  let all: Restored = { exitCode: EXIT.ok, files: 0, bytes: 0, skipped: 0 };
+): Promise<RestoreEnd> {
+  let all: RestoreEnd = { exitCode: EXIT.ok, files: 0, bytes: 0, skipped: 0 };
   for (const include of calls) {
     const { verify, dryRun } = plan;
     const words = { snapshot: snapshot.id, target, include, exclude: [], verify, dryRun };

@@ -210,7 +210,7 @@ function readSnapshot(given: Given | undefined): string | undefined {
   if (given === undefined) return undefined;
   const { text, name, wrong } = given;
   if (/^(latest|[0-9a-f]{1,64})$/i.test(text)) return readId(text);
-  throw wrong(`${name} ${text} is no snapshot's id: hexadecimal digits, or latest, are expected.`);
+  throw wrong(`${name} ${text} is not a snapshot's ID; give hexadecimal digits, or latest.`);
 }
 
 function readPath(given: Given | undefined, isSampled: boolean): string | undefined {

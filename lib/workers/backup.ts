@@ -95,7 +95,7 @@ async function work(run: BackupRun): Promise<Outcome> {
   }
   if (!seen.hasSummary) {
     run.log.info(
-      "restic told of no snapshot; look with restic snapshots whether there is one, and whether the restic on PATH is " +
+      "restic reported no snapshot; run restic snapshots to see whether there is one, and whether the restic on PATH is " +
         "a real one.",
     );
   }

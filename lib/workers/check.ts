@@ -2,7 +2,7 @@
 
 import { EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
-import { callPlain, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
+import { callRestic, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
@@ -37,7 +37,7 @@ async function work(run: Run<CheckFacts>): Promise<Outcome> {
   run.log.info(`Checking ${restic.shown}.`);
   let summary: CheckSummary | undefined;
   // restic before 0.18 knows --json but prints plain words all the same.
-  return callPlain(run, restic, ["check", "--json", ...words], {
+  return callRestic(run, restic, ["check", "--json", ...words], {
     onMessage: (message) => {
       if (message.message_type !== "summary") return false;
       summary = message as CheckSummary;

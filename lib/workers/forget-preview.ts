@@ -3,12 +3,12 @@
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
 import { REPOSITORY_EXITS } from "../restic/outcome.ts";
 import {
+  decisionTable,
   filtersBy,
   isForgetGroup,
   keepsAnything,
   previewArgs,
-  verdictsOf,
-  verdictTable,
+  readDecisions,
 } from "../restic/policy.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { filterOf, filterText } from "../restic/snapshots.ts";
@@ -105,18 +105,18 @@ async function work(
     `What ${shown} would make of ${scope ? `snapshots ${scope}` : "all snapshots"}. Nothing is deleted.`,
   );
 
-  const verdicts = verdictsOf(
+  const decisions = readDecisions(
     await restic.ask(previewArgs(policy, filter), "what it would forget", isForgetGroup),
   );
-  const removed = verdicts.filter(({ reasons }) => reasons === undefined).length;
-  const kept = verdicts.length - removed;
+  const removed = decisions.filter(({ reasons }) => reasons === undefined).length;
+  const kept = decisions.length - removed;
   run.addFacts({ snapshots_kept: kept, snapshots_to_remove: removed });
-  if (verdicts.length === 0) {
+  if (decisions.length === 0) {
     run.log.warn("restic names no snapshot: none matches, or the policy names single ones.");
     return { exitCode: EXIT.ok };
   }
-  for (const line of verdictTable(verdicts, localZone())) run.log.info(line);
-  run.log.info(`Of ${plural(verdicts.length, "snapshot")} ${kept} would be kept and ${removed} removed.`);
+  for (const line of decisionTable(decisions, localZone())) run.log.info(line);
+  run.log.info(`Of ${plural(decisions.length, "snapshot")} ${kept} would be kept and ${removed} removed.`);
   return { exitCode: EXIT.ok };
 }
 

@@ -133,7 +133,7 @@ async function create(run: Run, restic: Restic, words: readonly string[]): Promi
   if (run.ending) return { exitCode };
   if (exitCode !== EXIT.ok) {
     throw new Failure(
-      `restic init failed (exit ${exitCode}). ${explain(exitCode, restic.shown) ?? "Its own words stand above."}`,
+      `restic init failed (exit ${exitCode}). ${explain(exitCode, restic.shown) ?? "See its messages above."}`,
       exitCode,
     );
   }

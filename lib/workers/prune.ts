@@ -1,7 +1,7 @@
 /** prune: `restic prune`, with RESTIC_PRUNE_ARGS. */
 
 import { REPOSITORY_EXITS } from "../restic/outcome.ts";
-import { callPlain, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
+import { callRestic, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 
@@ -18,5 +18,5 @@ async function work(run: Run): Promise<Outcome> {
   const words = run.settings.words("RESTIC_PRUNE_ARGS");
   const restic = new Restic(run);
   run.log.info(`Pruning ${restic.shown}.`);
-  return callPlain(run, restic, ["prune", ...words]);
+  return callRestic(run, restic, ["prune", ...words]);
 }

@@ -8,7 +8,7 @@ import { withoutResync } from "../rclone/args.ts";
 import { bisync } from "../rclone/bisync.ts";
 import { exitText, Rclone, type Totals } from "../rclone/rclone.ts";
 import { JOB_FILE_MOST, type JobFile, type JobRow, MODES, parseRows } from "../rclone/rows.ts";
-import { Progress } from "../rclone/stats.ts";
+import { TransferProgress } from "../rclone/stats.ts";
 import type { Invocation } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
@@ -83,7 +83,7 @@ interface Common {
   /** REPLICATE_JOB_ARGS. */
   readonly args: readonly string[];
   readonly checkAccess: boolean;
-  readonly progress: Progress;
+  readonly progress: TransferProgress;
 }
 
 async function work(run: ReplicateRun, { called }: Invocation): Promise<Outcome> {
@@ -93,7 +93,7 @@ async function work(run: ReplicateRun, { called }: Invocation): Promise<Outcome>
   const common = {
     args: settings.words("REPLICATE_JOB_ARGS"),
     checkAccess: settings.flag("REPLICATE_BISYNC_CHECK_ACCESS"),
-    progress: new Progress(run),
+    progress: new TransferProgress(run),
   };
   const isVerbose = settings.flag("REPLICATE_VERBOSE");
   note(run, []);

@@ -113,7 +113,7 @@ const ids = (locks: readonly HeldLock[]): string => locks.map(({ id }) => id).jo
 
 function failed(run: Run, restic: Restic, { exitCode }: Pick<Listing, "exitCode">): Outcome {
   if (!run.ending) {
-    const meaning = explain(exitCode, restic.shown) ?? "Its own words stand above.";
+    const meaning = explain(exitCode, restic.shown) ?? "See its messages above.";
     run.log.error(`restic failed (exit ${exitCode}). ${meaning}`);
   }
   return { exitCode };

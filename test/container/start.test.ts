@@ -165,8 +165,8 @@ describe.skipIf(!canEnter)("never init on a failure that is not a missing reposi
         new Response(child.stderr).text(),
         child.exited,
       ]);
-      const { verdictOf } = await import("../../lib/restic/open.ts");
-      const verdict = verdictOf(
+      const { parseProbe } = await import("../../lib/restic/open.ts");
+      const verdict = parseProbe(
         { code, signal: undefined, cause: undefined, stdout, stderr },
         repository,
         3000,

@@ -170,7 +170,7 @@ else {
         `${memory!.limit("128M")}; exec backup`,
       ]);
       expect({ code, stderr }).toEqual({ code: 137, stderr: "" });
-      expect(stdout).toContain("It was killed (SIGKILL): most likely the memory ran out.");
+      expect(stdout).toContain("restic was killed (SIGKILL), most likely because memory ran out.");
       const { status, hooks } = world.record();
       expect({ status, hooks: hooks.length }).toEqual({ status: "failed", hooks: 2 });
       return "exit 137, status failed, most likely the memory ran out; both hooks ran";

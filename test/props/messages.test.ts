@@ -11,7 +11,7 @@ import {
 } from "../../lib/restic/messages.ts";
 import { parseNode, permissionsOf } from "../../lib/restic/nodes.ts";
 import { codeOfWords, normalizeExit } from "../../lib/restic/outcome.ts";
-import { barOf, lineOf, percentOf } from "../../lib/restic/progress.ts";
+import { formatBar, formatStatus, percentOf } from "../../lib/restic/progress.ts";
 import { jobOf } from "../../lib/state/history.ts";
 import { keptIn } from "../../lib/state/record.ts";
 import { historyText, lastRuns } from "../../lib/status/overview.ts";
@@ -127,7 +127,7 @@ property("a line of restic is a message whose fields are of their types, or word
     return broken("errorText", said);
   const percent = percentOf(status);
   if (!(percent >= 0 && percent <= 100)) return broken("percentOf", percent);
-  const texts = [lineOf(status, 5), barOf(status, { rate: 5, columns: 80, colour: false })];
+  const texts = [formatStatus(status, 5), formatBar(status, { rate: 5, columns: 80, colour: false })];
   if (texts.some((each) => /NaN|undefined|object/.test(each))) return broken("shown", texts);
   const summary = parsed as unknown as CheckSummary;
   const facts = checkFacts(summary);
@@ -153,7 +153,7 @@ property("a line of `restic ls` is a node or none", line, (text) => {
     : broken("permissions", node);
 });
 
-const here = { hostname: "x", nowMs: 1_778_484_700_000, look: () => ({ state: "gone" }) as const };
+const here = { hostname: "x", nowMs: 1_778_484_700_000, inspect: () => ({ state: "gone" }) as const };
 
 property("an answer about locks is locks or none", line, (text) => {
   lockIds(text);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { complaintOf, exitText } from "../../lib/rclone/rclone.ts";
-import { lineOf, parseLine } from "../../lib/rclone/stats.ts";
+import { exitText, parseComplaint } from "../../lib/rclone/rclone.ts";
+import { formatStats, parseLine } from "../../lib/rclone/stats.ts";
 
 test.each<[string, string]>([
   ["plain words", "plain words"],
@@ -41,7 +41,7 @@ test("statistics are numbers, whatever is missing", () => {
 });
 
 // The words are rclone 1.60's and 1.75's own.
-test.each<[string, ReturnType<typeof complaintOf>]>([
+test.each<[string, ReturnType<typeof parseComplaint>]>([
   ["Copied (new)", {}],
   ["Bisync aborted. Must run --resync to recover.", {}],
   [
@@ -58,14 +58,14 @@ test.each<[string, ReturnType<typeof complaintOf>]>([
   ["ERROR: Bisync critical error: check file check failed", { noAccess: true }],
   ["2026/11/23 17:33:22 Failed to bisync: prior lock file found: /w/a b.lck", { lockFile: "/w/a b.lck" }],
   ["Failed to bisync: prior lock file found: /w/a.lck\nTip: this indicates that …", { lockFile: "/w/a.lck" }],
-])("complaintOf %j", (text, complaint) => expect(complaintOf(text)).toEqual(complaint));
+])("parseComplaint %j", (text, complaint) => expect(parseComplaint(text)).toEqual(complaint));
 
 test("exitText says what a code means where that is known", () => {
   expect(exitText(1)).toBe("(exit 1)");
   expect(exitText(3)).toBe("(exit 3: the folder was not found)");
 });
 
-test("lineOf", () => {
+test("formatStats", () => {
   const stats = {
     bytes: 512,
     totalBytes: 2048,
@@ -75,9 +75,9 @@ test("lineOf", () => {
     speed: 0,
     eta: null,
   };
-  expect(lineOf(stats)).toBe("25% done, 512 B of 2.000 KiB, 1 of 4 files");
-  expect(lineOf({ ...stats, speed: 100.4, eta: 65 })).toBe(
+  expect(formatStats(stats)).toBe("25% done, 512 B of 2.000 KiB, 1 of 4 files");
+  expect(formatStats({ ...stats, speed: 100.4, eta: 65 })).toBe(
     "25% done, 512 B of 2.000 KiB, 100 B/s, 1m5s left, 1 of 4 files",
   );
-  expect(lineOf({ ...stats, totalBytes: 0, bytes: 0 })).toStartWith("0% done, 0 B of 0 B");
+  expect(formatStats({ ...stats, totalBytes: 0, bytes: 0 })).toStartWith("0% done, 0 B of 0 B");
 });

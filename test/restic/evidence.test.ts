@@ -19,7 +19,7 @@ const lock = (minutes: number, hostname = "larak"): RepositoryLock => ({
   pid: 35,
 });
 const judge = (held: RepositoryLock, seen: ProcessSeen) =>
-  evidenceOf(held, { hostname: "larak", nowMs: NOW, look: () => seen });
+  evidenceOf(held, { hostname: "larak", nowMs: NOW, inspect: () => seen });
 
 const gone: ProcessSeen = { state: "gone" };
 const zombie: ProcessSeen = { state: "zombie", name: "restic" };
@@ -57,17 +57,17 @@ describe("evidenceOf", () => {
   });
 
   test("says why", () => {
-    expect(judge(lock(1), gone).why).toBe("its process, pid 35, is gone here");
-    expect(judge(lock(1), runs("restic", 9)).why).toBe("restic (pid 35) runs here");
+    expect(judge(lock(1), gone).why).toBe("its process, pid 35, is gone from this host");
+    expect(judge(lock(1), runs("restic", 9)).why).toBe("restic (pid 35) is running on this host");
     expect(judge(lock(125, "elsewhere"), never).why).toBe(
-      "not refreshed for 2h5m, and a living restic refreshes it every five minutes",
+      "not refreshed for 2h5m, and a running restic refreshes it every five minutes",
     );
     expect(judge(lock(10), runs("crond", 5))).toMatchObject({
-      why: "its pid 35 belongs to crond now, which began after the lock was last refreshed",
-      harm: "it would send SIGHUP to crond (pid 35), which it takes for the restic that has died",
+      why: "its pid 35 belongs to crond now, which started after the lock was last refreshed",
+      harm: "it would send SIGHUP to crond (pid 35), which it would mistake for the restic that died",
     });
     expect(judge(lock(1, "elsewhere"), never).why).toBe(
-      "only elsewhere knows whether its process still runs",
+      "only elsewhere can tell whether its process still runs",
     );
   });
 });

@@ -45,7 +45,7 @@ describe("errorText names the path once, then the reason", () => {
     ["plain words", error({ error: "broken", item: "/d" }), "/d: broken"],
     ["the path alone", error({ error: { message: "/d" }, item: "/d" }), "/d"],
     ["no path", error({ error: { message: "broken" } }), "broken"],
-    ["nothing", error({}), "an error without words"],
+    ["nothing", error({}), "an error without a message"],
     ["a newline", error({ error: { Err: 13 }, item: "/d/a\nERROR b" }), "/d/a\\nERROR b: permission denied"],
   ];
   test.each(lines)("%s", (_, message, text) => {

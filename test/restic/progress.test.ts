@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { StatusMessage } from "../../lib/restic/messages.ts";
-import { barOf, lineOf, percentOf } from "../../lib/restic/progress.ts";
+import { formatBar, formatStatus, percentOf } from "../../lib/restic/progress.ts";
 
 const GIB = 2 ** 30;
 const status = (fields: Partial<StatusMessage>): StatusMessage => ({ message_type: "status", ...fields });
@@ -15,7 +15,7 @@ const half = status({
 const rate = 12.3 * 2 ** 20;
 const plain = { rate, columns: 120, colour: false };
 
-describe("barOf", () => {
+describe("formatBar", () => {
   const bars: [what: string, status: StatusMessage, style: Partial<typeof plain>, text: string][] = [
     [
       "a wide terminal",
@@ -51,7 +51,7 @@ describe("barOf", () => {
     ],
   ];
   test.each(bars)("with %s", (_, message, style, text) => {
-    expect(barOf(message, { ...plain, ...style })).toBe(text);
+    expect(formatBar(message, { ...plain, ...style })).toBe(text);
   });
 
   test("never fills the terminal's line, and keeps its place while numbers grow", () => {
@@ -63,7 +63,7 @@ describe("barOf", () => {
           total_bytes: GIB,
           seconds_remaining: 60,
         });
-        const bar = barOf(message, { rate: done * 900 * 2 ** 20, columns, colour: false });
+        const bar = formatBar(message, { rate: done * 900 * 2 ** 20, columns, colour: false });
         expect(bar.length).toBeLessThan(Math.max(columns, 1));
         return bar.indexOf("]");
       });
@@ -72,13 +72,15 @@ describe("barOf", () => {
   });
 
   test("without a rate shows none", () => {
-    expect(barOf(half, { rate: undefined, columns: 100, colour: false })).not.toContain("/s");
+    expect(formatBar(half, { rate: undefined, columns: 100, colour: false })).not.toContain("/s");
   });
 });
 
-test("lineOf", () => {
-  expect(lineOf(half, rate)).toBe("45% done, 1.250 of 2.750 GiB, 12.300 MiB/s, 3m5s left, 120 of 300 files");
-  expect(lineOf(status({}), undefined)).toBe("0% done, 0 of 0 B");
+test("formatStatus", () => {
+  expect(formatStatus(half, rate)).toBe(
+    "45% done, 1.250 of 2.750 GiB, 12.300 MiB/s, 3m5s left, 120 of 300 files",
+  );
+  expect(formatStatus(status({}), undefined)).toBe("0% done, 0 of 0 B");
 });
 
 test.each([

@@ -1,5 +1,11 @@
 import { expect, test } from "bun:test";
-import { filtersBy, keepsAnything, previewArgs, verdictsOf, verdictTable } from "../../lib/restic/policy.ts";
+import {
+  decisionTable,
+  filtersBy,
+  keepsAnything,
+  previewArgs,
+  readDecisions,
+} from "../../lib/restic/policy.ts";
 import { patternText, type RestoreWords, restoreArgs } from "../../lib/restic/restore-tree.ts";
 import type { Snapshot } from "../../lib/restic/snapshots.ts";
 import { loadZone } from "../../lib/time/zone.ts";
@@ -83,7 +89,7 @@ test("a policy that filters by itself", () => {
   expect(filtersBy(["--tags"], "--tag")).toBe(false);
 });
 
-test("verdicts, as restic 0.14 and as restic 0.19 tells them", () => {
+test("decisions, as restic 0.14 and as restic 0.19 tells them", () => {
   const snapshot = (id: string, time: string): Snapshot => ({
     id,
     time,
@@ -108,7 +114,7 @@ test("verdicts, as restic 0.14 and as restic 0.19 tells them", () => {
       reasons: [reason(nameless(two), "last snapshot", "daily snapshot"), reason(one, "weekly snapshot")],
     },
   ];
-  expect(verdictTable(verdictsOf(groups), loadZone("UTC"))).toEqual([
+  expect(decisionTable(readDecisions(groups), loadZone("UTC"))).toEqual([
     "        ID        TIME                 HOST  TAGS  PATHS  KEPT AS",
     "keep    11111111  2026-01-01 00:00:00  h     none  /d     weekly snapshot",
     "keep    22222222  2026-01-02 00:00:00  h     none  /d     last snapshot, daily snapshot",

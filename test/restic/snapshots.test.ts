@@ -54,12 +54,12 @@ describe("chooseSnapshot", () => {
   test.each<[object, string]>([
     [
       { filter: any, id: "aa" },
-      "aa is the beginning of more than one id, such as aa1100000000 and aa2200000000.",
+      "aa is the beginning of more than one ID, such as aa1100000000 and aa2200000000.",
     ],
-    [{ filter: any, id: "cc" }, "There is no snapshot cc among the 3 of this repository."],
+    [{ filter: any, id: "cc" }, "There is no snapshot cc among the 3 in this repository."],
     [
       { filter: { tag: "x", host: "y" } },
-      "There is no snapshot with tag x of host y. The repository holds 3, of hosts larak, other and with tags automated, extra.",
+      "There is no snapshot with tag x of host y. The repository holds 3 snapshots, of the hosts larak, other and with the tags automated, extra.",
     ],
     [
       { filter: larak, since: since("2026-02-02") },
@@ -69,7 +69,7 @@ describe("chooseSnapshot", () => {
 
   test("an empty repository", () => {
     expect(() => chooseSnapshot([], { filter: any }, utc)).toThrow(
-      "There is no snapshot. The repository holds none: run backup first.",
+      "There is no snapshot. The repository is empty: run backup first.",
     );
   });
 });
@@ -81,7 +81,7 @@ test.each<[string | undefined, string | undefined]>([
 ])("readId %p is %p", (text, id) => expect(readId(text)).toBe(id));
 
 test.each(["", "xyz", "abc:/path", "g".repeat(64), "a".repeat(65)])("readId %p is refused", (text) =>
-  expect(() => readId(text)).toThrow("is no snapshot's id"),
+  expect(() => readId(text)).toThrow("is not a snapshot's ID"),
 );
 
 test("how snapshots are shown", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { verdictOf } from "../../lib/restic/open.ts";
+import { parseProbe } from "../../lib/restic/open.ts";
 
 const answer = (code: number, stderr: string, cause?: "timed out") =>
   ({ code, signal: undefined, cause, stdout: "", stderr }) as const;
@@ -63,22 +63,22 @@ describe("what restic's end says", () => {
     ],
     ["no words", 1, "", "unreachable", 1],
   ])("%s", (_, code, stderr, status, exit) => {
-    expect(verdictOf(answer(code, stderr), "/x", 30_000)).toMatchObject({ status, code: exit });
+    expect(parseProbe(answer(code, stderr), "/x", 30_000)).toMatchObject({ status, code: exit });
   });
 
   test("the message has restic's own last word, or the remedy that we know", () => {
-    expect(verdictOf(answer(1, "noise\nFatal: no credentials\nmore\n"), "s3:h/b", 30_000).message).toBe(
+    expect(parseProbe(answer(1, "noise\nFatal: no credentials\nmore\n"), "s3:h/b", 30_000).message).toBe(
       "s3:h/b cannot be opened (exit 1). restic said: Fatal: no credentials",
     );
-    expect(verdictOf(answer(1, ""), "s3:h/b", 30_000).message).toEndWith("restic gave no reason.");
-    expect(verdictOf(answer(12, "Fatal: wrong password"), "/x", 30_000).message).toContain(
+    expect(parseProbe(answer(1, ""), "s3:h/b", 30_000).message).toEndWith("restic gave no reason.");
+    expect(parseProbe(answer(12, "Fatal: wrong password"), "/x", 30_000).message).toContain(
       "Correct RESTIC_PASSWORD",
     );
   });
 
   test("no answer in time is said, with no exit code that would mean something else", () => {
     expect(
-      verdictOf(
+      parseProbe(
         answer(
           130,
           "Stat() returned error, retrying after 5s\nFatal: unable to open config file: context canceled\n",
@@ -91,7 +91,7 @@ describe("what restic's end says", () => {
       status: "unreachable",
       code: null,
       message:
-        "rest:http://h/ did not answer within 30 s; restic was ended. restic said: Stat() returned error, retrying after 5s",
+        "rest:http://h/ did not answer within 30 s; restic was killed. restic said: Stat() returned error, retrying after 5s",
     });
   });
 });

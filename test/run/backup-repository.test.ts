@@ -23,7 +23,7 @@ describe("RESTIC_CACERT", () => {
       const { code, stdout, calls: all } = await calls(world, { RESTIC_CACERT: path }, modest(["backup"]));
       expect({ code, first: all.at(-1)?.words[0] }).toEqual({ code: 0, first: "backup" });
       expect(stdout).toContain(
-        `WARN  backup  RESTIC_CACERT=${path} cannot be read; restic goes on without --cacert.`,
+        `WARN  backup  RESTIC_CACERT=${path} cannot be read; restic runs without --cacert.`,
       );
     }
   });

@@ -14,11 +14,11 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))("wit
     const pid = await leaveDeadLock(world);
     const { code, stdout, stderr } = await world.run("prune", [], STALE);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toContain(`stale: its process, pid ${pid}, is gone here.`);
+    expect(stdout).toContain(`stale: its process, pid ${pid}, is gone from this host.`);
     expect(stdout).toContain(
-      "RESTIC_AUTO_UNLOCK is STALE: 1 lock of this host, whose process is dead, removed.",
+      "Removed 1 lock whose process on this host is dead (RESTIC_AUTO_UNLOCK is STALE).",
     );
-    expect(stdout).toContain("Trying restic prune once more.");
+    expect(stdout).toContain("Retrying restic prune.");
     expect(world.record("prune")).toMatchObject({ exit_code: 0, status: "ok" });
     expect(lockNames(world)).toEqual([]);
   });
@@ -28,11 +28,11 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))("wit
     const holder = await startHolder(world);
     const { code, stdout } = await world.run("prune", [], STALE);
     expect(code).toBe(11);
-    expect(stdout).toContain(`in use: restic (pid ${holder.pid}) runs here.`);
+    expect(stdout).toContain(`in use: restic (pid ${holder.pid}) is running on this host.`);
     expect(stdout).toContain(
-      "No lock was removed (RESTIC_AUTO_UNLOCK is STALE): none is of this host and of a process that is gone.",
+      "No lock was removed (RESTIC_AUTO_UNLOCK is STALE): none of them was left by a dead process of this host.",
     );
-    expect(stdout).not.toContain("once more");
+    expect(stdout).not.toContain("Retrying");
     expect(lockNames(world)).toHaveLength(1);
     holder.kill("SIGKILL");
     await holder.exited;
@@ -56,7 +56,7 @@ test("another host's lock stays, and the run still fails with 11", async () => {
   const foreign = (await Forger.of(world)).forge({ hostname: "elsewhere", age: 60 });
   const { code, stdout } = await world.run("prune", [], STALE);
   expect(code).toBe(11);
-  expect(stdout).toContain("Trying restic prune once more.");
+  expect(stdout).toContain("Retrying restic prune.");
   expect(lockNames(world).map((name) => name.slice(0, 8))).toEqual([foreign]);
   // Once in a run: what is locked again is locked by somebody else.
   expect(stdout.split("once more.")).toHaveLength(2);

@@ -142,7 +142,9 @@ test("a restic that succeeds without a word of a snapshot: that is said", async 
   world.restic("exit 0");
   const { code, stdout } = await world.run("backup");
   expect(code).toBe(0);
-  expect(stdout).toMatch(/INFO {2}backup {2}restic told of no snapshot; look with restic snapshots whether/);
+  expect(stdout).toMatch(
+    /INFO {2}backup {2}restic reported no snapshot; run restic snapshots to see whether/,
+  );
 });
 
 test("what restic prints fills no disk: the run's own log keeps 64 MiB of it", async () => {

@@ -162,7 +162,7 @@ test("a failing restic init hands its exit code through", async () => {
   const { code, stdout } = await world.run("init-repo", ["-y", "--", "--no-such-flag"]);
   expect(code).toBe(1);
   expect(stdout).toContain("unknown flag: --no-such-flag");
-  expect(stdout).toContain("restic init failed (exit 1). Its own words stand above.");
+  expect(stdout).toContain("restic init failed (exit 1). See its messages above.");
   expect(world.record("init-repo")).toMatchObject({ exit_code: 1, status: "failed", confirmed: "ON" });
 });
 

@@ -50,7 +50,7 @@ describe.skipIf(!canConverse)("restore at a terminal (needs python3, for its pty
       if (rehearses) expect(screen).toContain("Nothing was written; it would be 31 files and folders");
       else
         expect(screen).toContain(
-          `A restore can be rehearsed with restic 0.17.0 or later; this is restic ${version}.`,
+          `A restore can be rehearsed only by restic 0.17.0 or later; this is restic ${version}.`,
         );
       expect(screen).toContain(`Restore everything of snapshot ${snapshots.short(2)} to ${target} now?`);
       expect(screen).toContain("post-restore | post 0 ok");

@@ -398,7 +398,7 @@ describe("flags", () => {
     [["--sample", "-3"], "--sample needs a value"],
     [["--sample", "1000000"], "at most 10000 are picked"],
     [["--sample", "3", "--path", "*.txt"], "--path *.txt is no plain path"],
-    [["--id", "xyz"], "--id xyz is no snapshot's id"],
+    [["--id", "xyz"], "--id xyz is not a snapshot's ID"],
     [["--dry-run", "--verify"], "give one of them"],
     [["--target", ""], "--target needs a directory"],
     [["stray"], '"stray" is not expected'],

@@ -106,7 +106,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       } else {
         expect(code).toBe(2);
         expect(stdout).toContain(
-          `A restore can be rehearsed with restic 0.17.0 or later; this is restic ${version}. Leave out --dry-run`,
+          `A restore can be rehearsed only by restic 0.17.0 or later; this is restic ${version}. Leave out --dry-run`,
         );
         expect(world.record("restore")).toMatchObject({ exit_code: 2, status: "failed" });
       }
@@ -212,9 +212,9 @@ describe("which snapshot", () => {
     ],
     [
       ["--tag", "nope"],
-      "There is no snapshot with tag nope of host testhost. The repository holds 5, of hosts testhost, otherhost and with tags automated, other, extra.",
+      "There is no snapshot with tag nope of host testhost. The repository holds 5 snapshots, of the hosts testhost, otherhost and with the tags automated, other, extra.",
     ],
-    [["--id", "0000000000"], "There is no snapshot 0000000000 among the 5 of this repository."],
+    [["--id", "0000000000"], "There is no snapshot 0000000000 among the 5 in this repository."],
   ])("none by %j: exit 1, and what there is instead", async (args, words) => {
     const { code, stdout } = await chosen(...args);
     expect(code).toBe(1);
@@ -225,7 +225,7 @@ describe("which snapshot", () => {
 test.each<[string[], string]>([
   [["--since", "yesterday"], '--since yesterday is no date such as 2026-05-11 or "2026-05-11 09:30:00".'],
   [["--since", "2026-02-30"], "--since 2026-02-30 is no date"],
-  [["--id", "xyz"], "--id xyz is no snapshot's id"],
+  [["--id", "xyz"], "--id xyz is not a snapshot's ID"],
   [["--id", "abc", "--since", "2026-01-01"], "give one of them"],
   [["--owner", "root:root"], "--owner root:root is not UID:GID, two numbers such as 1000:1000."],
   [["--owner", "1000"], "is not UID:GID"],

@@ -213,7 +213,7 @@ test.each<[string[], string]>([
   [["--output", "x.zip"], "--output x.zip does not end in one of .tar.gz, .tar.zst, .tar"],
   [["--output", "/tmp/.tar"], "does not end in one of"],
   [["--output", ""], "does not end in one of"],
-  [["--id", "zz"], "--id zz is no snapshot's id"],
+  [["--id", "zz"], "--id zz is not a snapshot's ID"],
   [["--exclude", " "], "need a value"],
   [["--work-dir", ""], "need a value"],
   [["--dry-run", "--verify"], "give one of them"],

@@ -33,13 +33,13 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       for (const words of [
         `4 locks in ${world.dir}/repository:`,
         new RegExp(
-          `shared, of \\S+@${hostname()} with pid ${deadPid}, refreshed .* ago\\); stale: its process, pid ${deadPid}, is gone here`,
+          `shared, of \\S+@${hostname()} with pid ${deadPid}, refreshed .* ago\\); stale: its process, pid ${deadPid}, is gone from this host`,
         ),
         new RegExp(
-          `shared, of \\S+@${hostname()} with pid ${holder.pid}, .*; in use: restic \\(pid ${holder.pid}\\) runs here`,
+          `shared, of \\S+@${hostname()} with pid ${holder.pid}, .*; in use: restic \\(pid ${holder.pid}\\) is running on this host`,
         ),
         new RegExp(
-          `lock ${fresh}: shared, of tester@elsewhere with pid 7, .* \\(4m\\d*s? ago\\); perhaps in use: only elsewhere knows`,
+          `lock ${fresh}: shared, of tester@elsewhere with pid 7, .* \\(4m\\d*s? ago\\); possibly in use: only elsewhere can tell`,
         ),
         new RegExp(
           `lock ${old}: exclusive, of tester@elsewhere with pid 8, .* \\(2h5m ago\\); stale: not refreshed for 2h5m`,
@@ -110,7 +110,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       const { code, stdout } = await world.run("unlock");
       expect(code).toBe(0);
       expect(stdout).toContain(
-        "lock abababab: it cannot be read, and restic passes over it; --remove-all removes it.",
+        "lock abababab: it cannot be read, and restic ignores it; --remove-all removes it.",
       );
       expect(stdout).toContain("There is nothing to remove.");
       expect((await world.run("unlock", ["--remove-all"])).code).toBe(0);
