@@ -8,7 +8,7 @@ import type { Answer } from "../process/child.ts";
 import { CannotStart } from "../process/spawn.ts";
 import { type Access, accessOf } from "../restic/access.ts";
 import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/evidence.ts";
-import { type ProbeStatus, verdictOf } from "../restic/open.ts";
+import { type ProbeStatus, parseProbe } from "../restic/open.ts";
 import { plural } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import { formatDuration } from "../units.ts";
@@ -44,7 +44,7 @@ export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
   try {
     // Both derive the key, which takes most of their time: side by side they take it once.
     const [config, locks] = await Promise.all([restic(["cat", "config"]), restic(["list", "locks"])]);
-    const verdict = verdictOf(config, shown, PROBE_MS);
+    const verdict = parseProbe(config, shown, PROBE_MS);
     if (verdict.status === "ok") {
       const held = await locksOf(lockIds(locks.stdout), restic);
       return end(judgeLocks(checks, held, shown, patient), shown, verdict.code);

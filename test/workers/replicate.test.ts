@@ -143,7 +143,7 @@ describe.each(each)("bisync with rclone %s", (_, rclone) => {
     const { code, stdout } = await world.replicate();
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /WARN {2}replicate {2}bisync failed \(exit \d.*\)\. Copying what is newer both ways/,
+      /WARN {2}replicate {2}bisync failed \(exit \d.*\)\. Copying newer files both ways/,
     );
     expect(stdout).toMatch(/WARN {2}replicate {2}job 1 of 1 .*: recovered in /);
     expect(world.sides).toEqual([
