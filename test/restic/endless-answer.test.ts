@@ -17,7 +17,9 @@ test("an answer without end is a failure that says so, and restic is not left at
   );
   const { code, stdout, stderr } = await world.run("snapshot-export", ["--output", `${world.dir}/x.tar`]);
   expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
-  expect(stdout).toMatch(/ ERROR snapshot-export {2}restic's answer about .* is longer than 256\.000 MiB\.\n/);
+  expect(stdout).toMatch(
+    / ERROR snapshot-export {2}restic's answer about .* is longer than 256\.000 MiB\.\n/,
+  );
   expect(stdout).not.toContain("cannot be understood");
   expect(world.record("snapshot-export")).toMatchObject({ status: "failed", exit_code: 1 });
   // The answer up to its bound, in MiB, and the program itself; without a bound it would be 450.
