@@ -27,6 +27,11 @@ const fileOf = (name: string) => `/** ${name}: counts the paths of BACKUP_ROOT_D
 
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
+import type { FactsOf, Fields } from "../schema/fields.ts";
+
+const facts = {
+  paths_counted: { type: "count", help: "paths that were counted" },
+} as const satisfies Fields;
 
 export default defineWorker({
   about: "Counts the paths of BACKUP_ROOT_DIR, as ${name} does.",
@@ -35,12 +40,15 @@ export default defineWorker({
   },
   environment: ["BACKUP_ROOT_DIR"],
   exits: [["0", "the paths were counted"]],
+  facts,
+  subject: ({ paths_counted }) => \`\${paths_counted} counted\`,
   work: (run, { flags }) => work(run, flags.twice),
 });
 
-async function work(run: Run, twice: boolean): Promise<Outcome> {
+async function work(run: Run<FactsOf<typeof facts>>, twice: boolean): Promise<Outcome> {
   const paths = run.settings.lines("BACKUP_ROOT_DIR");
   run.log.info(\`Counted \${paths.length}.\`);
+  run.addFacts({ paths_counted: paths.length });
   if (twice) {
     const again = run.settings.lines("BACKUP_ROOT_DIR");
     run.log.info(\`Counted \${again.length} again.\`);
@@ -117,7 +125,15 @@ test("the README's tables know them once make format has written them", () => {
 
 test("their own tests pass, and those that look at all commands", () => {
   const own = NEWCOMERS.map((name) => `test/workers/${name}.test.ts`);
-  const general = ["arrows", "readme", "schedule", "cli/help", "cli/install", "cli/completion"];
+  const general = [
+    "arrows",
+    "readme",
+    "schedule",
+    "cli/help",
+    "cli/install",
+    "cli/completion",
+    "config/declared",
+  ];
   const files = [...own, ...general.map((name) => `test/${name}.test.ts`)];
   const { code, output } = call(["node_modules/.bin/bun", "test", "--timeout", "60000", ...files]);
   const failed = output.split("\n").filter((line) => line.startsWith("(fail)"));
@@ -153,18 +169,29 @@ describe.each(NEWCOMERS)("%s", (name) => {
     expect(report).not.toContain("WARN");
   });
 
-  test("its record, its metrics, its mail and its place in status", async () => {
+  test("its record with its schema, its metrics, its mail and its place in status", async () => {
     using world = newWorld();
     world.program("sendmail", `cat >>'${world.dir}/mail'`);
     const metrics = world.folder("metrics");
     const env = { METRICS_DIR: metrics, MAILX_RCPT: "ops@example.org" };
     expect((await world.run(name, [], { env })).code).toBe(0);
-    expect(world.history()).toMatchObject([{ job: name, status: "ok", exit_code: 0 }]);
-    const [, subject = ""] = /^Subject: =\?UTF-8\?B\?(.*)\?=$/m.exec(world.read("mail")) ?? [];
+    expect(world.history()).toMatchObject([{ job: name, status: "ok", exit_code: 0, paths_counted: 1 }]);
+    const schema = await world.run("restic-backup-helper", ["schema", "run"]);
+    expect(JSON.parse(schema.stdout).properties.paths_counted).toEqual({
+      $ref: "#/$defs/count",
+      description: "audit, stock-taking: paths that were counted.",
+    });
+    const words = world.read("mail").matchAll(/^(?:Subject:)? =\?UTF-8\?B\?(.*)\?=$/gm);
+    const subject = [...words].map(([, word = ""]) => Buffer.from(word, "base64").toString()).join("");
     const title = { audit: "Audit", "stock-taking": "Stock taking" }[name];
-    expect(Buffer.from(subject, "base64").toString()).toStartWith(`[OK] ${title} testhost`);
-    const metric = `restic_${name.replace("-", "_")}_last_success_timestamp_seconds`;
-    expect(world.read(`metrics/restic_${name.replace("-", "_")}.prom`)).toContain(metric);
+    expect(subject).toMatch(new RegExp(`^\\[OK\\] ${title} testhost · \\d+s · 1 counted$`));
+    const prefix = `restic_${name.replace("-", "_")}`;
+    const metricsText = world.read(`metrics/${prefix}.prom`);
+    expect(metricsText).toContain(`${prefix}_last_success_timestamp_seconds{`);
+    expect(metricsText).toContain(
+      `# HELP ${prefix}_last_paths_counted In the last run: paths that were counted.\n`,
+    );
+    expect(metricsText).toMatch(new RegExp(`^${prefix}_last_paths_counted\\{.*\\} 1$`, "m"));
     expect((await world.run("status")).stdout).toMatch(new RegExp(`^${name} .* ok `, "m"));
   });
 });

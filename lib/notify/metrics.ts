@@ -74,7 +74,7 @@ export function renderMetrics(
     const meaning = fields[name]?.help;
     last(
       name,
-      meaning ? `${meaning}, in the last run.` : `The field ${name} of the last run's record.`,
+      meaning ? `In the last run: ${meaning}.` : `The field ${name} of the last run's record.`,
       value,
     );
   }
