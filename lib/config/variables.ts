@@ -99,6 +99,7 @@ export const variables = {
   ),
   STOP_TIMEOUT: seconds("bounds all that happens after SIGTERM, SIGINT or SIGHUP", "8"),
   "<WORKER>_TIMEOUT": seconds("bounds the work itself, for example BACKUP_TIMEOUT=6h; none when empty"),
+  WORK_KILL_AFTER: seconds("seconds from the SIGINT to work that timed out to its SIGKILL", "30"),
   PROGRESS_INTERVAL: seconds("seconds between progress lines in a log; 0 for none", "60"),
   HISTORY_MAX_RUNS: count("lines that history.jsonl keeps", "1000"),
   RCLONE_CONFIG: text("rclone's configuration file", "/config/rclone.conf"),

@@ -4,15 +4,14 @@
  * Who starts the jobs: busybox's crond where it can, we ourselves where it cannot.
  */
 
-import { closeSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Context } from "../context.ts";
-import { SafeLines } from "../process/lines.ts";
+import { type Started, startChild } from "../process/child.ts";
 import { openPipe } from "../process/pipe.ts";
 import { descendantsOf } from "../process/proc.ts";
-import { pump } from "../process/pump.ts";
-import { CannotStart, type Child, type Exit, resolveProgram, signal, spawn } from "../process/spawn.ts";
+import { writeTo } from "../process/pump.ts";
+import { CannotStart, type Child, type Exit, resolveProgram, signal } from "../process/spawn.ts";
 import { within } from "../process/timer.ts";
-import { streamOf } from "../runtime.ts";
 import type { Scheduler } from "./start.ts";
 import { Ticker } from "./ticker.ts";
 
@@ -27,14 +26,14 @@ export class Crond implements Scheduler {
   readonly died: Promise<string>;
   private stopping = false;
 
-  private constructor(
-    private readonly child: Child,
-    words: Promise<void>,
-  ) {
+  private readonly child: Child;
+
+  private constructor({ child, output }: Started) {
+    this.child = child;
     this.died = new Promise((resolve) => {
       void child.exited.then(async (exit) => {
         // A job may hold the pipe open; what crond itself said last is there within a moment.
-        await within(LAST_WORDS_MS, words);
+        await within(LAST_WORDS_MS, output);
         if (!this.stopping) resolve(`crond ended (${howOf(exit)})`);
       });
     });
@@ -44,27 +43,19 @@ export class Crond implements Scheduler {
     // crond opens its log by name for every line, which a socket, as Bun gives it for a pipe, does not allow.
     const path = `${settings.text("LOCK_DIR")}/crond.pipe`;
     const pipe = await openPipe(path, env);
-    const child = spawn(
-      ["crond", "-f", "-l", UNUSUAL, "-L", pipe ? path : "/dev/stderr", "-c", settings.text("CRONTAB_DIR")],
-      {
-        // It takes the jobs' shell from here; a bash would stay as a process beside each job.
-        env: { ...env, SHELL: "/bin/sh" },
-        stdout: pipe?.write ?? "inherit",
-        stderr: pipe?.write ?? "inherit",
-        // Ctrl-C on a terminal is for us: the jobs get what we make of it, once.
-        session: true,
-      },
-    );
-    log.info(`crond started (pid ${child.pid}).`);
-    if (pipe === undefined) return new Crond(child, Promise.resolve());
-    const stream = streamOf(pipe.read);
-    closeSync(pipe.write);
-    const lines = new SafeLines(log.mask);
-    const { done } = pump(stream, {
-      take: (bytes) => void log.output("crond", lines.push(bytes)),
-      end: () => log.output("crond", lines.end()),
+    const words = log.child();
+    const reader = () => writeTo((lines) => words.write("crond", lines), log.mask);
+    const output =
+      pipe === undefined ? ({ stdout: "inherit", stderr: "inherit" } as const) : { both: { pipe, reader } };
+    const logTo = pipe === undefined ? "/dev/stderr" : path;
+    const crontabDir = settings.text("CRONTAB_DIR");
+    const crond = startChild(["crond", "-f", "-l", UNUSUAL, "-L", logTo, "-c", crontabDir], {
+      // It takes the jobs' shell from here; a bash would stay as a process beside each job.
+      env: { ...env, SHELL: "/bin/sh" },
+      ...output,
     });
-    return new Crond(child, done);
+    log.info(`crond started (pid ${crond.child.pid}).`);
+    return new Crond(crond);
   }
 
   async stop(): Promise<number[]> {

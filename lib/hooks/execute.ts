@@ -3,20 +3,19 @@
 import type { ChildEnvironment } from "../environment.ts";
 import { EXIT, reasonOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import type { Mask } from "../mask.ts";
-import { type Child, spawn } from "../process/spawn.ts";
+import { type ChildEnd, runChild } from "../process/child.ts";
+import { openPipe } from "../process/pipe.ts";
+import { CannotStart } from "../process/spawn.ts";
 import type { Stop, StopBudget } from "../process/stop.ts";
-import { type Ended, supervise } from "../process/supervise.ts";
 import type { HookResult } from "../state/record.ts";
 import { formatShort } from "../units.ts";
 import type { Hook } from "./discover.ts";
-import { HookOutput } from "./output.ts";
+import { hookOutput } from "./output.ts";
 
 export type { HookResult } from "../state/record.ts";
 
 export interface HookPlan {
   readonly log: Log;
-  readonly mask: Mask;
   readonly stop: Stop;
   readonly budget: StopBudget;
   /** What the hook sees, without what belongs to one hook only. */
@@ -32,68 +31,54 @@ export interface HookPlan {
 
 export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
   const { log } = plan;
-  const named = { phase: hook.phase, path: hook.path };
+  const { phase } = hook;
+  const named = { phase, path: hook.path };
   if (hook.command === undefined) {
     log.error(`${hook.shown}: ${hook.state}. It does not run. ${hook.remedy ?? ""}`.trimEnd());
     return { ...named, error: hook.state };
   }
   if (hook.caution !== undefined) log.warn(`${hook.shown}: ${hook.caution}. It runs all the same.`);
 
-  const env = { ...plan.env, RBH_HOOK: hook.phase, RBH_HOOK_PATH: hook.path };
-  const output = await HookOutput.open({
-    log,
-    mask: plan.mask,
-    source: hook.phase,
-    pipePath: plan.pipePath,
-    env,
-    fileMost: plan.logMost,
-  });
-  log.info(
-    `hook ${hook.phase} started: ${hook.path}${plan.argument === undefined ? "" : ` ${plan.argument}`}`,
-  );
-  const begun = performance.now();
-  let child: Child;
+  const env = { ...plan.env, RBH_HOOK: phase, RBH_HOOK_PATH: hook.path };
+  const pipe = await openPipe(plan.pipePath, env);
+  const output = hookOutput({ log, source: phase, pipe, env, fileMost: plan.logMost });
+  const words = plan.argument === undefined ? [] : [plan.argument];
+  log.info(`hook ${phase} started: ${[hook.path, ...words].join(" ")}`);
+  let ended: ChildEnd;
   try {
-    child = spawn(plan.argument === undefined ? hook.command : [...hook.command, plan.argument], {
+    ended = await runChild([...hook.command, ...words], {
       env,
       cwd: "/",
-      stdout: output.stdio,
-      stderr: output.stdio,
-      session: true,
+      both: output.streams,
+      marks: marksOf(env),
+      timeoutMs: plan.timeout > 0 ? plan.timeout * 1000 : undefined,
+      graceMs: plan.killAfter * 1000,
+      stop: plan.stop,
+      budget: plan.budget,
     });
   } catch (error) {
-    output.abandon();
-    log.error(`hook ${hook.phase} could not be started: ${reasonOf(error)}`);
+    if (!(error instanceof CannotStart)) throw error;
+    log.error(`hook ${phase} could not be started: ${reasonOf(error)}`);
     return { ...named, error: reasonOf(error) };
   }
-  output.follow(child);
-  const family = { leader: child.pid, marks: marksOf(env), output: output.target };
-  const ended = await supervise(child, family, {
-    first: "SIGTERM",
-    timeoutMs: plan.timeout > 0 ? plan.timeout * 1000 : undefined,
-    graceMs: plan.killAfter * 1000,
-    stop: plan.stop,
-    budget: plan.budget,
-  });
-  const took = performance.now() - begun;
-  const finished = await output.finish(plan.stop);
-  if (!finished && ended.cause === undefined) {
-    log.info(`hook ${hook.phase} left a process behind that still holds its output; it is left alive.`);
+  output.end();
+  if (!ended.isDrained && ended.cause === undefined) {
+    log.info(`hook ${phase} left a process behind that still holds its output; it is left alive.`);
   }
-  tell(log, hook.phase, ended, took, plan);
+  tell(log, phase, ended, plan);
   const timedOut = ended.cause === "timed out";
   return {
     ...named,
     exit_code: timedOut ? EXIT.timedOut : ended.code,
     ...(ended.signal === undefined || timedOut ? {} : { signal: ended.signal }),
     timed_out: timedOut,
-    duration_ms: Math.round(took),
-    output_bytes: output.bytes,
+    duration_ms: Math.round(ended.tookMs),
+    output_bytes: ended.outputBytes,
   };
 }
 
-function tell(log: Log, phase: string, ended: Ended, took: number, plan: HookPlan): void {
-  const time = formatShort(took);
+function tell(log: Log, phase: string, ended: ChildEnd, plan: HookPlan): void {
+  const time = formatShort(ended.tookMs);
   if (ended.cause === "timed out") {
     log.error(`hook ${phase} timed out after ${plan.timeout}s (exit 124); the run goes on.`);
   } else if (ended.cause === "stopped") {

@@ -11,6 +11,7 @@ import type { Mask } from "../mask.ts";
 import { plural, visible } from "../text.ts";
 import { localZone, stamp } from "../time/format.ts";
 import { formatBytes } from "../units.ts";
+import { ChildLog, safeText, type WriteLines } from "./child-log.ts";
 import { isTerminal, prefixLines, Stdout, type StdoutEvents, writeAll } from "./stdout.ts";
 
 type Level = "INFO" | "WARN" | "ERROR";
@@ -31,12 +32,6 @@ const AT_ITS_END = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
 /** Lines of children that have not been written yet. */
 const NOTHING = { source: "", lines: "" };
 
-/** Bytes of log lines. */
-export interface Written {
-  readonly inFile: number;
-  readonly leftOut: number;
-}
-
 export class Log {
   /** Is stdout a terminal, where colour and a progress bar make sense? */
   readonly onTerminal = isTerminal(1);
@@ -51,8 +46,6 @@ export class Log {
   private lostSomething = false;
   private isGathering = false;
   private gathered = NOTHING;
-  private room = CHILDREN_MOST;
-  private hasOverflowed = false;
 
   constructor(
     private readonly source: string,
@@ -79,11 +72,12 @@ export class Log {
     this.consola.error(this.mask(message));
   }
 
-  /**
-   * Whole lines that a child printed, already masked and made visible, under the name of their source. All of
-   * them go to stdout; into the run's own file go those that fit in `fileMost` bytes.
-   */
-  output(source: string, lines: string, fileMost = Number.POSITIVE_INFINITY): Written {
+  /** A way into the log for a child of its own; `room`: bytes that it may add to the run's own file. */
+  child(room?: number): ChildLog {
+    return new ChildLog(this.writeLines, room);
+  }
+
+  private readonly writeLines: WriteLines = (source, lines, fileMost) => {
     if (lines === "") return { inFile: 0, leftOut: 0 };
     const bytes = prefixLines(`${this.head("INFO")}${source} | `, lines);
     if (!this.keepsOffStdout) this.toStdout(bytes);
@@ -91,12 +85,15 @@ export class Log {
       bytes.length <= fileMost ? bytes.length : fileMost < 1 ? 0 : bytes.lastIndexOf("\n", fileMost - 1) + 1;
     this.toFile(bytes.subarray(0, fits));
     return { inFile: fits, leftOut: bytes.length - fits };
-  }
+  };
 
-  /** A line that a child printed, as it is. */
+  /** What all children of the work print. */
+  private readonly work = this.child(CHILDREN_MOST);
+
+  /** A line that a child of the work printed, as it is. */
   childLine(source: string, line: string): void {
     if (this.gathered.source !== source) this.flush();
-    this.gathered = { source, lines: `${this.gathered.lines}${visible(this.mask(line))}\n` };
+    this.gathered = { source, lines: `${this.gathered.lines}${line}\n` };
     if (!this.isGathering) this.flush();
   }
 
@@ -118,12 +115,7 @@ export class Log {
     const { source, lines } = this.gathered;
     if (lines === "") return;
     this.gathered = NOTHING;
-    const { inFile, leftOut } = this.output(source, lines, this.room);
-    this.room -= inFile;
-    if (leftOut === 0 || this.hasOverflowed) return;
-    this.hasOverflowed = true;
-    // No shorter line is to fit after this one.
-    this.room = 0;
+    if (!this.work.write(source, safeText(this.mask, lines))) return;
     const said = `${source} printed more than ${formatBytes(CHILDREN_MOST)}; the rest is on stdout only.`;
     this.toFile(this.render("WARN", [said], false));
   }

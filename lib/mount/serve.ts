@@ -6,11 +6,13 @@
  * Who keeps a mount busy, as far as /proc shows it.
  */
 
-import { promises, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { promises, readdirSync, readlinkSync } from "node:fs";
 import type { ChildEnvironment } from "../environment.ts";
 import { isResticMounted } from "../files/mounts.ts";
-import { pids } from "../process/proc.ts";
-import { CannotStart, signal, spawn } from "../process/spawn.ts";
+import { runChild } from "../process/child.ts";
+import { nameOf, pids } from "../process/proc.ts";
+import { collect } from "../process/pump.ts";
+import { CannotStart } from "../process/spawn.ts";
 import { stopBudget } from "../process/stop.ts";
 import { sleep, within } from "../process/timer.ts";
 import type { Run } from "../run/run.ts";
@@ -106,24 +108,30 @@ const LAZY = [
 
 /** Between two attempts at a busy mount, in milliseconds. */
 const RETRY_MS = 50;
-/** One call of fusermount takes a few milliseconds; one that hangs is left behind after so many. */
+/** One call of fusermount takes a few milliseconds; one that hangs is killed after so many. */
 const CALL_MS = 1000;
+/** Characters of an error message that are kept. */
+const WORDS_MOST = 4096;
 
-/** `patienceMs` says, asked again and again, for how long a busy mount may still become free. */
+/**
+ * `patienceMs` says, asked again and again, for how long a busy mount may still become free; one call of fusermount or
+ * umount may take `callMs`.
+ */
 export async function unmount(
   place: string,
   env: ChildEnvironment,
   patienceMs: () => number,
+  callMs = CALL_MS,
 ): Promise<Unmounted> {
   if (!isResticMounted(place)) return { how: "gone" };
   do {
-    await attempt(PLAIN, place, env);
+    await attempt(PLAIN, place, env, callMs);
     if (!isResticMounted(place)) return { how: "plain" };
     await sleep(Math.min(RETRY_MS, Math.max(0, patienceMs())));
   } while (patienceMs() > 0);
   // Asked now: once it is out of the tree, nothing tells any more who uses it.
   const users = usersOf(place);
-  const words = await attempt(LAZY, place, env);
+  const words = await attempt(LAZY, place, env, callMs);
   return isResticMounted(place) ? { how: "failed", words } : { how: "lazy", users };
 }
 
@@ -132,19 +140,22 @@ async function attempt(
   commands: readonly (readonly string[])[],
   place: string,
   env: ChildEnvironment,
+  callMs: number,
 ): Promise<string> {
   let words = "neither fusermount nor umount can be started";
   for (const command of commands) {
     try {
-      const child = spawn([...command, place], { env, stderr: "pipe" });
-      const said = child.stderr === undefined ? Promise.resolve("") : new Response(child.stderr).text();
-      if (await within(CALL_MS, child.exited)) {
-        if ((await child.exited).code === 0) return "";
-        words = (await said).trim() || words;
-      } else {
-        signal(child.pid, "SIGKILL");
-        words = `${command[0]} did not end within ${CALL_MS} ms`;
-      }
+      const said = collect(WORDS_MOST);
+      const limits = { timeoutMs: callMs, graceMs: 0 };
+      const { code, cause } = await runChild([...command, place], {
+        env,
+        stderr: said,
+        first: "SIGKILL",
+        ...limits,
+      });
+      if (code === 0) return "";
+      words =
+        cause === undefined ? said.text.trim() || words : `${command[0]} did not end within ${callMs} ms`;
     } catch (error) {
       if (!(error instanceof CannotStart)) throw error;
       // Not in this image: the next one may be.
@@ -181,14 +192,5 @@ function namesIn(folder: string): string[] {
   } catch {
     // As above.
     return [];
-  }
-}
-
-function nameOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  } catch {
-    // It has just ended.
-    return "?";
   }
 }

@@ -4,23 +4,18 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { Context } from "../context.ts";
 import { ConfigError, Failure, reasonOf } from "../errors.ts";
 import { replaceFile } from "../files/files.ts";
-import { SafeLines } from "../process/lines.ts";
-import { type Pump, pump } from "../process/pump.ts";
-import { spawn } from "../process/spawn.ts";
+import { type ChildEnd, runChild } from "../process/child.ts";
+import { writeTo } from "../process/pump.ts";
 import { type Stop, stopBudget } from "../process/stop.ts";
-import { type Ended, supervise } from "../process/supervise.ts";
-import { within } from "../process/timer.ts";
 import { localZone } from "../time/zone.ts";
 import { type Recipients, recipientsOf, renderMessage, shortened } from "./message.ts";
 
 /** Bytes of the log that a mail carries: relays refuse a few MiB and more, and a person reads the end of it. */
 export const MAIL_MOST_BYTES = 1024 * 1024;
-/** Milliseconds that sendmail may take: a relay that is there answers within a few seconds. */
-const SEND_MS = 30_000;
-const GRACE_MS = 2000;
+/** Milliseconds that sendmail may take, and then until SIGKILL: a relay that is there answers within a few seconds. */
+const LIMITS = { timeoutMs: 30_000, graceMs: 2000 };
 /** Characters of sendmail's own words that are kept. */
 const WORDS_MOST = 65_536;
-const DRAIN_MS = 500;
 
 export interface Mailed {
   readonly to: readonly string[];
@@ -42,6 +37,7 @@ export async function sendMail(
   context: Context,
   { subject, body }: { readonly subject: string; readonly body: string },
   stop: Stop,
+  limits = LIMITS,
 ): Promise<Mailed> {
   const { good, bad } = recipients(context);
   const message = renderMessage({
@@ -53,7 +49,7 @@ export async function sendMail(
     id: context.identity.runId,
     hostname: context.mask(context.identity.hostname),
   });
-  return { to: good, refused: bad, failure: await handOver(context, message, stop) };
+  return { to: good, refused: bad, failure: await handOver(context, message, stop, limits) };
 }
 
 /** The run's log as a mail carries it; undefined when there is none to be read. */
@@ -76,28 +72,28 @@ export function logForMail({ logPath, identity, mask }: Context): string | undef
 }
 
 /** Why sendmail did not take the message; undefined when it did. Its own words go to `<worker>-mail-last.log`. */
-async function handOver(context: Context, message: string, stop: Stop): Promise<string | undefined> {
+async function handOver(
+  context: Context,
+  message: string,
+  stop: Stop,
+  limits: typeof LIMITS,
+): Promise<string | undefined> {
   const words = new Words();
+  const listen = () => writeTo((lines) => words.add(lines), context.mask);
   let failure: string | undefined;
   try {
     // -i: a line with nothing but a dot is a line, and not the end.
-    const child = spawn(["sendmail", "-t", "-i"], {
+    const ended = await runChild(["sendmail", "-t", "-i"], {
       env: context.env,
       stdin: Buffer.from(message),
-      stdout: "pipe",
-      stderr: "pipe",
-      session: true,
+      stdout: listen(),
+      stderr: listen(),
+      drainMs: 500,
+      ...limits,
+      stop,
+      budget: stopBudget.sendmail,
     });
-    const pumps = [listen(context, child.stdout, words), listen(context, child.stderr, words)];
-    const ended = await supervise(
-      child,
-      { leader: child.pid, marks: [] },
-      { first: "SIGTERM", timeoutMs: SEND_MS, graceMs: GRACE_MS, stop, budget: stopBudget.sendmail },
-    );
-    if (!(await within(DRAIN_MS, Promise.all(pumps.map((each) => each?.done))))) {
-      for (const each of pumps) await each?.cancel();
-    }
-    failure = failureOf(ended, words);
+    failure = failureOf(ended, words, limits.timeoutMs);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     failure = `${error.message} Install msmtp, or another program that brings sendmail(1).`;
@@ -106,25 +102,12 @@ async function handOver(context: Context, message: string, stop: Stop): Promise<
   return failure;
 }
 
-function failureOf(ended: Ended, words: Words): string | undefined {
-  if (ended.cause === "timed out") return `sendmail had not ended after ${SEND_MS / 1000}s and was stopped.`;
+function failureOf(ended: ChildEnd, words: Words, timeoutMs: number): string | undefined {
+  if (ended.cause === "timed out") return `sendmail did not end within ${timeoutMs / 1000}s and was stopped.`;
   if (ended.cause === "stopped") return "sendmail was stopped, because the run was told to stop.";
   if (ended.code === 0) return undefined;
   const said = words.text.split("\n").find((line) => line.trim() !== "");
   return `sendmail ended with ${ended.code}${said === undefined ? "." : `: ${said}`}`;
-}
-
-function listen(
-  { mask }: Context,
-  stream: ReadableStream<Uint8Array> | undefined,
-  words: Words,
-): Pump | undefined {
-  if (stream === undefined) return undefined;
-  const lines = new SafeLines(mask);
-  return pump(stream, {
-    take: (bytes) => words.add(lines.push(bytes)),
-    end: () => words.add(lines.end()),
-  });
 }
 
 /** The beginning of what sendmail says; the rest is dropped. */

@@ -1,11 +1,163 @@
-/** Runs a program for its answer, bounded in time and in output. */
+/**
+ * Runs one program within its limits: its output is read as it comes, its end is waited for, and once it has ended,
+ * what it left behind is let go. Every program that we wait for is run by runChild, but for what takes our place
+ * (foreground) and the few that do a millisecond's work for us (flock, mkfifo).
+ */
 
-import type { Environment } from "../environment.ts";
-import { pump } from "./pump.ts";
-import { spawn } from "./spawn.ts";
-import { type Stop, stopBudget } from "./stop.ts";
+import { closeSync } from "node:fs";
+import type { ChildEnvironment, Environment } from "../environment.ts";
+import { streamOf } from "../runtime.ts";
+import type { Pipe } from "./pipe.ts";
+import { collect, type Pump, pump, type Reader } from "./pump.ts";
+import { type Child, type Signal, type Stdio, spawn } from "./spawn.ts";
+import { Stop, type StopBudget, stopBudget } from "./stop.ts";
 import { type Ended, supervise } from "./supervise.ts";
 import { within } from "./timer.ts";
+
+export interface StartPlan {
+  readonly env: ChildEnvironment;
+  readonly cwd?: string;
+  /** What it reads there, to the end; nothing by default. */
+  readonly stdin?: Uint8Array;
+  /** Who takes what it prints, or where it goes; "ignore" by default. */
+  readonly stdout?: Reader | Stdio;
+  readonly stderr?: Reader | Stdio;
+  /** Takes both streams instead, in the order in which they were written. */
+  readonly both?: BothStreams | undefined;
+  /** A descriptor that it inherits as its 3: a lock that outlives us with it. */
+  readonly inherit?: number | undefined;
+}
+
+export interface BothStreams {
+  /** Is closed in any case; without one there are two sockets, and the order between the streams is not kept. */
+  readonly pipe: Pipe | undefined;
+  /** Makes a reader, one for each stream that there is. */
+  readonly reader: () => Reader;
+  /** Is given the pipe's read end, good for this moment, when something that was left behind still holds the pipe. */
+  readonly onHeld?: (read: number) => void;
+}
+
+export interface Started {
+  readonly child: Child;
+  readonly pumps: readonly Pump[];
+  /** Resolves when all of its output has been taken; rejects then with what a reader has thrown. */
+  readonly output: Promise<unknown>;
+  /** Resolves when a vital reader has failed; undefined where none is vital. */
+  readonly consumerFailed: Promise<void> | undefined;
+}
+
+/** Starts a program in a session of its own and reads what it prints, without a limit. Throws CannotStart. */
+export function startChild(command: readonly string[], plan: StartPlan): Started {
+  const { env, cwd, stdin, inherit, both } = plan;
+  const stdout = both === undefined ? plan.stdout : (both.pipe?.write ?? both.reader());
+  const stderr = both === undefined ? plan.stderr : (both.pipe?.write ?? both.reader());
+  const pipe = both?.pipe;
+  let child: Child;
+  try {
+    child = spawn(command, {
+      env,
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(stdin === undefined ? {} : { stdin }),
+      stdout: stdioOf(stdout),
+      stderr: stdioOf(stderr),
+      inherit,
+      session: true,
+    });
+  } catch (error) {
+    for (const fd of pipe === undefined ? [] : [pipe.write, pipe.read]) closeSync(fd);
+    throw error;
+  }
+  const pumps: Pump[] = [];
+  const failures: Promise<void>[] = [];
+  const read = (stream: ReadableStream<Uint8Array> | undefined, reader: Reader | Stdio | undefined) => {
+    if (stream === undefined || !isReader(reader)) return;
+    const each = pump(stream, reader);
+    pumps.push(each);
+    if (reader.isVital) failures.push(each.failed);
+  };
+  if (both !== undefined && pipe !== undefined) {
+    const stream = streamOf(pipe.read);
+    // From here on only the child and what it starts hold the other end.
+    closeSync(pipe.write);
+    read(stream, both.reader());
+  }
+  read(child.stdout, stdout);
+  read(child.stderr, stderr);
+  const output = Promise.all(pumps.map(({ done }) => done));
+  // Whoever awaits it hears of it; until then it must not count as unhandled.
+  output.catch(() => {});
+  return { child, pumps, output, consumerFailed: failures.length === 0 ? undefined : Promise.race(failures) };
+}
+
+const isReader = (target: Reader | Stdio | undefined): target is Reader => typeof target === "object";
+const stdioOf = (target: Reader | Stdio | undefined): Stdio =>
+  isReader(target) ? "pipe" : (target ?? "ignore");
+
+export interface ChildPlan extends StartPlan {
+  /** The polite signal: SIGTERM by default; SIGINT for restic and rclone, which then clean up behind themselves. */
+  readonly first?: Signal;
+  /** Milliseconds that it may take; undefined for any time. */
+  readonly timeoutMs?: number | undefined;
+  /** Milliseconds from the polite signal to SIGKILL after a time-out. */
+  readonly graceMs: number;
+  /** Ends it too, within `budget`, when we are told to stop; without one no stop concerns the program. */
+  readonly stop?: Stop;
+  readonly budget?: StopBudget;
+  /** Milliseconds that what it left behind may still print, once it has ended. */
+  readonly drainMs?: number;
+  /** `NAME=value` pairs that only the program and what it starts carry in their environment. */
+  readonly marks?: readonly string[];
+  /** The name of the program that the polite SIGINT is for, where a script may stand in front of it. */
+  readonly program?: string | undefined;
+  /** Is told how it ended before what a reader has thrown is thrown. */
+  readonly onEnd?: (end: ChildEnd) => void;
+}
+
+export interface ChildEnd extends Ended {
+  readonly pid: number;
+  /** Milliseconds until the program itself had ended. */
+  readonly tookMs: number;
+  /** Did all output come? If not, something that it left behind still holds its other end. */
+  readonly isDrained: boolean;
+  readonly outputBytes: number;
+}
+
+/** hooks.md's second for what a daemon left behind still prints. */
+const DRAIN_MS = 1000;
+/** A stop that does not come, and all of its budget. */
+const NEVER = new Stop(() => 0);
+const ALL: StopBudget = { signalAt: 0, killAt: 1 };
+
+/** Runs a program to its end. Throws CannotStart, and at the end what a reader has thrown. */
+export async function runChild(command: readonly string[], plan: ChildPlan): Promise<ChildEnd> {
+  const { first = "SIGTERM", timeoutMs, graceMs, marks = [], program, both, onEnd } = plan;
+  const { stop = NEVER, budget = ALL, drainMs = DRAIN_MS } = plan;
+  const begun = performance.now();
+  const { child, pumps, output, consumerFailed } = startChild(command, plan);
+  const { pid } = child;
+  const family = { leader: pid, marks, program, output: both?.pipe?.target };
+  const limits = { first, timeoutMs, graceMs, stop, budget };
+  const ended = await supervise(child, family, consumerFailed ? { ...limits, consumerFailed } : limits);
+  const tookMs = performance.now() - begun;
+  const isDrained = await drain(output, consumerFailed !== undefined, stop, drainMs);
+  if (!isDrained) {
+    if (both?.pipe !== undefined) both.onHeld?.(both.pipe.read);
+    for (const each of pumps) await each.cancel();
+  }
+  const outputBytes = pumps.reduce((sum, { bytes }) => sum + bytes, 0);
+  const end = { ...ended, pid, tookMs, isDrained, outputBytes };
+  onEnd?.(end);
+  await output;
+  return end;
+}
+
+/** True when all output has been taken in time. What a vital reader takes is waited for until a stop, not for `ms`. */
+async function drain(output: Promise<unknown>, isVital: boolean, stop: Stop, ms: number): Promise<boolean> {
+  if (isVital) await Promise.race([output.catch(() => {}), stopped(stop)]);
+  return within(Math.min(ms, stop.msUntil(1)), output);
+}
+
+const stopped = (stop: Stop): Promise<void> => new Promise((resolve) => stop.listen(resolve));
 
 export interface Question {
   readonly env: Environment;
@@ -13,6 +165,10 @@ export interface Question {
   readonly timeoutMs: number;
   /** Ends it too, when we are told to stop. */
   readonly stop: Stop;
+  /** Milliseconds from SIGINT to SIGKILL after the time-out. */
+  readonly graceMs?: number;
+  /** Milliseconds that a child of the program which still holds its output is waited for. */
+  readonly drainMs?: number;
 }
 
 export interface Answer extends Ended {
@@ -20,38 +176,14 @@ export interface Answer extends Ended {
   readonly stderr: string;
 }
 
-/** What is longer is no answer; the rest is read and thrown away. */
-const MOST_BYTES = 256 * 1024;
-/** From SIGINT to SIGKILL for a program that was asked in vain, in milliseconds. */
-const GRACE_MS = 1000;
-/** How long a child of the program that still holds its output is waited for, in milliseconds. */
-const DRAIN_MS = 500;
+/** Characters of an answer that are kept: what is longer is no answer. */
+const ANSWER_MOST = 256 * 1024;
 
-/** Throws CannotStart. */
+/** Runs a program for its answer. Throws CannotStart. */
 export async function ask(command: readonly string[], question: Question): Promise<Answer> {
-  const { env, timeoutMs, stop } = question;
-  const child = spawn(command, { env: { ...env }, stdout: "pipe", stderr: "pipe", session: true });
-  const outputs = [collect(child.stdout), collect(child.stderr)] as const;
-  const ended = await supervise(
-    child,
-    { leader: child.pid, marks: [] },
-    { first: "SIGINT", timeoutMs, graceMs: GRACE_MS, stop, budget: stopBudget.question },
-  );
-  const all = Promise.all(outputs.map(({ done }) => done));
-  if (!(await within(DRAIN_MS, all))) for (const each of outputs) await each.cancel();
-  return { ...ended, stdout: outputs[0].text(), stderr: outputs[1].text() };
-}
-
-function collect(stream: ReadableStream<Uint8Array> | undefined) {
-  const decoder = new TextDecoder();
-  let text = "";
-  const take = (bytes: Uint8Array) => {
-    if (text.length < MOST_BYTES) text += decoder.decode(bytes, { stream: true });
-  };
-  const each = stream === undefined ? undefined : pump(stream, { take, end: () => {} });
-  return {
-    done: each?.done ?? Promise.resolve(),
-    cancel: async () => each?.cancel(),
-    text: () => text.slice(0, MOST_BYTES),
-  };
+  const { env, timeoutMs, stop, graceMs = 1000, drainMs = 500 } = question;
+  const [stdout, stderr] = [collect(ANSWER_MOST), collect(ANSWER_MOST)];
+  const limits = { timeoutMs, graceMs, drainMs, stop, budget: stopBudget.question };
+  const end = await runChild(command, { env: { ...env }, stdout, stderr, first: "SIGINT", ...limits });
+  return { code: end.code, signal: end.signal, cause: end.cause, stdout: stdout.text, stderr: stderr.text };
 }

@@ -1,10 +1,8 @@
 /** Turns the bytes that a program prints into lines. What is held back is bounded: memory stays flat. */
 
+import { between, LINE_MOST, safeText, visibleLines } from "../log/child-log.ts";
 import type { Mask } from "../mask.ts";
-import { visible } from "../text.ts";
 
-/** Characters after which a line of a hook's output is broken (hooks.md). */
-export const LINE_MOST = 16 * 1024;
 /** An unfinished line is cut when it is longer than so many characters: four log lines, so that cuts stay rare. */
 const HELD_MOST = 4 * LINE_MOST;
 /** Kept back from a cut besides the longest secret: a URL's password may be just arriving. */
@@ -21,7 +19,7 @@ export class SafeLines {
   push(bytes: Uint8Array): string {
     const text = this.decoder.decode(bytes, { stream: true });
     const end = text.lastIndexOf("\n") + 1;
-    const lines = end === 0 ? "" : this.finish(this.held + text.slice(0, end));
+    const lines = end === 0 ? "" : safeText(this.mask, this.held + text.slice(0, end));
     this.held = end === 0 ? this.held + text : text.slice(end);
     return this.held.length > HELD_MOST ? lines + this.cut() : lines;
   }
@@ -30,18 +28,13 @@ export class SafeLines {
   end(): string {
     const rest = this.held + this.decoder.decode();
     this.held = "";
-    return rest === "" ? "" : this.finish(`${rest}\n`);
-  }
-
-  /** Whole lines: masked together, so that a secret of several lines is seen too. */
-  private finish(lines: string): string {
-    return broken(visible(this.mask(lines)));
+    return rest === "" ? "" : safeText(this.mask, `${rest}\n`);
   }
 
   private cut(): string {
     const { done, rest } = cut(this.held, this.mask, LINE_MOST);
     this.held = rest;
-    return done === "" ? "" : broken(`${visible(done)}\n`);
+    return done === "" ? "" : visibleLines(`${done}\n`);
   }
 }
 
@@ -83,23 +76,4 @@ function cut(line: string, mask: Mask, unit: number): { done: string; rest: stri
   const keep = Math.max(mask.longest, MARGIN);
   const at = between(masked, Math.max(0, Math.floor((masked.length - keep) / unit)) * unit);
   return { done: masked.slice(0, at), rest: masked.slice(at) };
-}
-
-/** Breaks what is longer than LINE_MOST. Looks at a few characters of every 16 KiB only: most text has no such line. */
-function broken(lines: string): string {
-  let pieces = "";
-  let from = 0;
-  while (lines.length - from > LINE_MOST) {
-    const end = lines.lastIndexOf("\n", from + LINE_MOST) + 1;
-    const at = end > from ? end : between(lines, from + LINE_MOST);
-    pieces += end > from ? lines.slice(from, at) : `${lines.slice(from, at)}\n`;
-    from = at;
-  }
-  return pieces + lines.slice(from);
-}
-
-/** `at`, or the place before it where that would cut a character of two UTF-16 units in half. */
-function between(text: string, at: number): number {
-  const unit = text.charCodeAt(at - 1);
-  return unit >= 0xd800 && unit < 0xdc00 ? at - 1 : at;
 }

@@ -1,6 +1,11 @@
-/** Reads a stream to its end, chunk by chunk, so that the writer waits when we are slower. */
+/**
+ * Reads what a program prints to its end, chunk by chunk, so that the program waits when we are slower; and the ways in
+ * which it can be taken: as safe lines for the log, as lines to be parsed, as bytes, as a short answer.
+ */
 
+import type { Mask } from "../mask.ts";
 import { enableJit } from "../runtime.ts";
+import { RawLines, SafeLines } from "./lines.ts";
 import { eventLoopTurn } from "./timer.ts";
 
 export interface Reader {
@@ -8,11 +13,20 @@ export interface Reader {
   take(bytes: Uint8Array): void | Promise<void>;
   /** There will be no more. */
   end(): void;
+  /**
+   * All of it must be taken: once take() has failed, the program works for nothing and is killed; and when it has ended,
+   * the rest is waited for however slow the reader is.
+   */
+  readonly isVital?: true;
 }
 
 export interface Pump {
   /** Resolves at the end of the stream, also after cancel(); rejects then if the reader has thrown. */
   readonly done: Promise<void>;
+  /** Resolves as soon as the reader has thrown; never, when it does not. */
+  readonly failed: Promise<void>;
+  /** How many bytes have come so far. */
+  readonly bytes: number;
   /** Lets the stream go although somebody still holds its other end. */
   cancel(): Promise<void>;
 }
@@ -28,13 +42,19 @@ const TURN_MS = 10;
 
 /**
  * What the reader throws is a bug of ours, or a full disk. It must not stop the reading, since the writer would wait
- * for ever on a pipe that nobody empties: the rest is read and dropped, and the error is told at the end.
+ * for ever on a pipe that nobody empties: the rest is read and dropped, and the error is thrown at the end.
  */
 export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
   const source = stream.getReader();
   let failure: { readonly error: unknown } | undefined;
+  let bytes = 0;
+  let tellFailed = () => {};
+  const failed = new Promise<void>((resolve) => {
+    tellFailed = resolve;
+  });
   const fail = (error: unknown) => {
     failure = { error };
+    tellFailed();
   };
   const guarded = (action: () => void | Promise<void>): void | Promise<void> => {
     try {
@@ -49,6 +69,7 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
       const { value, done } = await source.read();
       if (done) break;
       if (chunks === MUCH) enableJit();
+      bytes += value.length;
       const taken = guarded(() => reader.take(value));
       if (taken !== undefined) await taken;
       if (performance.now() - turned < TURN_MS) continue;
@@ -61,5 +82,67 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
   const done = read();
   // Whoever awaits it hears of it; until then it must not count as unhandled.
   done.catch(() => {});
-  return { done, cancel: () => source.cancel() };
+  return {
+    done,
+    failed,
+    get bytes() {
+      return bytes;
+    },
+    cancel: () => source.cancel(),
+  };
+}
+
+/** So many bytes become lines at once: short lines are many times as large as log lines, or in memory. */
+const PIECE = 16 * 1024;
+
+function pieces(bytes: Uint8Array, take: (piece: Uint8Array) => void): void {
+  for (let at = 0; at < bytes.length; at += PIECE) take(bytes.subarray(at, at + PIECE));
+}
+
+/** Gives `write` whole lines that are safe to be shown (see SafeLines), as one text. */
+export function writeTo(write: (lines: string) => void, mask: Mask): Reader {
+  const lines = new SafeLines(mask);
+  return {
+    take: (bytes) => pieces(bytes, (piece) => write(lines.push(piece))),
+    // Whatever the writer returns: a Reader's end() returns nothing.
+    end: () => void write(lines.end()),
+  };
+}
+
+/** Gives `take` lines as they are, those that come at once together (see RawLines). */
+export function onLines(take: (lines: readonly string[]) => void, mask: Mask): Reader {
+  const lines = new RawLines(mask);
+  return {
+    take: (bytes) => pieces(bytes, (piece) => take(lines.push(piece))),
+    end: () => void take(lines.end()),
+  };
+}
+
+export type TakeBytes = (bytes: Uint8Array) => void | Promise<void>;
+
+/** Gives `take` all bytes. */
+export const onBytes = (take: TakeBytes): Reader => ({
+  // Always a promise: what it throws at once is a failure like any other.
+  take: async (bytes) => take(bytes),
+  end: () => {},
+  isVital: true,
+});
+
+export interface Collected extends Reader {
+  readonly text: string;
+}
+
+/** Keeps a text of `most` characters; what is longer is read and thrown away. */
+export function collect(most: number): Collected {
+  const decoder = new TextDecoder();
+  let text = "";
+  return {
+    take: (bytes) => {
+      if (text.length < most) text += decoder.decode(bytes, { stream: true });
+    },
+    end: () => {},
+    get text() {
+      return text.slice(0, most);
+    },
+  };
 }

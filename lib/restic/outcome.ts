@@ -4,7 +4,7 @@
  */
 
 import type { ChildEnvironment } from "../environment.ts";
-import type { TakeBytes } from "../run/run.ts";
+import type { TakeBytes } from "../process/pump.ts";
 import type { Message } from "./messages.ts";
 
 /** restic's exit codes since 0.17 (restic's manual, "Scripting"). */

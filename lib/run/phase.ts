@@ -29,7 +29,7 @@ export interface PhasePlan {
 
 /** Never throws for what a hook does: results are facts. */
 export async function runPhase(context: Context, plan: PhasePlan): Promise<HookResult[]> {
-  const { settings, log, mask, hooksDir } = context;
+  const { settings, log, hooksDir } = context;
   const { phase, stop, skipOnStop } = plan;
   const hooks = discoverHooks(hooksDir, phase, context.env.PATH);
   if (hooks.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
@@ -43,7 +43,6 @@ export async function runPhase(context: Context, plan: PhasePlan): Promise<HookR
     results.push(
       await runHook(hook, {
         log,
-        mask,
         stop,
         budget: plan.budget,
         env: { ...context.env, ...plan.env },

@@ -4,13 +4,12 @@ import { type Settings, screaming } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import type { Log } from "../log/log.ts";
-import { RawLines } from "../process/lines.ts";
+import { runChild } from "../process/child.ts";
 import { familyMembers, nameOf } from "../process/proc.ts";
-import { pump } from "../process/pump.ts";
-import { exitCodeOfSignal, signal, spawn } from "../process/spawn.ts";
+import { onLines, type Reader, onBytes as readBytes, type TakeBytes } from "../process/pump.ts";
+import { exitCodeOfSignal, signal } from "../process/spawn.ts";
 import { type Stop, stopBudget } from "../process/stop.ts";
-import { type Ended, type Limits, supervise } from "../process/supervise.ts";
-import { within } from "../process/timer.ts";
+import type { Ended } from "../process/supervise.ts";
 import type { Marker } from "../state/marker.ts";
 import type { Status } from "../state/record.ts";
 
@@ -29,21 +28,12 @@ export interface ChildPlan {
   readonly onStderr?: (line: string) => void;
   /**
    * Takes stdout as bytes instead of lines. All of them come; until it has settled, the child waits. When it throws,
-   * the child works in vain and is ended.
+   * the child would work for nothing and is ended.
    */
   readonly onBytes?: TakeBytes;
   /** Is it known to start programs of its own, which may outlive it as daemons? */
   readonly startsOthers?: boolean;
 }
-
-export type TakeBytes = (bytes: Uint8Array) => void | Promise<void>;
-
-/** After its time-out the work has so long to end cleanly (run.md). */
-const WORK_GRACE_MS = 30_000;
-/** So many bytes become lines at once: short ones are many times as large in memory. */
-const PIECE = 16 * 1024;
-/** What a child's child still prints after the child has ended is waited for so long. */
-const DRAIN_MS = 1000;
 
 interface RunParts {
   readonly stop: Stop;
@@ -108,52 +98,36 @@ export class Run<F extends object = object> {
   }
 
   /** Runs a program to its end, line by line. Throws CannotStart, and what onBytes throws. */
-  async child(command: readonly string[], { env = {}, ...plan }: ChildPlan): Promise<Ended> {
+  async child(command: readonly string[], plan: ChildPlan): Promise<Ended> {
+    const { env = {}, onStdout, onStderr, onBytes, startsOthers = false } = plan;
     if (this.stop.signal !== undefined) {
       return { code: exitCodeOfSignal(this.stop.signal), signal: undefined, cause: "stopped" };
     }
-    const child = spawn(command, {
+    return runChild(command, {
       env: { ...this.context.env, ...env },
-      stdout: "pipe",
-      stderr: "pipe",
+      stdout: onBytes === undefined ? this.lines(onStdout) : readBytes(onBytes),
+      stderr: this.lines(onStderr),
       inherit: this.lockFd,
-      session: true,
-    });
-    const { onBytes } = plan;
-    const bytes = onBytes === undefined ? undefined : carry(child.stdout, onBytes);
-    const pumps = [
-      bytes?.pump ?? follow(child.stdout, plan.onStdout, this.log),
-      follow(child.stderr, plan.onStderr, this.log),
-    ];
-    const limits = {
-      ...this.limits(),
-      ...(bytes === undefined ? {} : { consumerFailed: bytes.consumerFailed }),
-    };
-    const ended = await supervise(child, { leader: child.pid, marks: [], program: command[0] }, limits);
-    const all = Promise.all(pumps.map((each) => each?.done));
-    // However slow their reader is: only a stop ends the waiting.
-    if (bytes !== undefined) await Promise.race([all, this.stopped()]);
-    const drained = await within(Math.min(DRAIN_MS, this.stop.msUntil(1)), all);
-    if (!drained) for (const each of pumps) await each?.cancel();
-    if (ended.cause === "timed out") this.endByTimeout();
-    this.lookBehind(child.pid, !drained || plan.startsOthers === true);
-    await all;
-    return ended;
-  }
-
-  private stopped(): Promise<void> {
-    return new Promise((resolve) => this.stop.listen(resolve));
-  }
-
-  private limits(): Limits {
-    const left = this.deadline - performance.now();
-    return {
+      program: command[0],
       first: "SIGINT",
-      timeoutMs: Number.isFinite(left) ? Math.max(0, left) : undefined,
-      graceMs: WORK_GRACE_MS,
+      timeoutMs: Number.isFinite(this.deadline) ? Math.max(0, this.deadline - performance.now()) : undefined,
+      graceMs: this.settings.seconds("WORK_KILL_AFTER") * 1000,
       stop: this.stop,
       budget: stopBudget.work,
+      onEnd: ({ pid, cause, isDrained }) => {
+        if (cause === "timed out") this.endByTimeout();
+        this.lookBehind(pid, !isDrained || startsOthers);
+      },
+    });
+  }
+
+  /** A child's lines, one by one; what one read has brought is written to the log at once. */
+  private lines(take: (line: string) => void = () => {}): Reader {
+    const { log } = this;
+    const takeAll = (lines: readonly string[]) => {
+      for (const line of lines) take(line);
     };
+    return onLines((lines) => log.gather(() => takeAll(lines)), log.mask);
   }
 
   private endByTimeout(): void {
@@ -176,40 +150,4 @@ export class Run<F extends object = object> {
     const names = members.map(({ pid }) => `${nameOf(pid)} with pid ${pid}`).join(", ");
     this.log.info(`The work left running: ${names}. It is left alive and holds no lock.`);
   }
-}
-
-function follow(
-  stream: ReadableStream<Uint8Array> | undefined,
-  take: ((line: string) => void) | undefined,
-  log: Log,
-) {
-  if (stream === undefined) return undefined;
-  const lines = new RawLines(log.mask);
-  const hand = (each: readonly string[]) => {
-    if (take === undefined) return;
-    log.gather(() => {
-      for (const line of each) take(line);
-    });
-  };
-  const push = (bytes: Uint8Array) => {
-    for (let at = 0; at < bytes.length; at += PIECE) hand(lines.push(bytes.subarray(at, at + PIECE)));
-  };
-  return pump(stream, { take: push, end: () => hand(lines.end()) });
-}
-
-/** `consumerFailed` resolves when the bytes cannot be taken any more. */
-function carry(stream: ReadableStream<Uint8Array> | undefined, onBytes: TakeBytes) {
-  let lose = () => {};
-  const consumerFailed = new Promise<void>((resolve) => {
-    lose = resolve;
-  });
-  const take = async (bytes: Uint8Array) => {
-    try {
-      await onBytes(bytes);
-    } catch (error) {
-      lose();
-      throw error;
-    }
-  };
-  return { pump: stream && pump(stream, { take, end: () => {} }), consumerFailed };
 }

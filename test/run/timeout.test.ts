@@ -1,5 +1,6 @@
-// BACKUP_TIMEOUT bounds the work: SIGINT first, SIGKILL half a minute later, exit 124.
+// BACKUP_TIMEOUT bounds the work: SIGINT first, SIGKILL after WORK_KILL_AFTER (half a minute), exit 124.
 import { expect, test } from "bun:test";
+import { variables } from "../../lib/config/variables.ts";
 import { Gate } from "../support/gate.ts";
 import { finish, World, waitFor } from "../support/world.ts";
 
@@ -65,12 +66,14 @@ test("a stop shortens the half minute", async () => {
   expect(world.processes()).toEqual([]);
 });
 
-test("a restic that is deaf is killed after half a minute", async () => {
+test("a restic that is deaf is killed after WORK_KILL_AFTER, which is half a minute where nobody set it", async () => {
   using world = new World();
   restic(world, { deaf: true });
   const begun = performance.now();
-  expect(await world.run("backup", [], { env: { BACKUP_TIMEOUT: "1" } })).toMatchObject({ code: 124 });
-  expect(performance.now() - begun).toBeWithin(31_000, 40_000);
+  const env = { BACKUP_TIMEOUT: "1", WORK_KILL_AFTER: "2" };
+  expect(await world.run("backup", [], { env })).toMatchObject({ code: 124 });
+  expect(performance.now() - begun).toBeWithin(3000, 12_000);
+  expect(variables.WORK_KILL_AFTER.fallback).toBe("30");
   expect(world.read("asked")).toBe("INT\n");
   expect(world.record()).toMatchObject({ status: "timed_out", timed_out: true, exit_code: 124 });
   expect(world.processes()).toEqual([]);
