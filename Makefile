@@ -76,9 +76,9 @@ rootfs: $(BINARY) ## lay out dist/rootfs as the image is laid out, from Debian's
 	@test/tools/setup
 	test/tools/rootfs $(BINARY) dist/rootfs
 
-bench: $(BINARY) ## measure everything against a floor, in five minutes (BENCHES=NAME… only those)
+bench: $(BINARY) ## measure everything against a floor, in five minutes (BENCHES=NAME… only those; OLD=FILE beside an older build)
 	@test/tools/setup
-	@$(BIN)/bun test/bench/main.ts $(BENCHES)
+	@RBH_OLD_BINARY='$(OLD)' $(BIN)/bun test/bench/main.ts $(BENCHES)
 
 clean: ## remove what was built
 	rm -rf dist

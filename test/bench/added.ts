@@ -2,7 +2,7 @@
 
 import { World } from "../support/world.ts";
 import { type Contender, compare } from "./paired.ts";
-import type { Row } from "./report.ts";
+import { type Row, times } from "./report.ts";
 
 const ROUNDS = 60;
 /** Workers that call restic once. */
@@ -20,17 +20,7 @@ export async function added(): Promise<Row[]> {
   });
   const [tick, ...measured] = await compare(["backup", ...WORKERS].map(contender), ROUNDS);
   if (tick === undefined) throw new Error("nothing was measured");
-  return measured.flatMap(({ name, wallMs, cpuMs }) => [
-    row(`${name}, added to restic: wall`, wallMs, tick.wallMs),
-    row(`${name}, added to restic: CPU`, cpuMs, tick.cpuMs),
-  ]);
+  return measured.flatMap((each) =>
+    times(`${each.name}, added to restic`, each, tick, "a tick", { limit: LIMIT }),
+  );
 }
-
-const row = (what: string, ours: number, floor: number): Row => ({
-  what,
-  ours,
-  floor,
-  against: "a tick",
-  unit: "ms",
-  limit: LIMIT,
-});

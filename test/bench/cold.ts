@@ -2,9 +2,10 @@
 
 import { readFileSync, realpathSync } from "node:fs";
 import { World } from "../support/world.ts";
+import { oldProgram } from "./before.ts";
 import { type Contender, compare, type Measure } from "./paired.ts";
 import { hello } from "./programs.ts";
-import type { Row } from "./report.ts";
+import { type Row, wallRow } from "./report.ts";
 
 const WARM_ROUNDS = 100;
 const COLD_ROUNDS = 15;
@@ -20,19 +21,23 @@ export async function cold(): Promise<Row[]> {
     { name: "hello world", command: [bare], env },
     { name: "--version", command: [program, "--version"], env },
   ];
-  const forgetful = contenders.map((each) => ({ ...each, reset: () => forget(each.command[0] ?? "") }));
+  const forgetful = contenders.map((each) => ({
+    ...each,
+    reset: (command: readonly string[]) => forget(command[0] ?? ""),
+  }));
   const warm = await compare(contenders, WARM_ROUNDS);
   const fromDisk = await compare(forgetful, COLD_ROUNDS, 1);
   for (const { command } of contenders) readInOrder(command[0] ?? "");
+  if (oldProgram !== undefined) readInOrder(oldProgram);
   return [
-    row("start, --version: wall", warm, LIMITS.warm),
-    row("start from the disk, --version: wall", fromDisk, LIMITS.cold),
+    row("start, --version", warm, LIMITS.warm),
+    row("start from the disk, --version", fromDisk, LIMITS.cold),
   ];
 }
 
 function row(what: string, [bare, ours]: readonly Measure[], limit: number): Row {
   if (bare === undefined || ours === undefined) throw new Error("nothing was measured");
-  return { what, ours: ours.wallMs, floor: bare.wallMs, against: "hello world", unit: "ms", limit };
+  return wallRow(what, ours, bare, "hello world", { limit });
 }
 
 /**

@@ -3,7 +3,7 @@
 import { World } from "../support/world.ts";
 import { compare } from "./paired.ts";
 import { hello } from "./programs.ts";
-import type { Row } from "./report.ts";
+import { type Row, wallRow } from "./report.ts";
 
 const ROUNDS = 30;
 /** What we have seen on a quiet machine, and room for a busier one. */
@@ -39,21 +39,9 @@ export async function doctor(): Promise<Row[]> {
     throw new Error("nothing was measured");
   const what = "doctor, no repository";
   return [
-    {
-      what: `${what}, programs that answer at once: wall`,
-      ours: itself.wallMs,
-      floor: bare.wallMs,
-      against: "a bare Bun start",
-      unit: "ms",
+    wallRow(`${what}, programs that answer at once`, itself, bare, "a bare Bun start", {
       limit: LIMITS.itself,
-    },
-    {
-      what: `${what}: wall`,
-      ours: all.wallMs,
-      floor: programs.wallMs,
-      against: "the programs it asks, by hand",
-      unit: "ms",
-      limit: LIMITS.programs,
-    },
+    }),
+    wallRow(what, all, programs, "the programs it asks, by hand", { limit: LIMITS.programs }),
   ];
 }

@@ -1,5 +1,7 @@
 /** Measures commands against each other in one run: taken in turn, so that a busy machine slows all alike. */
 
+import { before } from "./before.ts";
+
 export interface Contender {
   readonly name: string;
   readonly command: readonly string[];
@@ -7,11 +9,16 @@ export interface Contender {
   /** Exit code that says that it did what it was to do. Default: 0. */
   readonly code?: number;
   /** Undoes what one round has left, outside of the time that is measured. */
-  readonly reset?: () => void;
+  readonly reset?: (command: readonly string[]) => void;
 }
 
-export interface Measure {
+export interface Measure extends Figures {
   readonly name: string;
+  /** Of the program of before (before.ts), for a contender that is a program of ours. */
+  readonly before?: Figures;
+}
+
+export interface Figures {
   /** Medians, in milliseconds; CPU is user plus system time, all waited-for children included. */
   readonly wallMs: number;
   readonly cpuMs: number;
@@ -19,27 +26,41 @@ export interface Measure {
   readonly peakMiB: number;
 }
 
-interface Sample {
-  readonly wallMs: number;
-  readonly cpuMs: number;
-  readonly peakMiB: number;
-}
+type Sample = Figures;
 
-/** Runs every contender `rounds` times, in turn, after `warm` rounds that do not count. */
+/**
+ * Runs every contender `rounds` times, in turn, after `warm` rounds that do not count. Where there is a program of
+ * before, it has its turn right after ours, or right before it: each is first in every second round.
+ */
 export async function compare(
   contenders: readonly Contender[],
   rounds: number,
   warm = 5,
 ): Promise<Measure[]> {
-  const samples = contenders.map((): Sample[] => []);
+  const pairs = contenders.map((now) => ({
+    now,
+    older: before(now.command),
+    samples: [] as Sample[],
+    old: [] as Sample[],
+  }));
   for (let round = -warm; round < rounds; round++) {
-    for (const [at, contender] of contenders.entries()) {
-      contender.reset?.();
-      const sample = await once(contender);
-      if (round >= 0) samples[at]?.push(sample);
+    for (const { now, older, samples, old } of pairs) {
+      const turns = [
+        { contender: now, into: samples },
+        ...(older === undefined ? [] : [{ contender: { ...now, command: older }, into: old }]),
+      ];
+      for (const { contender, into } of round % 2 === 0 ? turns : turns.reverse()) {
+        contender.reset?.(contender.command);
+        const sample = await once(contender);
+        if (round >= 0) into.push(sample);
+      }
     }
   }
-  return contenders.map(({ name }, at) => ({ name, ...summary(samples[at] ?? []) }));
+  return pairs.map(({ now: { name }, older, samples, old }) => ({
+    name,
+    ...summary(samples),
+    ...(older === undefined ? {} : { before: summary(old) }),
+  }));
 }
 
 async function once({ name, command, env, code = 0 }: Contender): Promise<Sample> {

@@ -6,9 +6,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { World } from "../support/world.ts";
-import { peakOf } from "./memory.ts";
+import { peakOf, peaksOf } from "./memory.ts";
 import { type Contender, compare } from "./paired.ts";
-import type { Row } from "./report.ts";
+import { cpuRow, less, type Row, wallRow } from "./report.ts";
 
 const ROUNDS = 5;
 const FILES = Number(process.env.SOURCES_BENCH_FILES ?? 1_000_000);
@@ -40,46 +40,16 @@ export async function sources(): Promise<Row[]> {
   if (walk === undefined || nothing === undefined || theirs === undefined)
     throw new Error("nothing was measured");
   const what = `sources-report, ${FILES} files`;
-  const peak = peakOf(ours("", tree).command, env);
+  const against = "du -sk + find -type f";
+  const { command } = ours("", tree);
+  const peak = { what: `${what}: peak memory (RSS)`, ...peaksOf(command, env), unit: "MiB" };
+  const onEmpty = peakOf(ours("", empty).command, env);
   return [
-    {
-      what: `${what}: wall, of the walk`,
-      ours: walk.wallMs - nothing.wallMs,
-      floor: theirs.wallMs,
-      against: "du -sk + find -type f",
-      unit: "ms",
-      ...TIME_BOUNDS,
-    },
-    {
-      what: `${what}: wall, of the whole run`,
-      ours: walk.wallMs,
-      floor: theirs.wallMs,
-      against: "du -sk + find -type f",
-      unit: "ms",
-    },
-    {
-      what: `${what}: CPU, of the walk`,
-      ours: walk.cpuMs - nothing.cpuMs,
-      floor: theirs.cpuMs,
-      against: "du -sk + find -type f",
-      unit: "ms",
-      ...TIME_BOUNDS,
-    },
-    {
-      what: `${what}: peak memory`,
-      ours: peak,
-      floor: peakOf(ours("", empty).command, env),
-      against: "an empty folder",
-      unit: "MiB",
-      limit: MEMORY_LIMIT,
-    },
-    {
-      what: `${what}: peak memory`,
-      ours: peak,
-      floor: peakOf(["sh", "-c", both], env),
-      against: "du -sk + find -type f",
-      unit: "MiB",
-    },
+    wallRow(`${what}, of the walk`, less(walk, nothing), theirs, against, TIME_BOUNDS),
+    wallRow(`${what}, of the whole run`, walk, theirs, against),
+    cpuRow(`${what}, of the walk`, less(walk, nothing), theirs, against, TIME_BOUNDS),
+    { ...peak, floor: onEmpty, against: "an empty folder", limit: MEMORY_LIMIT },
+    { ...peak, floor: peakOf(["sh", "-c", both], env), against },
   ];
 }
 

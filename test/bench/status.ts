@@ -2,33 +2,20 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { workerNames } from "../../lib/run/command.ts";
+import { table } from "../../lib/workers/index.ts";
 import { World } from "../support/world.ts";
-import { peakOf } from "./memory.ts";
+import { peakOf, peaksOf } from "./memory.ts";
 import { compare } from "./paired.ts";
 import { hello } from "./programs.ts";
-import type { Row } from "./report.ts";
+import { type Row, times } from "./report.ts";
 
 const ROUNDS = 150;
 const LINES = 1000;
 /** workers.md asks for less than 20 ms, and the issue for three bare starts at the most. */
 const LIMIT = 3;
 
-const JOBS = [
-  "backup",
-  "check",
-  "prune",
-  "replicate",
-  "restore",
-  "snapshot-export",
-  "forget-preview",
-  "mount-snapshot",
-  "forget",
-  "unlock",
-  "init-repo",
-  "restore-test",
-  "sources-report",
-  "notify-test",
-];
+const JOBS = workerNames(table);
 
 export async function status(): Promise<Row[]> {
   using world = new World();
@@ -53,11 +40,10 @@ export async function status(): Promise<Row[]> {
   const against = "a bare Bun start";
   const what = `status, ${JOBS.length} records, ${LINES} lines`;
   return [
-    { what: `${what}: wall`, ours: ours.wallMs, floor: bare.wallMs, against, unit: "ms", limit: LIMIT },
-    { what: `${what}: CPU`, ours: ours.cpuMs, floor: bare.cpuMs, against, unit: "ms", limit: LIMIT },
+    ...times(what, ours, bare, against, { limit: LIMIT }),
     {
-      what: `${what}: peak memory`,
-      ours: peakOf([world.link("status")], env),
+      what: `${what}: peak memory (RSS)`,
+      ...peaksOf([world.link("status")], env),
       floor: peakOf([await hello()], env),
       against,
       unit: "MiB",
