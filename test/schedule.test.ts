@@ -3,7 +3,7 @@ import { Settings } from "../lib/config/settings.ts";
 import { type Variable, variables } from "../lib/config/variables.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { findLinked } from "../lib/run/command.ts";
-import { placesOf, readCrontabLine, renderCrontab, scheduleOf } from "../lib/schedule/schedule.ts";
+import { placesOf, plannedJobs, readCrontabLine, renderCrontab } from "../lib/schedule/schedule.ts";
 import { table } from "../lib/workers/index.ts";
 
 const settings = (env: Record<string, string>) =>
@@ -86,7 +86,7 @@ describe("what must not reach a crontab is refused by the name of its variable",
 });
 
 test("a job that is off has neither a schedule nor a problem", () => {
-  const jobs = scheduleOf(settings({ PRUNE_CRON: "nonsense" }));
+  const jobs = plannedJobs(settings({ PRUNE_CRON: "nonsense" }));
   expect(jobs.find(({ job }) => job === "check")).toEqual({
     job: "check",
     variable: "CHECK_CRON",

@@ -1,17 +1,11 @@
-/**
- * What doctor has to say.
- *
- * One finding about the environment, as config-check prints it and doctor too.
- *
- * What doctor looks at, gathered once for all sections.
- */
+/** A check, which is what doctor and config-check print, and what all checks of doctor look at. */
 
 import { knownNames, type Misspelt, misspelt } from "../config/misspelt.ts";
-import { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
-import { hookPhases, type Row } from "../run/command.ts";
+import { hookPhases, type Row, workerNames } from "../run/command.ts";
+import { View } from "../state/jobs.ts";
 
 export type Status = "OK" | "INFO" | "WARN" | "FAIL";
 
@@ -28,11 +22,14 @@ export type Section =
 
 export interface Check {
   readonly section: Section;
+  /** The variable that it is about, where it is about one: config-check's `key`. */
+  readonly key?: string;
   readonly status: Status;
+  /** Without the key: see sentence. */
   readonly message: string;
 }
 
-/** What one section found: lines that are no verdict, the verdicts, and its part of the JSON report. */
+/** What one section found: lines without a verdict, the checks, and its part of the JSON report. */
 export interface Findings<Json = undefined> {
   readonly lines?: readonly string[];
   readonly checks: readonly Check[];
@@ -61,61 +58,57 @@ export class Checks {
     this.add("FAIL", message);
   }
 
-  add(status: Status, message: string): void {
-    this.list.push({ section: this.section, status, message });
+  add(status: Status, message: string, key?: string): void {
+    this.list.push({ section: this.section, status, message, ...(key === undefined ? {} : { key }) });
+  }
+
+  /** Adds what another part of the program has checked, as checks of this section. */
+  adopt(checks: readonly Check[]): void {
+    for (const check of checks) this.list.push({ ...check, section: this.section });
   }
 }
 
-/** The same in this report's words. */
-export function statusOf({ status }: EnvironmentCheck): Status {
-  return ({ ok: "OK", warn: "WARN", fail: "FAIL" } as const)[status];
+/** Checks of a variable; a section adopts them. */
+const about =
+  (status: Status) =>
+  (key: string, message: string): Check => ({ section: "Configuration checks", key, status, message });
+export const ok = about("OK");
+export const info = about("INFO");
+export const warn = about("WARN");
+export const fail = about("FAIL");
+
+/** `TZ: …`, for a person. */
+export function sentence({ key, message }: Check): string {
+  return key === undefined || message.startsWith(`${key}:`) ? message : `${key}: ${message}`;
 }
 
 export const countOf = (checks: readonly Check[], status: Status): number =>
   checks.filter((check) => check.status === status).length;
 
-export interface EnvironmentCheck {
-  /** The variable that it is about, mostly. */
-  readonly key: string;
-  readonly status: "ok" | "warn" | "fail";
-  readonly message: string;
-}
-
-export const ok = (key: string, message: string): EnvironmentCheck => ({ key, status: "ok", message });
-export const warn = (key: string, message: string): EnvironmentCheck => ({ key, status: "warn", message });
-export const fail = (key: string, message: string): EnvironmentCheck => ({ key, status: "fail", message });
-
-/** `TZ: …`, for a person. */
-export function sentence({ key, message }: EnvironmentCheck): string {
-  return message.startsWith(`${key}:`) ? message : `${key}: ${message}`;
-}
-
-/** What doctor looks at. Says nothing of odd values: the sections that judge them do. */
-export class Patient extends Context {
+/** What the sections look at, gathered once for all of them. */
+export class Patient extends View {
   /** The rows of the table that are runs. */
   readonly runs: readonly Row[];
   readonly phases: readonly string[];
   /** The name of every variable that we read. */
   readonly known: ReadonlySet<string>;
-  /** Variables that nobody reads, but nearly so. */
+  /** Variables with names that we do not read, but nearly. */
   readonly misspelt: readonly Misspelt[];
-  readonly nowMs = Date.now();
+  readonly nowMs: number;
 
   constructor(
     table: readonly Row[],
     private readonly stop: Stop,
   ) {
-    super("doctor", { onOddValue: () => {} });
+    super("doctor", workerNames(table));
     this.runs = table.filter(({ kind }) => kind === "run");
     this.phases = hookPhases(table);
-    this.known = knownNames(
-      this.phases,
-      this.runs.map(({ name }) => name),
-    );
+    this.known = knownNames(this.phases, this.workers);
     this.misspelt = misspelt(this.settings.env, this.known);
+    this.nowMs = this.now * 1000;
   }
 
-  /** Runs a program, with `added` to its environment, for at most so many milliseconds. Throws CannotStart. */
+  /** Runs a program, with `added` to its environment, for at most `timeoutMs`. Throws CannotStart. */
   readonly ask = (
     command: readonly string[],
     timeoutMs: number,

@@ -1,64 +1,87 @@
 /**
- * Everything that can be said of the environment without starting a program or asking the network.
- *
- * Will crond start what is meant to be started?
+ * The checks of the environment, none of which starts a program or asks a network: config-check prints all of them;
+ * in doctor they make the section Configuration checks, but for those that its sections Runtime and Replicate show.
  */
 
 import type { Settings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
-import { nextTimes } from "../schedule/cron.ts";
-import { placesOf, type Scheduled, scheduleOf } from "../schedule/schedule.ts";
+import { CannotStart, resolveProgram } from "../process/spawn.ts";
+import { type Cron, nextTimes } from "../schedule/cron.ts";
+import { type Planned, placesOf, plannedJobs } from "../schedule/schedule.ts";
+import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";
 import { localZone, stamp } from "../time/format.ts";
-import { type EnvironmentCheck, fail, ok, warn } from "./checks.ts";
-import {
-  checkCacert,
-  checkJobFiles,
-  checkPassword,
-  checkPaths,
-  checkRclone,
-  checkReplicate,
-  checkRepository,
-  checkTag,
-} from "./inputs.ts";
+import { type Check, Checks, type Findings, fail, ok, type Patient, warn } from "./checks.ts";
+import { isAboutHooks } from "./hooks.ts";
+import { checkJobFile, checkRclone } from "./replication.ts";
+import { checkFolders, checkResources } from "./resources.ts";
 import { checkValues } from "./values.ts";
 
-export { type EnvironmentCheck, sentence } from "./checks.ts";
-export { checkRclone } from "./inputs.ts";
-export { checkValues } from "./values.ts";
-
-/** `workers` are the names of the runs: they make <WORKER>_TIMEOUT and HOOK_TIMEOUT_<PHASE>. */
-export async function checkAll(settings: Settings, workers: readonly string[]): Promise<EnvironmentCheck[]> {
-  return [...(await checkThings(settings)), ...checkValues(settings, workers)];
-}
-
-/** What the workers need is there, and can be read. */
-export async function checkThings(settings: Settings): Promise<EnvironmentCheck[]> {
+/** For config-check. `workers` are the names of the runs: they make <WORKER>_TIMEOUT and HOOK_TIMEOUT_<PHASE>. */
+export async function checkEnvironment(
+  context: Scheduled,
+  workers: readonly string[],
+): Promise<readonly Check[]> {
+  const jobs = await checkJobFile(context, true);
   return [
-    checkRepository(settings),
-    await checkPassword(settings),
-    checkTag(settings),
-    ...(await checkPaths(settings)),
-    ...(await checkJobFiles(settings)),
-    await checkRclone(settings),
-    await checkReplicate(settings),
-    await checkCacert(settings),
-    ...checkSchedule(settings),
+    ...(await checkResources(context)),
+    await checkRclone(context),
+    ...jobs.checks,
+    ...checkSchedule(context),
+    ...checkZone(context.settings),
+    ...checkValues(context.settings, workers),
   ];
 }
 
-export function checkSchedule(settings: Settings): EnvironmentCheck[] {
-  const schedule = scheduleOf(settings);
+/** The section of doctor, which adds what needs the container itself: its folders and its sendmail. */
+export async function configuration(patient: Patient): Promise<Findings> {
+  const { settings, workers } = patient;
+  const checks = new Checks("Configuration checks");
+  // The effective environment shows every value; here only those that are odd are worth a line.
+  const odd = checkValues(settings, workers).filter(
+    ({ status, key = "" }) => status !== "OK" && !isAboutHooks(key),
+  );
+  checks.adopt([...(await checkResources(patient)), ...checkSchedule(patient), ...odd]);
+  if (odd.length === 0) checks.ok("Every value has the form that its variable needs.");
+  checks.adopt([...(await checkFolders(settings)), ...checkMail(settings)]);
+  return { checks: checks.list, json: undefined };
+}
+
+/** Does crond start what is meant to be started? */
+function checkSchedule(context: Scheduled): Check[] {
   return [
-    ...schedule.map(checkJob),
-    ...checkPolicy(settings),
-    ...checkPlaces(settings),
-    ...checkZone(settings),
+    ...plannedJobs(context.settings).map((planned) => checkJob(planned, context)),
+    ...checkPolicy(context),
+    ...checkPlaces(context.settings),
   ];
 }
 
-function checkJob({ job, variable, expression, cron, problem }: Scheduled): EnvironmentCheck {
+/** What the variable plans, against the crontab where there is one: that is what crond runs. */
+function checkJob({ job, variable, expression, cron, problem }: Planned, context: Scheduled): Check {
+  const { settings, schedules } = context;
   if (problem !== undefined) return fail(variable, problem);
-  if (cron === undefined) return ok(variable, `not set: ${job} is not scheduled`);
+  if (schedules.crontab.source === "environment") {
+    return cron === undefined
+      ? ok(variable, `not set: ${job} is not scheduled`)
+      : checkCron(variable, expression, cron);
+  }
+  const { path } = schedules.crontab;
+  const real = scheduleFor(schedules, job);
+  if (real?.problem !== undefined) return fail(variable, `in ${path}, ${real.problem}`);
+  // A default says nothing of what is meant.
+  const isMeant = cron !== undefined && settings.given(variable);
+  if (isMeant && real?.cron?.text !== cron.text) {
+    const instead = real === undefined ? scheduleReason(schedules, job) : `${path} has ${real.expression}`;
+    return warn(
+      variable,
+      `${expression} has no effect: ${instead}. Restart the container, so that entry writes the crontab.`,
+    );
+  }
+  return real?.cron === undefined
+    ? ok(variable, `${job} is not scheduled: it is not in ${path}`)
+    : checkCron(variable, real.expression, real.cron);
+}
+
+function checkCron(variable: string, expression: string, cron: Cron): Check {
   if (cron.notes.length > 0) return warn(variable, `${expression}: ${cron.notes.join("; ")}.`);
   const [next] = nextTimes(cron, Math.floor(Date.now() / 1000), localZone(), 1);
   return next === undefined
@@ -66,17 +89,17 @@ function checkJob({ job, variable, expression, cron, problem }: Scheduled): Envi
     : ok(variable, `${cron.text}, next at ${stamp(next * 1000, localZone())}`);
 }
 
-function checkPolicy(settings: Settings): EnvironmentCheck[] {
-  if (settings.text("FORGET_CRON") === "" || settings.env.RESTIC_FORGET_ARGS) return [];
+function checkPolicy({ settings, schedules }: Scheduled): Check[] {
+  if (scheduleFor(schedules, "forget") === undefined || settings.env.RESTIC_FORGET_ARGS) return [];
   return [
     fail(
       "RESTIC_FORGET_ARGS",
-      "FORGET_CRON is set, but there is no policy: forget would end with 2 each time.",
+      `${scheduleReason(schedules, "forget")}, but there is no policy: forget would exit 2 each time.`,
     ),
   ];
 }
 
-function checkPlaces(settings: Settings): EnvironmentCheck[] {
+function checkPlaces(settings: Settings): Check[] {
   try {
     placesOf(settings);
     return [];
@@ -86,8 +109,20 @@ function checkPlaces(settings: Settings): EnvironmentCheck[] {
   }
 }
 
-function checkZone({ env }: Settings): EnvironmentCheck[] {
+function checkZone({ env }: Settings): Check[] {
   const zone = localZone();
   if (zone.known) return [ok("TZ", zone.name)];
   return [warn("TZ", `${env.TZ} is no time zone of this image; schedules and logs are in UTC.`)];
+}
+
+function checkMail(settings: Settings): Check[] {
+  if (!settings.configured("MAILX_RCPT")) return [];
+  try {
+    resolveProgram("sendmail", settings.env.PATH);
+    return [];
+  } catch (error) {
+    if (!(error instanceof CannotStart)) throw error;
+    const remedy = "Install msmtp or another sendmail.";
+    return [warn("MAILX_RCPT", `no mail can be sent: ${error.message} ${remedy}`)];
+  }
 }

@@ -1,12 +1,8 @@
-/**
- * The report as text for people and as JSON for programs. Pure.
- *
- * Names and values, one below the other. Pure.
- */
+/** The report as text for people and as JSON for programs. Pure. */
 
 import type { Mask } from "../mask.ts";
 import { plural, visible } from "../text.ts";
-import { type Check, Checks, countOf, type Findings, type Section, type Status } from "./checks.ts";
+import { type Check, Checks, countOf, type Findings, type Section, type Status, sentence } from "./checks.ts";
 
 const COLOUR: Readonly<Record<Status, string>> = {
   OK: "\x1b[32m",
@@ -18,8 +14,8 @@ const RESET = "\x1b[0m";
 /** `[INFO] ` */
 const TAG_WIDTH = 7;
 
-/** One section: its heading, what it found, its verdicts. Secrets are masked here, wherever they come from. */
-export function sectionText(
+/** One section: its heading, its lines, its checks. Secrets are masked here, wherever they come from. */
+export function formatSection(
   section: Section,
   { lines = [], checks }: Findings<unknown>,
   mask: Mask,
@@ -32,10 +28,11 @@ export function sectionText(
   return `== ${section} ==\n${body.map((line) => `${line}\n`).join("")}`;
 }
 
-function checkLine({ status, message }: Check, mask: Mask, colour: boolean): string {
+function checkLine(check: Check, mask: Mask, colour: boolean): string {
+  const { status } = check;
   const tag = `[${status}]`.padEnd(TAG_WIDTH);
   const painted = colour && COLOUR[status] !== "" ? `${COLOUR[status]}${tag}${RESET}` : tag;
-  return `${painted}${visible(mask(message)).replaceAll("\n", "\n       ")}`;
+  return `${painted}${visible(mask(sentence(check))).replaceAll("\n", "\n       ")}`;
 }
 
 export interface Heading {
@@ -46,7 +43,7 @@ export interface Heading {
 }
 
 /** The report for programs; `parts` are those of the sections, by their keys. */
-export function reportJson(
+export function buildReport(
   heading: Heading,
   checks: readonly Check[],
   parts: Readonly<Record<string, unknown>>,
@@ -59,7 +56,11 @@ export function reportJson(
     errors: countOf(checks, "FAIL"),
     exit_code: exitCode,
     ...parts,
-    checks,
+    checks: checks.map((check) => ({
+      section: check.section,
+      status: check.status,
+      message: sentence(check),
+    })),
   };
 }
 
@@ -79,13 +80,13 @@ export function summarize(checks: readonly Check[]): Findings {
 
 export const isProblem = ({ status }: Check): boolean => status === "WARN" || status === "FAIL";
 
-function counted(count: number, noun: string): string {
-  return count === 0 ? `no ${noun}s` : plural(count, noun);
-}
+const counted = (number: number, noun: string): string =>
+  number === 0 ? `no ${noun}s` : plural(number, noun);
 
-/** Wider names stand out of the column. */
+/** Characters; wider names exceed their column. */
 const WIDEST = 32;
 
+/** Names and values as two columns. */
 export function columns(rows: readonly (readonly [name: string, value: string])[]): string[] {
   const width = Math.min(WIDEST, Math.max(0, ...rows.map(([name]) => name.length)));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);

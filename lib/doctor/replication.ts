@@ -1,13 +1,11 @@
-/** Section Replicate: the settings that count, and whether its job file can be worked through. */
+/** Section Replicate: its settings, rclone's configuration, and the rows of its job file. config-check judges them too. */
 
-import type { Settings } from "../config/settings.ts";
-import { reasonOf } from "../errors.ts";
-import { readSmallFile } from "../files/files.ts";
-import { look } from "../files/within.ts";
-import { JOB_FILE_MOST, parseRows } from "../rclone/rows.ts";
+import { ConfigError, errnoOf, reasonOf } from "../errors.ts";
+import { accessWithin } from "../files/within.ts";
+import { type JobFile, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
+import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";
 import { plural } from "../text.ts";
-import { Checks, type Findings, statusOf } from "./checks.ts";
-import { checkRclone, sentence } from "./configuration.ts";
+import { type Check, Checks, type Findings, fail, info, ok, type Patient, warn } from "./checks.ts";
 import type { Entry } from "./effective-environment.ts";
 import { columns } from "./rendering.ts";
 
@@ -20,62 +18,92 @@ export interface ReplicateJson {
 
 /** `entries` are those of the environment, as they may be shown. */
 export async function replicate(
-  settings: Settings,
+  patient: Patient,
   entries: readonly Entry[],
 ): Promise<Findings<ReplicateJson>> {
   const checks = new Checks("Replicate");
   const ours = entries.filter(({ name }) => name.startsWith("REPLICATE_") || name === "RCLONE_CONFIG");
-  const config = await checkRclone(settings);
-  checks.add(statusOf(config), sentence(config));
-  const counts = await judgeJobs(checks, settings);
+  const jobs = await checkJobFile(patient);
+  checks.adopt([await checkRclone(patient), ...jobs.checks]);
   return {
     lines: columns(ours.map(({ name, value }) => [name, value ?? "not set"])),
     checks: checks.list,
     json: {
       effective: Object.fromEntries(ours.map(({ name, value }) => [name, value ?? null])),
-      jobs_count: counts?.jobs ?? null,
-      malformed_count: counts?.malformed ?? null,
+      jobs_count: jobs.file?.rows.length ?? null,
+      malformed_count: jobs.file?.malformed.length ?? null,
     },
   };
 }
 
-interface Counts {
-  readonly jobs: number;
-  readonly malformed: number;
+export async function checkRclone(scheduled: Scheduled): Promise<Check> {
+  const key = "RCLONE_CONFIG";
+  const path = scheduled.settings.text(key);
+  const { problem } = await accessWithin(path, "read");
+  if (problem === undefined) return ok(key, path);
+  const user = userOfRclone(scheduled);
+  return user === undefined
+    ? ok(key, `${path} is not there, and nothing needs it`)
+    : fail(key, `${path} cannot be read: ${problem}; ${user} needs it. Mount it, or correct the path.`);
 }
 
-async function judgeJobs(checks: Checks, settings: Settings): Promise<Counts | undefined> {
-  const path = settings.text("REPLICATE_JOB_FILE");
-  const isScheduled = settings.text("REPLICATE_CRON") !== "";
-  const text = await textOf(path);
-  if (typeof text !== "string") {
-    const said = `REPLICATE_JOB_FILE: ${path} cannot be read: ${text.problem}`;
-    if (isScheduled) checks.fail(`${said}; REPLICATE_CRON is set. Mount it, or correct the path.`);
-    else checks.info(`${said}; REPLICATE_CRON is not set, so nothing needs it.`);
-    return undefined;
-  }
-  const { rows, malformed } = parseRows(text);
-  const worst = isScheduled ? "FAIL" : "WARN";
-  for (const { line, text, why } of malformed) {
-    checks.add(
-      worst,
-      `REPLICATE_JOB_FILE: line ${line} is malformed and counts as failed: ${why} (${text}).`,
-    );
-  }
-  if (rows.length + malformed.length === 0) {
-    checks.add(worst, `REPLICATE_JOB_FILE: ${path} has no row. Write SOURCE;DESTINATION, a pair a line.`);
-  } else {
-    checks.ok(`REPLICATE_JOB_FILE: ${path}, ${plural(rows.length, "row")} to work through.`);
-  }
-  return { jobs: rows.length, malformed: malformed.length };
-}
-
-async function textOf(path: string): Promise<string | { problem: string }> {
-  const { problem } = await look(path, "read");
-  if (problem !== undefined) return { problem };
+/** What needs rclone here: `replicate`, `the repository`; undefined when nothing does. */
+export function userOfRclone(scheduled: Scheduled): string | undefined {
+  if (scheduleFor(scheduled.schedules, "replicate") !== undefined) return "replicate";
   try {
-    return readSmallFile(path, JOB_FILE_MOST);
+    return scheduled.repository.startsWith("rclone:") ? "the repository" : undefined;
   } catch (error) {
-    return { problem: reasonOf(error) };
+    // It is not known which repository is meant; that has a check of its own.
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
+}
+
+interface JudgedJobFile {
+  readonly checks: readonly Check[];
+  /** Absent where it cannot be read. */
+  readonly file?: JobFile;
+}
+
+/**
+ * `isGate`: a file that replicate would fail on is a failure even where no schedule relies on replicate. So
+ * config-check stops a deployment with it, while doctor, whose failures wake people up, only warns.
+ */
+export async function checkJobFile(
+  { settings, schedules }: Scheduled,
+  isGate = false,
+): Promise<JudgedJobFile> {
+  const key = "REPLICATE_JOB_FILE";
+  const path = settings.text(key);
+  const isScheduled = scheduleFor(schedules, "replicate") !== undefined;
+  const read = await readWithin(path);
+  if (read.file === undefined) {
+    const reason = scheduleReason(schedules, "replicate");
+    const message = `${path} cannot be read: ${read.problem}; ${reason}`;
+    if (isScheduled) return { checks: [fail(key, `${message}. Mount it, or correct the path.`)] };
+    return isGate && !read.isMissing
+      ? { checks: [fail(key, `${path} cannot be read: ${read.problem}. Correct the path.`)] }
+      : { checks: [info(key, `${message}, so nothing needs it.`)] };
+  }
+  const { rows, malformed } = read.file;
+  const worse = isScheduled || isGate ? fail : warn;
+  const checks = malformed.map((row) => worse(key, `line ${row.line} ${malformedText(row)}.`));
+  if (rows.length > 0) checks.push(ok(key, `${path}, ${plural(rows.length, "row")} to work through.`));
+  else if (malformed.length === 0) checks.push((isScheduled ? fail : warn)(key, `${path} ${NO_ROW}`));
+  return { checks, file: read.file };
+}
+
+type Read =
+  | { readonly file: JobFile }
+  | { readonly file?: undefined; readonly problem: string; readonly isMissing: boolean };
+
+/** Without a wait for a dead network mount. */
+async function readWithin(path: string): Promise<Read> {
+  const { isSilent, problem } = await accessWithin(path, "read");
+  if (isSilent) return { problem, isMissing: false };
+  try {
+    return { file: readJobFile(path) };
+  } catch (error) {
+    return { problem: reasonOf(error), isMissing: errnoOf(error) === "ENOENT" };
   }
 }

@@ -1,19 +1,12 @@
-/**
- * The sections of the report in their order. All are begun at once, so that the slow ones run side by side.
- *
- * Section Configuration checks: those of config-check, and what needs the container itself.
- */
+/** The sections of the report in their order. All are begun at once, so that the slow ones run side by side. */
 
-import type { Settings } from "../config/settings.ts";
 import { bugReport } from "../errors.ts";
-import { look } from "../files/within.ts";
-import { CannotStart, resolveProgram } from "../process/spawn.ts";
-import { Checks, type Findings, type Patient, type Section, statusOf } from "./checks.ts";
-import { checkThings, checkValues, sentence } from "./configuration.ts";
+import { accessWithin } from "../files/within.ts";
+import { Checks, type Findings, type Patient, type Section } from "./checks.ts";
+import { configuration } from "./configuration.ts";
 import { cronLog } from "./cron-log.ts";
 import { effectiveEnvironment, entriesOf, readImageDefaults } from "./effective-environment.ts";
-import { hooks, isAboutHooks } from "./hooks.ts";
-import { judgeFolders } from "./inputs.ts";
+import { hooks } from "./hooks.ts";
 import { probe } from "./probe.ts";
 import { replicate } from "./replication.ts";
 import { recentRuns } from "./runs.ts";
@@ -30,13 +23,12 @@ export function examineHooks(patient: Patient): Promise<Examined> {
   return part(
     "Hooks",
     "hooks",
-    reading("Hooks", patient.settings.folder("HOOKS_DIR"), () => hooks(patient)),
+    reading("Hooks", patient.hooksDir, () => hooks(patient)),
   );
 }
 
 export function examine(patient: Patient): Promise<Examined>[] {
-  const { settings, known, nowMs } = patient;
-  const logDir = settings.folder("LOG_DIR");
+  const { settings, known, logDir, nowMs } = patient;
   // Those that wait for other programs go first; the rest is done meanwhile.
   const asked = runtime(patient);
   const probed = probe(patient);
@@ -46,7 +38,7 @@ export function examine(patient: Patient): Promise<Examined>[] {
     part("Effective environment", "environment", Promise.resolve(effectiveEnvironment(entries))),
     part("Configuration checks", undefined, configuration(patient)),
     part("Repository probe", "repository_probe", probed),
-    part("Replicate", "replicate", replicate(settings, entries)),
+    part("Replicate", "replicate", replicate(patient, entries)),
     examineHooks(patient),
     part(
       "Recent runs",
@@ -61,7 +53,7 @@ export function examine(patient: Patient): Promise<Examined>[] {
   ];
 }
 
-/** An error that nobody expected ends its section only: the others may tell what is behind it. */
+/** An unexpected error ends its section only: the others may show what caused it. */
 async function part(
   section: Section,
   key: string | undefined,
@@ -76,44 +68,15 @@ async function part(
   }
 }
 
-/** What reads a folder synchronously is left out when the folder does not answer: it would hang with it. */
+/** A section that reads a folder synchronously is left out when the folder does not answer: it would hang. */
 async function reading(
   section: Section,
   folder: string,
   make: () => Findings<unknown>,
 ): Promise<Findings<unknown>> {
-  const { isSilent, problem } = await look(folder, "read");
+  const { isSilent, problem } = await accessWithin(folder, "read");
   if (!isSilent) return make();
   const checks = new Checks(section);
   checks.fail(`${folder} cannot be read: ${problem}.`);
   return { checks: checks.list, json: null };
-}
-
-/** Runtime and Replicate judge these. */
-const ELSEWHERE = ["TZ", "REPLICATE_JOB_FILE", "RCLONE_CONFIG"];
-
-export async function configuration({ settings, runs }: Patient): Promise<Findings> {
-  const checks = new Checks("Configuration checks");
-  const workers = runs.map(({ name }) => name);
-  // The effective environment shows every value; here only those that are odd are worth a line.
-  const odd = checkValues(settings, workers).filter(
-    ({ status, key }) => status !== "ok" && !isAboutHooks(key),
-  );
-  for (const check of [...(await checkThings(settings)), ...odd]) {
-    if (!ELSEWHERE.includes(check.key)) checks.add(statusOf(check), sentence(check));
-  }
-  if (odd.length === 0) checks.ok("Every value has the form that its variable needs.");
-  await judgeFolders(checks, settings);
-  judgeMail(checks, settings);
-  return { checks: checks.list, json: undefined };
-}
-
-function judgeMail(checks: Checks, settings: Settings): void {
-  if (!settings.configured("MAILX_RCPT")) return;
-  try {
-    resolveProgram("sendmail", settings.env.PATH);
-  } catch (error) {
-    if (!(error instanceof CannotStart)) throw error;
-    checks.warn(`MAILX_RCPT: no mail can be sent: ${error.message} Install msmtp or another sendmail.`);
-  }
 }

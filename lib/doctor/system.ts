@@ -1,8 +1,4 @@
-/**
- * Section Runtime: what runs here, as whom, at what time, and the programs that the workers start.
- *
- * The programs that the workers start: where they are, and which version.
- */
+/** Section Runtime: what runs here, as which user, at what time, and the programs that the workers start. */
 
 import { readdirSync, realpathSync } from "node:fs";
 import { release, version } from "../environment.ts";
@@ -11,6 +7,7 @@ import { iso, stamp } from "../time/format.ts";
 import { parsePosixRule } from "../time/posix-rule.ts";
 import type { Zone } from "../time/zone.ts";
 import { Checks, type Findings, type Patient } from "./checks.ts";
+import { userOfRclone } from "./replication.ts";
 
 export interface RuntimeJson {
   readonly version: string;
@@ -36,7 +33,9 @@ export async function runtime(patient: Patient): Promise<Findings<RuntimeJson>> 
 
   const [rclone, restic, busybox, flock] = (await asked) as [Program, Program, Program, Program];
   judgeProgram(checks, "restic", restic, "FAIL", "Every worker that touches the repository needs it.");
-  judgeProgram(checks, "rclone", rclone, needsRclone(patient) ? "FAIL" : "INFO", "Only replicate needs it.");
+  const user = userOfRclone(patient);
+  if (user === undefined) judgeProgram(checks, "rclone", rclone, "INFO", "Nothing here needs it.");
+  else judgeProgram(checks, "rclone", rclone, "FAIL", `It is needed by ${user}.`);
   judgeProgram(checks, "busybox", busybox, "INFO", "entry needs its crond.");
   judgeProgram(checks, "flock", flock, "FAIL", "Without it no run can take its lock, and none begins.");
   return {
@@ -91,10 +90,6 @@ export function judgeProgram(
   else checks.ok(`${name} ${found.startsWith(name) ? found.slice(name.length + 1) : found} at ${path}.`);
 }
 
-function needsRclone({ settings }: Patient): boolean {
-  return settings.text("REPLICATE_CRON") !== "" || settings.text("RESTIC_REPOSITORY").startsWith("rclone:");
-}
-
 /** musl's loader is its library, and always has this name. */
 function hasMusl(): boolean {
   try {
@@ -108,7 +103,7 @@ function hasMusl(): boolean {
 export interface Program {
   readonly path: string | null;
   readonly version: string | null;
-  /** Why it cannot be used, or does not say its version. */
+  /** Why it cannot be used, or that it does not print its version. */
   readonly problem?: string;
 }
 
@@ -123,7 +118,7 @@ const QUESTIONS = {
 
 export type ProgramName = keyof typeof QUESTIONS;
 
-/** A program that thinks longer than this about its version is not well. */
+/** A healthy program prints its version within milliseconds. */
 const VERSION_MS = 10_000;
 
 /** The version in what a program printed; undefined when it is not there. */

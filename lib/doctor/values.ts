@@ -14,9 +14,9 @@ import { ConfigError } from "../errors.ts";
 import { plural } from "../text.ts";
 import { parseDuration } from "../units.ts";
 import { splitWords, UnbalancedQuote } from "../words.ts";
-import { type EnvironmentCheck, fail, ok, warn } from "./checks.ts";
+import { type Check, fail, ok, warn } from "./checks.ts";
 
-export function checkValues(settings: Settings, workers: readonly string[]): EnvironmentCheck[] {
+export function checkValues(settings: Settings, workers: readonly string[]): Check[] {
   const { env } = settings;
   const declared = Object.keys(variables) as VariableName[];
   return [
@@ -27,8 +27,8 @@ export function checkValues(settings: Settings, workers: readonly string[]): Env
   ];
 }
 
-/** Numbers are always told of; what else is given and right needs no line. */
-function checkValue(name: VariableName, value: string | undefined): EnvironmentCheck[] {
+/** A number is always shown; any other value that is right needs no line. */
+function checkValue(name: VariableName, value: string | undefined): Check[] {
   const { kind, fallback } = declarations[name];
   if (name.includes("<")) return [];
   const shown = value || (fallback === undefined ? "" : `${fallback} (the default)`);
@@ -57,23 +57,22 @@ function number(
   shown: string,
   parse: Parse,
   expected: string,
-): EnvironmentCheck {
+): Check {
   if (!value || parse(value) !== undefined) return ok(name, shown || "not set");
   return fail(name, `${value} is not ${expected}.`);
 }
 
-function words(name: string, value: string): EnvironmentCheck[] {
+function words(name: string, value: string): Check[] {
   try {
-    const count = splitWords(value).length;
-    return [ok(name, `${plural(count, "word")}`)];
+    return [ok(name, plural(splitWords(value).length, "word"))];
   } catch (error) {
     if (!(error instanceof UnbalancedQuote)) throw error;
     return [fail(name, `${error.message}.`)];
   }
 }
 
-/** What may be given as a file is given once, and the file can be read. */
-function checkFile(name: VariableName, env: Settings["env"]): EnvironmentCheck[] {
+/** A value that may be given as a file is given once only, and the file can be read. */
+function checkFile(name: VariableName, env: Settings["env"]): Check[] {
   const path = declarations[name].file && env[`${name}_FILE`];
   if (!path) return [];
   if (env[name]) return [fail(name, `${name} and ${name}_FILE are both set. Unset one of them.`)];
@@ -86,13 +85,13 @@ function checkFile(name: VariableName, env: Settings["env"]): EnvironmentCheck[]
   }
 }
 
-function checkOld(name: VariableName, env: Settings["env"]): EnvironmentCheck[] {
+function checkOld(name: VariableName, env: Settings["env"]): Check[] {
   const { old } = declarations[name];
   return old !== undefined && env[old] ? [warn(old, `is the old name of ${name}. Rename it.`)] : [];
 }
 
-/** HOOK_TIMEOUT_PRE_BACKUP and BACKUP_TIMEOUT, of every worker that there is; and what is no variable, but nearly. */
-function checkPatterns(env: Settings["env"], workers: readonly string[]): EnvironmentCheck[] {
+/** HOOK_TIMEOUT_PRE_BACKUP, BACKUP_TIMEOUT and their like of every worker; and names that are misspelt. */
+function checkPatterns(env: Settings["env"], workers: readonly string[]): Check[] {
   const phases = workers.flatMap((worker) => [`pre-${worker}`, `post-${worker}`]);
   const hooks = phases.map((phase) => `HOOK_TIMEOUT_${screaming(phase)}`);
   const works = workers.map((worker) => `${screaming(worker)}_TIMEOUT`);

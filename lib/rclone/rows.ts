@@ -1,5 +1,9 @@
-/** The job file of replicate: `SOURCE;DESTINATION[;MODE[;EXTRA]]`, a row a line. Pure. */
+/**
+ * The job file of replicate: `SOURCE;DESTINATION[;MODE[;EXTRA]]`, a row a line. What replicate works through, and what
+ * doctor and config-check judge, is read here and nowhere else.
+ */
 
+import { readSmallFile } from "../files/files.ts";
 import { maskRemote } from "../mask.ts";
 import { nearest } from "../nearest.ts";
 import { splitWords, UnbalancedQuote } from "../words.ts";
@@ -33,12 +37,22 @@ export interface JobFile {
   readonly malformed: readonly MalformedRow[];
 }
 
-/** Bytes of a job file; a larger file is none, since it has one row for each pair of folders. */
-export const JOB_FILE_MOST = 1024 * 1024;
+/** Bytes; a job file has one row for each pair of folders, so a larger file is not a job file. */
+const JOB_FILE_MOST = 1024 * 1024;
+
+/** Reads a job file of at most 1 MiB. Throws what stat(2), open(2) and read(2) say, and for what is no regular file. */
+export const readJobFile = (path: string): JobFile => parseRows(readSmallFile(path, JOB_FILE_MOST));
+
+/** For the end of a sentence that begins with the line's number. */
+export const malformedText = ({ why, text }: MalformedRow): string =>
+  `is malformed and counts as failed: ${why} (${text})`;
+
+/** The end of a sentence about a job file without rows, well-formed or not. */
+export const NO_ROW = "has no row. Write SOURCE;DESTINATION, a pair a line.";
 
 /**
  * The rows of a job file. Lines end in LF, CRLF or CR; a byte order mark is skipped; blank lines and those that
- * begin with `#` are comments. A `#` further on belongs to its path, and so do blanks inside of one.
+ * begin with `#` are comments. A `#` further on is a part of its path, and so are blanks within one.
  */
 export function parseRows(text: string): JobFile {
   const rows: JobRow[] = [];
@@ -56,7 +70,7 @@ export function parseRows(text: string): JobFile {
   return { rows, malformed };
 }
 
-/** The row, or what is wrong with it. What does not stand in `text`, its shown form, may be half a credential. */
+/** The row, or what is wrong with it: what is not in `text`, its shown form, is not quoted, as it may be half a credential. */
 function parseRow(content: string, text: string): Omit<JobRow, "line"> | string {
   const [source = "", destination, modeText = "", ...rest] = content.split(";").map(trim);
   // What follows the third `;` as it was written: blanks may be quoted there.
@@ -69,7 +83,7 @@ function parseRow(content: string, text: string): Omit<JobRow, "line"> | string 
   if (mode === undefined) {
     const near = nearest(modeText, MODES);
     const quoted = text.includes(modeText) ? ` "${modeText}"` : "";
-    return `the mode${quoted} is none of ${MODES.join(", ")}${near === undefined ? "" : `; did you mean ${near}?`}`;
+    return `unknown mode${quoted} (${MODES.join(", ")})${near === undefined ? "" : `; did you mean ${near}?`}`;
   }
   if (hasFifthField(extraText))
     return "it has more than four fields; put a ; that belongs to EXTRA in quotes";
@@ -88,12 +102,12 @@ function endpointProblem(name: string, endpoint: string, text: string): string |
     return `the ${name} begins with a dash, as flags do; write ${better}`;
   }
   if (endpoint.includes("\0")) return `the ${name} holds a NUL character`;
-  // Read as UTF-8 it is another path already.
+  // Decoding has replaced a byte, so this is no longer the path that was meant.
   if (endpoint.includes("\ufffd")) return `the ${name} is not UTF-8`;
   return undefined;
 }
 
-/** Is there a `;` outside of quotes? What stands before one inside of quotes is unbalanced. */
+/** Is there a `;` outside quotes? The text before a `;` inside quotes is unbalanced. */
 function hasFifthField(extra: string): boolean {
   for (let at = extra.indexOf(";"); at >= 0; at = extra.indexOf(";", at + 1)) {
     try {

@@ -28,8 +28,9 @@ export const ACCESS_ENVIRONMENT = [
   "RESTIC_CACERT",
 ] as const satisfies readonly VariableName[];
 
-/** Any of them gives restic the password. */
-export const PASSWORDS = ["RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"] as const;
+/** Any of them gives restic the password; the one that it prefers comes first. */
+export const PASSWORDS = ["RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND", "RESTIC_PASSWORD"] as const;
+export const MISSING_PASSWORD = `The repository's password is missing. Set one of ${PASSWORDS.join(", ")}.`;
 
 /**
  * Throws a ConfigError when the repository or the password is missing. `warn` is told of a RESTIC_CACERT that
@@ -38,7 +39,7 @@ export const PASSWORDS = ["RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PAS
 export function accessOf(context: Context, warn: (message: string) => void): Access {
   const { settings, repository } = context;
   if (PASSWORDS.every((name) => settings.text(name) === "")) {
-    throw new ConfigError(`The repository's password is missing. Set one of ${PASSWORDS.join(", ")}.`);
+    throw new ConfigError(MISSING_PASSWORD);
   }
   return {
     shown: maskRepository(repository),

@@ -1,6 +1,6 @@
 /**
- * The schedule: which job runs when, and the crontab that says so to crond. entry writes it, cron-list and status
- * show it, config-check judges it; nobody else knows which variable belongs to which job.
+ * The schedule as the environment gives it, and the crontab that entry writes from it. What crond really runs
+ * is read in lib/state/schedules.ts.
  */
 
 import { existsSync } from "node:fs";
@@ -16,10 +16,14 @@ export const CRON_VARIABLES = Object.keys(variables).filter(
   (name): name is CronVariable => declarations[name as VariableName].kind === "cron",
 );
 
-export interface Scheduled {
+/** The variable that schedules a job; undefined for a job that no variable schedules. */
+export const variableOf = (job: string): CronVariable | undefined =>
+  CRON_VARIABLES.find((name) => variables[name].job === job);
+
+export interface Planned {
   readonly job: string;
   readonly variable: CronVariable;
-  /** As the variable, or its default, has it; "" when the job is off. */
+  /** The variable's value or its default; "" when the job is off. */
   readonly expression: string;
   /** Absent when the job is off, or when crond could not read the expression. */
   readonly cron?: Cron;
@@ -28,7 +32,7 @@ export interface Scheduled {
 }
 
 /** Every job that can be scheduled, on or off. */
-export function scheduleOf(settings: Settings): Scheduled[] {
+export function plannedJobs(settings: Settings): Planned[] {
   return CRON_VARIABLES.map((variable) => {
     const { job } = variables[variable];
     const expression = settings.text(variable);
@@ -74,7 +78,7 @@ export function placesOf(settings: Settings): Places {
 
 /** One line per job that is on. Throws a ConfigError that names every variable that is wrong. */
 export function renderCrontab(settings: Settings, places: Places): string {
-  const schedule = scheduleOf(settings);
+  const schedule = plannedJobs(settings);
   const problems = schedule.flatMap(({ problem }) => problem ?? []);
   if (problems.length > 0) throw new ConfigError(problems.join(" "));
   return schedule.map(({ job, cron }) => (cron ? crontabLine(cron.text, job, places) : "")).join("");

@@ -7,7 +7,7 @@
 import { lstatSync, type Stats } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { readIfThere } from "../files/files.ts";
-import { look } from "../files/within.ts";
+import { accessWithin } from "../files/within.ts";
 import { absolute } from "../paths.ts";
 import type { Run } from "../run/run.ts";
 import { plural } from "../text.ts";
@@ -118,7 +118,7 @@ async function examine(
     return { ...nothing, type, problem, readable: false, tally };
   };
   // A dead network mount would hold up a synchronous call for ever.
-  const { isSilent, problem } = await look(path, "read");
+  const { isSilent, problem } = await accessWithin(path, "read");
   if (isSilent) return failed("unknown", problem);
   let stat: Stats;
   try {

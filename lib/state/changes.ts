@@ -1,4 +1,4 @@
-/** Changes between runs that are suspicious although every run succeeded: a source that is gone, a run that drags. Pure. */
+/** Suspicious changes between runs that all succeeded: a source that is gone, a run that takes much longer. Pure. */
 
 import { plural } from "../text.ts";
 import { formatDuration } from "../units.ts";
@@ -9,20 +9,20 @@ export interface Change {
   readonly message: string;
 }
 
-/** The runs before the last that it is compared with. */
+/** The last run is compared with this many before it. */
 const BEFORE_MOST = 10;
-/** Fewer than so many durations have no median worth its name. */
+/** A median of fewer durations than this means nothing. */
 const DURATIONS_LEAST = 3;
 const SLOWER = 5;
-/** A run of a few seconds is five times as long as another one for no reason at all. */
+/** Seconds; a short run easily takes five times as long as another one. */
 const SLOWER_SECONDS = 10;
 const QUIET_RUNS = 10;
-/** Runs before the quiet ones, each of which must have brought something: that the source always changed. */
+/** Runs before the quiet ones, each of which must have found new or changed files: the source used to change. */
 const LIVELY_LEAST = 3;
-/** How many of the newest runs of a job are needed to tell all of this. */
-export const RUNS_LOOKED_AT = 30;
+/** The newest runs of a job that are needed for all of this. */
+export const RUNS_COMPARED = 30;
 
-/** `runs` of one job, the newest last; those that came to nothing do not count. */
+/** `runs` of one job, the newest last; failed ones do not count. */
 export function changesIn(runs: readonly Kept[]): Change[] {
   const good = runs.filter((run) => hasSucceeded(run) || run.status === "warning");
   const last = good.at(-1);
@@ -66,7 +66,7 @@ function nothingNew(good: readonly Kept[]): Change | undefined {
   return { kind: "nothing-new", message };
 }
 
-/** undefined for a run that tells nothing of files. */
+/** undefined for a run whose record counts no files. */
 function newFilesOf(run: Kept): number | undefined {
   const [fresh, changed] = [numberOf(run, "files_new"), numberOf(run, "files_changed")];
   return fresh === undefined && changed === undefined ? undefined : (fresh ?? 0) + (changed ?? 0);

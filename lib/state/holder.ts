@@ -1,8 +1,8 @@
 /** Who holds a lock, as far as its file and /proc tell. */
 
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
-import { errnoOf } from "../errors.ts";
-import { isSameFile } from "../files/files.ts";
+import { errnoOf, reasonOf } from "../errors.ts";
+import { isSameFile, readSmallFile } from "../files/files.ts";
 import { pause } from "../log/stdout.ts";
 import { INHERITED_FD } from "../process/flock.ts";
 import { isAlive, isAncestor, nameOf, pids } from "../process/proc.ts";
@@ -30,6 +30,34 @@ export function parseSignature(text: string): Holder {
     since: /^since (.+)$/m.exec(text)?.[1],
     alive: !Number.isNaN(pid) && isAlive(pid),
   };
+}
+
+/** Who holds a lock now, for a reader that takes none: see inspectLock. */
+export type LockState =
+  | { readonly state: "free" }
+  | { readonly state: "unreadable"; readonly problem: string }
+  | { readonly state: "held"; readonly pid: number; readonly since: string | undefined }
+  /** Its holder has died, but processes that the holder started keep it. */
+  | { readonly state: "orphaned"; readonly pid: number; readonly keepers: { pid: number; name: string }[] };
+
+/** A lock file holds a few short lines. */
+const SIGNATURE_MOST = 4096;
+
+/** Looks at the lock file and at /proc, without a wait and without touching the lock. Throws nothing. */
+export function inspectLock(path: string): LockState {
+  let text: string;
+  try {
+    text = readSmallFile(path, SIGNATURE_MOST);
+  } catch (error) {
+    return errnoOf(error) === "ENOENT"
+      ? { state: "free" }
+      : { state: "unreadable", problem: reasonOf(error) };
+  }
+  const { pid, since, alive } = parseSignature(text);
+  if (pid === undefined) return { state: "free" };
+  if (alive && hasOpen(pid, path)) return { state: "held", pid, since };
+  const keepers = keepersOf(path);
+  return keepers.length === 0 ? { state: "free" } : { state: "orphaned", pid, keepers };
 }
 
 /** A holder signs a moment after it has locked: an empty file is worth a few more looks. */

@@ -1,23 +1,20 @@
 /**
- * What is known of each job, and what is not as it should be.
- *
- * What the last run of a job says. Pure.
- *
- * What is not as it should be.
+ * What is known of each job from what its runs have left behind, and the one judgement of it: status and doctor both
+ * read through here. Local files only: nothing is started, nothing is asked of a network.
  */
 
 import { readdirSync } from "node:fs";
-import { Context } from "../context.ts";
-import { plural } from "../text.ts";
 import { iso, stamp } from "../time/format.ts";
+import type { Zone } from "../time/zone.ts";
 import { formatDuration } from "../units.ts";
-import { changesIn } from "./changes.ts";
+import { changesIn, RUNS_COMPARED } from "./changes.ts";
+import { historyEnd, pastRuns } from "./history.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
 import { type Found, hasSucceeded, type Kept, recordAt } from "./record.ts";
-import { dueOf, type Schedule } from "./schedules.ts";
+import { dueOf, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
 import { SKIPS_MANY, skipsSoFar } from "./skips.ts";
 
-/** As it stands in the JSON report. */
+/** As it stands in the JSON report of status. */
 export interface Job {
   readonly job: string;
   /** Is it scheduled? */
@@ -43,54 +40,123 @@ export interface Running {
   readonly pid: number;
   readonly phase: string;
   readonly started_at: string;
-  /** null before the work has told. */
+  /** null before the work has reported any progress. */
   readonly percent: number | null;
   readonly eta_seconds: number | null;
 }
 
+export type Verdict = "OK" | "WARN" | "FAIL";
+
+/** As it stands in the JSON report of status. */
+export interface Finding {
+  readonly job: string;
+  readonly status: Exclude<Verdict, "OK">;
+  /** A word for programs: `failed`, `overdue`, `no-record` … */
+  readonly kind: string;
+  readonly message: string;
+}
+
 export interface Judged {
   readonly job: Job;
+  /** The record of the last run. */
   readonly found: Found | undefined;
+  /** What the last run's result is worth; undefined without a record that can be read. */
+  readonly result: Result | undefined;
+  /** The mark of the run that is alive. */
+  readonly running: RunMark | undefined;
   readonly findings: readonly Finding[];
 }
 
-/** `schedule` is absent for a job that is not on; `past` are its newest runs, the last one last. */
-export function judge(
+/** What status and doctor look at: local files only. */
+export class View extends Scheduled {
+  /** Epoch seconds. */
+  readonly now = Math.floor(Date.now() / 1000);
+
+  /** `workers` are the names of the runs, in the order of the table. */
+  constructor(
+    tool: string,
+    readonly workers: readonly string[],
+  ) {
+    super(tool);
+  }
+}
+
+/** Bytes of the history's end that are read to see suspicious changes: some hundred runs. */
+const COMPARED_BYTES = 128 * 1024;
+
+/** Every job, in the order of the table. */
+export function judgeJobs(view: View): Judged[] {
+  const { workers, schedules, logDir, lockDir } = view;
+  // One look at the folder is cheaper than one for each marker that is not there.
+  const inLockDir = new Set(pathsIn(lockDir));
+  const scheduled = schedules.schedules.map(({ job }) => job);
+  const past = pastRuns(historyEnd(logDir, COMPARED_BYTES), scheduled, RUNS_COMPARED);
+  return workers.map((worker) =>
+    judgeJob(worker, scheduleFor(schedules, worker), past.get(worker) ?? [], inLockDir, view),
+  );
+}
+
+function pathsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => `${folder}/${name}`);
+  } catch {
+    // No such folder, or not ours to see: then no run of ours is alive either.
+    return [];
+  }
+}
+
+/** `schedule` is absent for a job that is not scheduled; `past` are its newest runs, the last one last. */
+function judgeJob(
   worker: string,
   schedule: Schedule | undefined,
   past: readonly Kept[],
-  view: View,
+  inLockDir: ReadonlySet<string>,
+  { logDir, lockDir, now, zone }: View,
 ): Judged {
-  const { logDir, lockDir, inLockDir, now, zone } = view;
   const found = recordAt(`${logDir}/last-${worker}.json`);
   const record = found?.record;
+  const isScheduled = schedule !== undefined;
   const markPath = markerPath(lockDir, worker);
   const mark = inLockDir.has(markPath) ? readMark(markPath) : undefined;
   const running = mark !== undefined && isRunning(mark) ? mark : undefined;
-  // Counted from its end: a run was skipped that was to begin before, and a clock that was set counts from then on.
+  // Counted from its end: a tick during that run was skipped, and a clock that was set counts from then on.
   const due = schedule?.cron && record ? dueOf(schedule.cron, record.finished_epoch, now, zone) : undefined;
   // While one runs, the next is not late: it would be skipped.
   const isOverdue = due?.isOverdue === true && running === undefined;
   const skips = skipsSoFar(lockDir, worker);
-  const findings = new Findings(worker);
-  if (schedule?.problem !== undefined) findings.warn("schedule", schedule.problem);
-  judgeLast(findings, found, schedule !== undefined, running !== undefined, view);
-  if (isOverdue) findings.warn("overdue", overdue(due?.expected ?? 0, view));
-  if (mark !== undefined && running === undefined) findings.warn("died", died(mark, view));
-  if (skips >= SKIPS_MANY) {
-    findings.warn(
-      "skipped",
-      `it was skipped ${plural(skips, "time")} in a row, because a run before still goes on.`,
-    );
+  const result = record && judgeResult(record, isScheduled);
+
+  const findings: Finding[] = [];
+  const warn = (kind: string, message: string) =>
+    findings.push({ job: worker, status: "WARN", kind, message });
+  if (schedule?.problem !== undefined) warn("schedule", schedule.problem);
+  if (found === undefined && isScheduled && running === undefined) {
+    warn("no-record", "it is scheduled, but has left no record yet.");
   }
-  if (schedule !== undefined) for (const each of changesIn(past)) findings.warn(each.kind, each.message);
+  if (found?.problem !== undefined) {
+    warn("unreadable", `its record ${found.path} cannot be read: ${found.problem}.`);
+  }
+  if (record !== undefined && record.started_epoch > now + AHEAD_SECONDS)
+    warn("future", future(record, zone));
+  if (record !== undefined && (result === "WARN" || result === "FAIL")) {
+    findings.push({ job: worker, status: result, ...describeResult(record, now) });
+  }
+  if (isOverdue) warn("overdue", overdue(due?.expected ?? 0, now, zone));
+  if (mark !== undefined && running === undefined) warn("died", died(mark, zone));
+  if (skips >= SKIPS_MANY) {
+    warn("skipped", `it was skipped ${skips} times in a row, because a run before still goes on.`);
+  }
+  if (isScheduled) for (const { kind, message } of changesIn(past)) warn(kind, message);
+
   const at = (epoch: number | undefined) => (epoch === undefined ? null : iso(epoch * 1000, zone));
   return {
     found,
-    findings: findings.list,
+    result,
+    running,
+    findings,
     job: {
       job: worker,
-      enabled: schedule !== undefined,
+      enabled: isScheduled,
       status: record?.status ?? (found === undefined ? "none" : "unreadable"),
       present: found !== undefined,
       exit_code: record?.exit_code ?? null,
@@ -101,26 +167,73 @@ export function judge(
       expected_at: at(due?.expected),
       overdue: isOverdue,
       skips_in_a_row: skips,
-      running: running === undefined ? null : runningOf(running, view),
+      running: running === undefined ? null : runningJson(running, zone),
     },
   };
 }
 
-function overdue(expected: number, { now, zone }: View): string {
+/** INFO: a person said no, which is neither good nor bad. */
+export type Result = Verdict | "INFO";
+
+/**
+ * What a run's result is worth. A failure weighs more where a schedule relies on the job; a signal that came when the
+ * work had succeeded changes nothing of that. Pure.
+ */
+export function judgeResult(
+  record: Pick<Kept, "status" | "exit_code" | "work_exit_code">,
+  isScheduled: boolean,
+): Result {
+  const { status } = record;
+  if (status === "cancelled") return "INFO";
+  if (status === "warning") return "WARN";
+  if (status === "ok") return "OK";
+  if (status === "interrupted") return hasSucceeded(record) ? "OK" : "WARN";
+  // A status of a later release that exits 0 is not known to be good.
+  if (hasSucceeded(record)) return "WARN";
+  return isScheduled ? "FAIL" : "WARN";
+}
+
+function describeResult(record: Kept, now: number): Pick<Finding, "kind" | "message"> {
+  const { status, exit_code, finished_epoch, error } = record;
+  const when = `${formatDuration(now - finished_epoch)} ago`;
+  const why = typeof error === "string" ? ` ${error}` : "";
+  if (status === "interrupted") {
+    return { kind: status, message: `its last run was interrupted ${when} (exit ${exit_code}).${why}` };
+  }
+  if (status === "warning" || hasSucceeded(record)) {
+    const what = status === "warning" ? "a warning" : `the status ${status}`;
+    return {
+      kind: "warning",
+      message: `its last run, ${when}, ended with ${what} (exit ${exit_code}).${why}`,
+    };
+  }
+  const what = status === "timed_out" ? "timed out" : "failed";
+  return { kind: "failed", message: `its last run ${what} ${when} (exit ${exit_code}).${why}` };
+}
+
+/** A record from further ahead than this was written before the clock was set back. */
+const AHEAD_SECONDS = 60;
+
+function future({ started_epoch }: Kept, zone: Zone): string {
+  const when = stamp(started_epoch * 1000, zone);
+  return `its last run began at ${when}, which is still to come. Was the clock set back?`;
+}
+
+function overdue(expected: number, now: number, zone: Zone): string {
   const late = formatDuration(now - expected);
   return `its next run was expected at ${stamp(expected * 1000, zone)}, ${late} ago. Does crond run?`;
 }
 
-function died({ run_id, pid, started_epoch, phase }: RunMark, { zone }: View): string {
+function died({ run_id, pid, started_epoch, phase }: RunMark, zone: Zone): string {
   return (
     `run ${run_id} died without a record: pid ${pid}, started ${stamp(started_epoch * 1000, zone)}, last seen in ` +
-    `phase ${phase}. restic may have left its lock in the repository.`
+    `phase ${phase}. restic may have left its lock in the repository; unlock removes it.`
   );
 }
 
-function runningOf(
+function runningJson(
   { run_id, pid, phase, started_epoch, percent, eta_seconds }: RunMark,
-  { zone }: View,
+  zone: Zone,
 ): Running {
   return {
     run_id,
@@ -132,101 +245,8 @@ function runningOf(
   };
 }
 
-/** A record from so many seconds ahead tells of a clock that was set back. */
-const AHEAD_SECONDS = 60;
-
-export function judgeLast(
-  findings: Findings,
-  found: Found | undefined,
-  isEnabled: boolean,
-  isRunningNow: boolean,
-  view: View,
-): void {
-  if (found === undefined) {
-    const said = "it is scheduled, but has left no record yet.";
-    if (isEnabled && !isRunningNow) findings.warn("no-record", said);
-    return;
-  }
-  const { record, path, problem } = found;
-  if (record === undefined) {
-    findings.warn("unreadable", `its record ${path} cannot be read: ${problem}.`);
-    return;
-  }
-  if (record.started_epoch > view.now + AHEAD_SECONDS) {
-    const when = stamp(record.started_epoch * 1000, view.zone);
-    findings.warn("future", `its last run began at ${when}, which is still to come. Was the clock set back?`);
-  }
-  judgeResult(findings, record, isEnabled, view);
-}
-
-/** A failure weighs more where a schedule relies on the job. A person who said no, and a success, are no finding. */
-function judgeResult(findings: Findings, record: Kept, isEnabled: boolean, view: View): void {
-  const { status, exit_code, finished_epoch, error } = record;
-  if (status === "cancelled" || (hasSucceeded(record) && status !== "warning")) return;
-  const when = `${formatDuration(view.now - finished_epoch)} ago`;
-  const why = typeof error === "string" ? ` ${error}` : "";
-  if (status === "warning") {
-    findings.warn("warning", `its last run, ${when}, ended with a warning (exit ${exit_code}).${why}`);
-  } else if (status === "interrupted") {
-    findings.warn("interrupted", `its last run was interrupted ${when} (exit ${exit_code}).${why}`);
-  } else {
-    const what = status === "timed_out" ? "timed out" : "failed";
-    const said = `its last run ${what} ${when} (exit ${exit_code}).${why}`;
-    if (isEnabled) findings.fail("failed", said);
-    else findings.warn("failed", said);
-  }
-}
-
-export type Verdict = "OK" | "WARN" | "FAIL";
-
-export interface Finding {
-  readonly job: string;
-  readonly status: Exclude<Verdict, "OK">;
-  /** A word for programs: `failed`, `overdue`, `no-record` … */
-  readonly kind: string;
-  readonly message: string;
-}
-
-/** Collects those of one job. */
-export class Findings {
-  readonly list: Finding[] = [];
-
-  constructor(private readonly job: string) {}
-
-  warn(kind: string, message: string): void {
-    this.list.push({ job: this.job, status: "WARN", kind, message });
-  }
-
-  fail(kind: string, message: string): void {
-    this.list.push({ job: this.job, status: "FAIL", kind, message });
-  }
-}
-
 /** The worst of them. */
 export function verdictOf(findings: readonly Finding[]): Verdict {
   if (findings.some(({ status }) => status === "FAIL")) return "FAIL";
   return findings.length > 0 ? "WARN" : "OK";
-}
-
-/** What status looks at: local files only. Says nothing of odd values: config-check and doctor judge them. */
-export class View extends Context {
-  /** The paths in LOCK_DIR: one look there is cheaper than one for each marker that is not there. */
-  readonly inLockDir: ReadonlySet<string>;
-  /** Now, in epoch seconds. */
-  readonly now = Math.floor(Date.now() / 1000);
-
-  /** `workers` are the names of the runs, in the order of the table. */
-  constructor(readonly workers: readonly string[]) {
-    super("status", { onOddValue: () => {} });
-    this.inLockDir = new Set(pathsIn(this.lockDir));
-  }
-}
-
-function pathsIn(folder: string): string[] {
-  try {
-    return readdirSync(folder).map((name) => `${folder}/${name}`);
-  } catch {
-    // No such folder, or not ours to see: then no run of ours is alive either.
-    return [];
-  }
 }

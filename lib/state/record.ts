@@ -141,9 +141,12 @@ export function recordAt(path: string): Found | undefined {
 export function keptIn(text: string): Kept | undefined {
   try {
     const value = JSON.parse(text) as Record<string, unknown> | null;
-    const { started_epoch, finished_epoch, exit_code = null, status, duration_seconds } = value ?? {};
+    const { finished_epoch, exit_code = null, status, duration_seconds } = value ?? {};
+    // An older release wrote no start.
+    const started_epoch = value?.started_epoch ?? finished_epoch;
     if (!isEpoch(started_epoch) || !isEpoch(finished_epoch)) return undefined;
     // A run that died has no exit code.
+    if (typeof exit_code !== "number" && exit_code !== null) return undefined;
     const code = typeof exit_code === "number" ? exit_code : -1;
     return {
       ...value,

@@ -1,9 +1,13 @@
-/** Which jobs are on, and when each comes: from the crontab that crond reads, else from what entry would write. */
+/**
+ * Which jobs are scheduled, and when each is due: by the crontab that crond reads, or, where none of our jobs is in
+ * it, by the environment, from which entry would write it. status, doctor and config-check all ask here.
+ */
 
 import type { Settings } from "../config/settings.ts";
+import { Context } from "../context.ts";
 import { readIfThere } from "../files/files.ts";
 import { type Cron, CronError, nextTimes, parseCron } from "../schedule/cron.ts";
-import { crontabPath, readCrontabLine, scheduleOf } from "../schedule/schedule.ts";
+import { crontabPath, plannedJobs, readCrontabLine, variableOf } from "../schedule/schedule.ts";
 import type { Zone } from "../time/zone.ts";
 
 export interface Schedule {
@@ -26,27 +30,52 @@ export interface Schedules {
   readonly schedules: readonly Schedule[];
 }
 
-/** A crontab in which none of our jobs stands is somebody else's: the environment counts then. */
-export function schedulesOf(settings: Settings): Schedules {
+/**
+ * What doctor, status and config-check look at: the context of a tool, and the schedules. It is silent about odd
+ * values: config-check and doctor have checks of their own for them.
+ */
+export class Scheduled extends Context {
+  readonly schedules: Schedules;
+
+  constructor(tool: string) {
+    super(tool, { onOddValue: () => {} });
+    this.schedules = readSchedules(this.settings);
+  }
+}
+
+/** A crontab without any of our jobs is another program's: the environment counts then. Throws nothing. */
+export function readSchedules(settings: Settings): Schedules {
   const path = crontabPath(settings);
-  const schedules = schedulesIn(textAt(path));
+  const schedules = parseCrontab(textAt(path));
   if (schedules.length > 0) {
     return { crontab: { source: "file", path, line_count: schedules.length }, schedules };
   }
-  const planned = scheduleOf(settings).filter(({ expression }) => expression !== "");
+  const planned = plannedJobs(settings).filter(({ expression }) => expression !== "");
   return { crontab: { source: "environment", path, line_count: planned.length }, schedules: planned };
 }
 
+/** The schedule of a job; undefined when it is not scheduled. */
+export const scheduleFor = ({ schedules }: Schedules, job: string): Schedule | undefined =>
+  schedules.find((schedule) => schedule.job === job);
+
+/** What schedules a job, or does not: `FORGET_CRON is set`, `/…/root does not schedule forget`. */
+export function scheduleReason(all: Schedules, job: string): string {
+  const isScheduled = scheduleFor(all, job) !== undefined;
+  const { source, path } = all.crontab;
+  if (source === "file") return `${path} ${isScheduled ? "schedules" : "does not schedule"} ${job}`;
+  return `${variableOf(job) ?? job} is ${isScheduled ? "" : "not "}set`;
+}
+
 /** The lines that run a job under locked_run. Pure. */
-export function schedulesIn(crontab: string): Schedule[] {
+export function parseCrontab(crontab: string): Schedule[] {
   return crontab.split("\n").flatMap((line) => {
     const { expression, command } = readCrontabLine(line) ?? { expression: "", command: "" };
     const job = /(?:^|\/)locked_run\s+([\w.-]+)(?:\s|$)/.exec(command)?.[1];
-    return job === undefined ? [] : [{ job, expression, ...read(expression) }];
+    return job === undefined ? [] : [{ job, expression, ...parseExpression(expression) }];
   });
 }
 
-function read(expression: string): Pick<Schedule, "cron" | "problem"> {
+function parseExpression(expression: string): Pick<Schedule, "cron" | "problem"> {
   try {
     return { cron: parseCron(expression) };
   } catch (error) {
@@ -59,23 +88,23 @@ function textAt(path: string): string {
   try {
     return readIfThere(path) ?? "";
   } catch {
-    // Another user's crontab: what the environment says must do.
+    // Another user's crontab, or no file at all: the environment is the best that is known.
     return "";
   }
 }
 
 /**
- * How late a job may be, in seconds: a tenth of the time between two runs, but two minutes at the least and an hour
- * at the most. crond looks at the clock once a minute and a start takes a second, so two minutes are late for
- * certain; the tenth forgives what delays an hourly or a daily job without harm: a container that is made anew over
- * the tick, a host that slept, a clock that was set.
+ * How late a job may be, in seconds: a tenth of the time between two runs, but at least two minutes and at most an
+ * hour. crond looks at the clock once a minute and a start takes a second, so a delay of two minutes is certainly
+ * late; the tenth forgives what delays an hourly or a daily job without harm: a container that is recreated over the
+ * tick, a host that slept, a clock that was set.
  */
 export function slackOf(interval: number): number {
   return Math.min(3600, Math.max(120, Math.round(interval / 10)));
 }
 
 export interface Due {
-  /** When the run after `started` was to begin; undefined when the expression names no day that comes. */
+  /** When the run after `finished` was to begin; undefined when the expression names no day that comes. */
   readonly expected: number | undefined;
   readonly isOverdue: boolean;
 }

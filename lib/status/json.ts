@@ -3,19 +3,18 @@
 import { release, version } from "../environment.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import type { Finding, Judged, Verdict, View } from "../state/jobs.ts";
-import type { Schedules } from "../state/schedules.ts";
 import { iso } from "../time/format.ts";
 
 /** The report for programs. Pure but for the release that it names. */
-export function reportOf(
+export function buildReport(
   view: View,
-  { crontab, schedules }: Schedules,
   judged: readonly Judged[],
   findings: readonly Finding[],
   verdict: Verdict,
   exitCode: number,
 ) {
   const { hostname, now, zone, logDir, lockDir } = view;
+  const { crontab, schedules } = view.schedules;
   const count = (status: Finding["status"]) => findings.filter((each) => each.status === status).length;
   return {
     schema: "restic-backup-helper.status/1",

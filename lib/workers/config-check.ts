@@ -1,13 +1,14 @@
 /** config-check: does the environment make sense? For a person, and for an init container. */
 
 import { type VariableName, variables } from "../config/variables.ts";
-import { Context } from "../context.ts";
-import { checkAll, type EnvironmentCheck, sentence } from "../doctor/configuration.ts";
+import { type Check, countOf, sentence } from "../doctor/checks.ts";
+import { checkEnvironment } from "../doctor/configuration.ts";
 import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
 import { writeAll } from "../log/stdout.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { masked } from "../state/record.ts";
+import { Scheduled } from "../state/schedules.ts";
 import { plural, visible } from "../text.ts";
 import { iso } from "../time/format.ts";
 
@@ -29,27 +30,26 @@ const command: Command<typeof FLAGS> = {
 export default command;
 
 async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number> {
-  // What Settings would warn of is a check of its own here.
-  const context = new Context("config-check", { onOddValue: () => {} });
-  const checks = masked(await checkAll(context.settings, workerNames(table)), context.mask);
-  const exitCode = count(checks, "fail") > 0 ? EXIT.failed : EXIT.ok;
-  writeAll(1, flags.json ? jsonOf(checks, exitCode, context) : textOf(checks));
+  const context = new Scheduled("config-check");
+  const checks = masked(await checkEnvironment(context, workerNames(table)), context.mask);
+  const exitCode = countOf(checks, "FAIL") > 0 ? EXIT.failed : EXIT.ok;
+  writeAll(1, flags.json ? formatJson(checks, exitCode, context) : formatText(checks));
   return exitCode;
 }
 
-const count = (checks: readonly EnvironmentCheck[], status: EnvironmentCheck["status"]) =>
-  checks.filter((check) => check.status === status).length;
+/** Three words are enough here: what is not needed (INFO to doctor) is as it should be. */
+const WORDS = { OK: "ok", INFO: "ok", WARN: "warn", FAIL: "fail" } as const;
 
-function textOf(checks: readonly EnvironmentCheck[]): string {
+function formatText(checks: readonly Check[]): string {
   const lines = checks.map((check) => {
-    return `${`[${check.status.toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`;
+    return `${`[${WORDS[check.status].toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`;
   });
-  const [fails, warns] = [count(checks, "fail"), count(checks, "warn")];
-  const said = `${plural(fails, "error")}, ${plural(warns, "warning")}`;
-  return `${[...lines, "", said].join("\n")}\n`;
+  const [fails, warns] = [countOf(checks, "FAIL"), countOf(checks, "WARN")];
+  const summary = `${plural(fails, "error")}, ${plural(warns, "warning")}`;
+  return `${[...lines, "", summary].join("\n")}\n`;
 }
 
-function jsonOf(checks: readonly EnvironmentCheck[], exitCode: number, { hostname, zone }: Context): string {
+function formatJson(checks: readonly Check[], exitCode: number, { hostname, zone }: Scheduled): string {
   const now = Date.now();
   const report = {
     schema: "restic-backup-helper.config-check/1",
@@ -57,10 +57,10 @@ function jsonOf(checks: readonly EnvironmentCheck[], exitCode: number, { hostnam
     hostname,
     generated_at: iso(now, zone),
     generated_epoch: Math.floor(now / 1000),
-    warnings: count(checks, "warn"),
-    errors: count(checks, "fail"),
+    warnings: countOf(checks, "WARN"),
+    errors: countOf(checks, "FAIL"),
     exit_code: exitCode,
-    checks,
+    checks: checks.map(({ key = "", status, message }) => ({ key, status: WORDS[status], message })),
   };
   return `${JSON.stringify(report, null, 2)}\n`;
 }

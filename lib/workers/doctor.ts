@@ -2,7 +2,7 @@
 
 import { type VariableName, variables } from "../config/variables.ts";
 import { Patient } from "../doctor/checks.ts";
-import { isProblem, reportJson, sectionText, summarize } from "../doctor/rendering.ts";
+import { buildReport, formatSection, isProblem, summarize } from "../doctor/rendering.ts";
 import { type Examined, examine, examineHooks } from "../doctor/sections.ts";
 import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
@@ -43,7 +43,8 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const patient = new Patient(table, stop);
   const { mask } = patient;
   const colour = isTerminal(1) && !patient.env.NO_COLOR;
-  const show = ({ section, findings }: Examined) => writeAll(1, sectionText(section, findings, mask, colour));
+  const show = ({ section, findings }: Examined) =>
+    writeAll(1, formatSection(section, findings, mask, colour));
 
   const sections = flags.hooks ? [examineHooks(patient)] : examine(patient);
   const examined: Examined[] = [];
@@ -64,7 +65,7 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const isWrong = flags.hooks ? isProblem : ({ status }: { status: string }) => status === "FAIL";
   const exitCode = checks.some(isWrong) ? EXIT.failed : EXIT.ok;
   if (flags.json) {
-    const report = reportJson(headingOf(patient), checks, partsOf(examined), exitCode);
+    const report = buildReport(headingOf(patient), checks, partsOf(examined), exitCode);
     writeAll(1, `${JSON.stringify(masked(report, mask), null, 2)}\n`);
   } else if (!flags.hooks) {
     writeAll(1, "\n");

@@ -1,13 +1,12 @@
 /** replicate: `rclone bisync`, `sync` or `copy` for each row of the job file. */
 
 import { EXIT, Failure, reasonOf } from "../errors.ts";
-import { readSmallFile } from "../files/files.ts";
 import { createRemoteMask, maskRemote } from "../mask.ts";
 import { resolveProgram } from "../process/spawn.ts";
 import { withoutResync } from "../rclone/args.ts";
 import { bisync } from "../rclone/bisync.ts";
 import { exitText, Rclone, type Totals } from "../rclone/rclone.ts";
-import { JOB_FILE_MOST, type JobFile, type JobRow, MODES, parseRows } from "../rclone/rows.ts";
+import { type JobFile, type JobRow, MODES, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
 import { TransferProgress } from "../rclone/stats.ts";
 import type { Invocation } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
@@ -109,21 +108,17 @@ async function work(run: ReplicateRun, { called }: Invocation): Promise<Outcome>
 }
 
 function readJobs(path: string): JobFile {
-  let text: string;
+  let file: JobFile;
   try {
-    text = readSmallFile(path, JOB_FILE_MOST);
+    file = readJobFile(path);
   } catch (error) {
     throw new Failure(
       `REPLICATE_JOB_FILE=${path} cannot be read: ${reasonOf(error)}. Mount it, or name another.`,
       EXIT.failed,
     );
   }
-  const file = parseRows(text);
   if (file.rows.length === 0 && file.malformed.length === 0) {
-    throw new Failure(
-      `REPLICATE_JOB_FILE=${path} has no row. Write SOURCE;DESTINATION, a pair a line.`,
-      EXIT.failed,
-    );
+    throw new Failure(`REPLICATE_JOB_FILE=${path} ${NO_ROW}`, EXIT.failed);
   }
   return file;
 }
@@ -135,8 +130,9 @@ async function workThrough(
 ): Promise<Outcome> {
   const { log, facts } = run;
   const jobs: JobFact[] = [];
-  for (const { line, text, why } of malformed) {
-    log.error(`Line ${line} of the job file is malformed and counts as failed: ${why} (${text})`);
+  for (const row of malformed) {
+    const { line, text, why } = row;
+    log.error(`Line ${line} of the job file ${malformedText(row)}`);
     jobs.push({ line, text, error: why, exit_code: EXIT.failed });
   }
   note(run, jobs);

@@ -7,11 +7,10 @@ import { didYouMean, nearest } from "../nearest.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import { CRON_VARIABLES } from "../schedule/schedule.ts";
-import { RUNS_LOOKED_AT } from "../state/changes.ts";
-import { historyEnd, pastRuns } from "../state/history.ts";
-import { type Finding, type Judged, judge, type Verdict, View, verdictOf } from "../state/jobs.ts";
-import { type Schedule, schedulesOf } from "../state/schedules.ts";
-import { reportOf } from "../status/json.ts";
+import { historyEnd } from "../state/history.ts";
+import { type Finding, type Judged, judgeJobs, type Verdict, View, verdictOf } from "../state/jobs.ts";
+import { scheduleFor } from "../state/schedules.ts";
+import { buildReport } from "../status/json.ts";
 import { historyText, lastRuns, overviewText } from "../status/overview.ts";
 
 const FLAGS = {
@@ -42,13 +41,11 @@ const command: Command<typeof FLAGS> = {
 };
 export default command;
 
-/** Bytes of the history's end that are read to see suspicious changes: some hundred runs. */
-const LOOKED_BACK_BYTES = 128 * 1024;
-/** And for a table, in which one worker's runs may be rare among those of another. */
+/** Bytes of the history's end that are read for the table: one worker's runs may be rare among those of another. */
 const HISTORY_BYTES = 16 * 1024 * 1024;
 
 async function main({ flags, operands: [worker], table }: Invocation<typeof FLAGS>): Promise<number> {
-  const view = new View(workerNames(table));
+  const view = new View("status", workerNames(table));
   if (flags.history) {
     if (flags.json)
       throw new UsageError("--history has no --json: LOG_DIR/history.jsonl is JSON, a run a line.");
@@ -56,16 +53,15 @@ async function main({ flags, operands: [worker], table }: Invocation<typeof FLAG
   }
   if (worker !== undefined) throw new UsageError(`"${worker}" is expected only after --history.`);
 
-  const schedules = schedulesOf(view.settings);
-  const judged = judgeAll(view, schedules.schedules);
+  const judged = judgeJobs(view);
   const findings = judged.flatMap((each) => each.findings);
   const verdict = verdictOf(findings);
   const exitCode = verdict === "FAIL" ? EXIT.failed : EXIT.ok;
   writeAll(
     1,
     flags.json
-      ? `${JSON.stringify(reportOf(view, schedules, judged, findings, verdict, exitCode), null, 2)}\n`
-      : textOf(view, schedules.schedules, judged, findings, verdict),
+      ? `${JSON.stringify(buildReport(view, judged, findings, verdict, exitCode), null, 2)}\n`
+      : formatStatus(view, judged, findings, verdict),
   );
   return exitCode;
 }
@@ -86,24 +82,16 @@ function showHistory(view: View, worker: string | undefined): number {
   return EXIT.ok;
 }
 
-function judgeAll(view: View, schedules: readonly Schedule[]): Judged[] {
-  const on = new Map(schedules.map((schedule) => [schedule.job, schedule]));
-  const lines = historyEnd(view.logDir, LOOKED_BACK_BYTES);
-  const past = pastRuns(lines, [...on.keys()], RUNS_LOOKED_AT);
-  return view.workers.map((worker) => judge(worker, on.get(worker), past.get(worker) ?? [], view));
-}
-
-/** Jobs that are neither on nor have ever run say nothing to a person. */
-function textOf(
-  { hostname, now, zone }: View,
-  schedules: readonly Schedule[],
+/** Jobs that are neither scheduled nor have ever run are not worth a line to a person. */
+function formatStatus(
+  { hostname, now, zone, schedules }: View,
   judged: readonly Judged[],
   findings: readonly Finding[],
   verdict: Verdict,
 ): string {
-  const worthIt = judged.filter(({ job }) => job.enabled || job.present || job.running !== null);
-  const jobs = worthIt.map(({ job, found }) => {
-    const cron = schedules.find((schedule) => schedule.job === job.job)?.cron;
+  const shown = judged.filter(({ job }) => job.enabled || job.present || job.running !== null);
+  const jobs = shown.map(({ job, found }) => {
+    const cron = scheduleFor(schedules, job.job)?.cron;
     return {
       job,
       started: found?.record?.started_epoch,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Checks } from "../../lib/doctor/checks.ts";
-import { columns, sectionText, summarize, wrapped } from "../../lib/doctor/rendering.ts";
+import { columns, formatSection, summarize, wrapped } from "../../lib/doctor/rendering.ts";
 import { createMask } from "../../lib/mask.ts";
 
 const mask = createMask({ RESTIC_PASSWORD: "a long secret" });
@@ -16,7 +16,7 @@ function checks() {
 
 describe("a section as text", () => {
   test("heading, lines, verdicts below one another; masked and harmless", () => {
-    const text = sectionText(
+    const text = formatSection(
       "Runtime",
       { lines: ["a long secret here"], checks: checks(), json: null },
       mask,
@@ -37,7 +37,7 @@ describe("a section as text", () => {
   });
 
   test("colour paints the verdict only", () => {
-    const text = sectionText("Runtime", { checks: checks(), json: null }, mask, true);
+    const text = formatSection("Runtime", { checks: checks(), json: null }, mask, true);
     expect(text).toContain("\x1b[32m[OK]   \x1b[0mAll is well.\n");
     expect(text).toContain("\n[INFO] It is ***.\n");
     expect(text).toContain("\x1b[31m[FAIL] \x1b[0mA ");

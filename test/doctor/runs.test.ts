@@ -1,16 +1,23 @@
 import { describe, expect, test } from "bun:test";
-import { gravity, recordIn } from "../../lib/doctor/runs.ts";
+import { judgeResult } from "../../lib/state/jobs.ts";
+import { keptIn } from "../../lib/state/record.ts";
 
 describe("a record", () => {
-  test("of ours, and of an older release that told less", () => {
+  test("of ours, and of an older release that wrote less", () => {
     const full = { exit_code: 3, status: "warning", finished_epoch: 5, duration_seconds: 2, job: "backup" };
-    expect(recordIn(JSON.stringify(full))).toEqual({
+    expect(keptIn(JSON.stringify(full))).toMatchObject({
       exit_code: 3,
       status: "warning",
       finished_epoch: 5,
       duration_seconds: 2,
     });
-    expect(recordIn('{"exit_code":0,"finished_epoch":5}')).toMatchObject({ exit_code: 0, finished_epoch: 5 });
+    expect(keptIn('{"exit_code":0,"finished_epoch":5}')).toMatchObject({
+      exit_code: 0,
+      status: "ok",
+      started_epoch: 5,
+      finished_epoch: 5,
+      duration_seconds: 0,
+    });
   });
 
   test.each([
@@ -24,7 +31,7 @@ describe("a record", () => {
     '{"exit_code":0}',
     '{"exit_code":0,"finished_epoch":1e300}',
     "\u0000",
-  ])("%j is none", (text) => expect(recordIn(text)).toBeUndefined());
+  ])("%j is none", (text) => expect(keptIn(text)).toBeUndefined());
 });
 
 test.each([
@@ -35,9 +42,17 @@ test.each([
   ["interrupted", 143, "WARN", "WARN"],
   ["cancelled", 130, "INFO", "INFO"],
   ["a status of tomorrow", 0, "WARN", "WARN"],
+  ["a status of tomorrow", 1, "FAIL", "WARN"],
   [undefined, 0, "OK", "OK"],
   [undefined, 1, "FAIL", "WARN"],
 ] as const)("%s, exit %d: %s where it is scheduled, else %s", (status, exit_code, scheduled, not) => {
-  const record = { exit_code, status, finished_epoch: 1 };
-  expect([gravity(record, true), gravity(record, false)]).toEqual([scheduled, not]);
+  const record = keptIn(JSON.stringify({ exit_code, status, finished_epoch: 1 }));
+  if (record === undefined) throw new Error("no record");
+  expect([judgeResult(record, true), judgeResult(record, false)]).toEqual([scheduled, not]);
+});
+
+test("interrupted after its work had succeeded: good", () => {
+  const record = { status: "interrupted", exit_code: 143, work_exit_code: 0 };
+  expect([judgeResult(record, true), judgeResult(record, false)]).toEqual(["OK", "OK"]);
+  expect(judgeResult({ ...record, work_exit_code: 1 }, true)).toBe("WARN");
 });

@@ -40,9 +40,9 @@ test.each<[string, string]>([
   ["/a;--b", "the destination begins with a dash, as flags do; write ./--b"],
   ["/a\0;/b", "the source holds a NUL character"],
   ["/a;/\ufffd", "the destination is not UTF-8"],
-  ["/a;/b;snyc", 'the mode "snyc" is none of bisync, sync, copy; did you mean sync?'],
-  ["/a;/b;move", 'the mode "move" is none of bisync, sync, copy'],
-  ["/a;/b;--dry-run", 'the mode "--dry-run" is none of bisync, sync, copy'],
+  ["/a;/b;snyc", 'unknown mode "snyc" (bisync, sync, copy); did you mean sync?'],
+  ["/a;/b;move", 'unknown mode "move" (bisync, sync, copy)'],
+  ["/a;/b;--dry-run", 'unknown mode "--dry-run" (bisync, sync, copy)'],
   ["/a;/b;copy;--x;--y", "it has more than four fields; put a ; that belongs to EXTRA in quotes"],
   ["/a;/b;copy;;", "it has more than four fields; put a ; that belongs to EXTRA in quotes"],
   [
@@ -71,9 +71,9 @@ test.each(["\n", "\r\n", "\r"])("lines that end in %j", (end) => {
 });
 
 test.each([
-  ["/a;/b;--sftp-pass=supersecret", "the mode is none of bisync, sync, copy"],
+  ["/a;/b;--sftp-pass=supersecret", "unknown mode (bisync, sync, copy)"],
   ["/a;--sftp-pass 'super secret'", "the destination begins with a dash, as flags do; write ./ before it"],
-  ['/b;:s3,pass="a,secret;with,more":b;copy', "the mode is none of bisync, sync, copy"],
+  ['/b;:s3,pass="a,secret;with,more":b;copy', "unknown mode (bisync, sync, copy)"],
 ])("what is wrong with %j is said without credentials", (text, why) => {
   expect(parseRows(text).malformed[0]?.why).toBe(why);
 });

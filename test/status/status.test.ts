@@ -5,7 +5,7 @@ import { changesIn } from "../../lib/state/changes.ts";
 import { jobOf, pastRuns } from "../../lib/state/history.ts";
 import { verdictOf } from "../../lib/state/jobs.ts";
 import { type Kept, keptIn } from "../../lib/state/record.ts";
-import { dueOf, schedulesIn, slackOf } from "../../lib/state/schedules.ts";
+import { dueOf, parseCrontab, slackOf } from "../../lib/state/schedules.ts";
 import { historyText, lastRuns, sparkline } from "../../lib/status/overview.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
@@ -70,7 +70,7 @@ test("jobs of a crontab", () => {
     "0 0 * * * run-parts /etc/cron.daily",
     "",
   ].join("\n");
-  const found = schedulesIn(crontab);
+  const found = parseCrontab(crontab);
   expect(found.map(({ job, expression }) => [job, expression])).toEqual([
     ["backup", "0 */6 * * *"],
     ["restore-test", "@daily"],

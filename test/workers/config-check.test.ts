@@ -75,10 +75,16 @@ describe("what is wrong", () => {
     [{ BACKUP_ROOT_DIR: "/none" }, "BACKUP_PATHS", "fail", "/none cannot be read"],
     [{ RESTIC_JOB_ARGS: "--exclude 'a" }, "RESTIC_JOB_ARGS", "fail", "the ' at character 11 is never closed"],
     [{ RESTIC_REPOSITORY: "rclone:r:x" }, "RCLONE_CONFIG", "fail", "the repository needs it"],
+    [{ RESTIC_REPOSITORY_FILE: "named" }, "RCLONE_CONFIG", "fail", "the repository needs it"],
     [{ REPLICATE_CRON: "0 1 * * *" }, "RCLONE_CONFIG", "fail", "replicate needs it"],
     [{ REPLICATE_CRON: "0 1 * * *" }, "REPLICATE_JOB_FILE", "fail", "REPLICATE_CRON is set"],
-    [{ REPLICATE_JOB_FILE: "empty" }, "REPLICATE_JOB_FILE", "warn", "names nothing to replicate"],
-    [{ REPLICATE_JOB_FILE: "/etc" }, "REPLICATE_JOB_FILE", "fail", "/etc is not a regular file"],
+    [{ REPLICATE_JOB_FILE: "empty" }, "REPLICATE_JOB_FILE", "warn", "has no row. Write SOURCE;DESTINATION"],
+    [
+      { REPLICATE_JOB_FILE: "/etc" },
+      "REPLICATE_JOB_FILE",
+      "fail",
+      "/etc cannot be read: it is not a regular file",
+    ],
     [{ BACKUP_ROOT_DIR: "folder" }, "BACKUP_PATHS", "warn", "folder is empty. Is its volume mounted?"],
     [
       { RESTIC_JOB_ARGS: "--files-from /none" },
@@ -120,10 +126,83 @@ describe("what is wrong", () => {
   ])("%j", async (env, key, status, message) => {
     using world = new World();
     world.file("empty", "");
+    world.file("named", "# the repository\nrclone:r:x\n");
     world.folder("folder");
     const { code, found } = await check(world, env);
     expect(found.get(key)).toEqual([status, expect.stringContaining(message)]);
     if (status === "fail") expect(code).toBe(1);
+  });
+});
+
+describe("the job file of replicate is read as replicate reads it", () => {
+  const text = "/a;/b\n/c;/d;bisnyc\n";
+  const malformed =
+    'line 2 is malformed and counts as failed: unknown mode "bisnyc" (bisync, sync, copy); did you mean bisync? (/c;/d;bisnyc).';
+
+  test.each([undefined, "0 1 * * *"])("a malformed row, REPLICATE_CRON=%p", async (REPLICATE_CRON) => {
+    using world = new World();
+    world.file("rclone.conf", "");
+    world.file("jobs", text);
+    const env = { REPLICATE_CRON, REPLICATE_JOB_FILE: "jobs", RCLONE_CONFIG: "rclone.conf" };
+    const { code, found } = await check(world, env);
+    expect(code).toBe(1);
+    expect(found.get("REPLICATE_JOB_FILE")).toEqual(["fail", malformed]);
+    expect((await world.run("config-check", [], { env })).stdout).toContain(
+      `[FAIL] REPLICATE_JOB_FILE: ${malformed}\n[OK]   REPLICATE_JOB_FILE: jobs, 1 row to work through.\n`,
+    );
+    world.link("doctor");
+    const words = "malformed and counts as failed: unknown mode";
+    expect((await world.run("doctor", [], { env })).stdout).toContain(words);
+    world.program("rclone", "exit 0");
+    expect((await world.run("replicate", [], { env })).stdout).toContain(words);
+  });
+
+  test("a row that only a real parser sees, and a line end that only it knows", async () => {
+    using world = new World();
+    world.file("jobs", "\ufeff# a comment\r/a;/b\r# another\r");
+    const { code, found } = await check(world, { REPLICATE_JOB_FILE: "jobs" });
+    expect(code).toBe(0);
+    expect(found.get("REPLICATE_JOB_FILE")).toEqual(["ok", "jobs, 1 row to work through."]);
+  });
+});
+
+describe("a crontab that entry has written", () => {
+  const line = (job: string, expression: string) => `${expression} /bin/locked_run ${job} /bin/${job}\n`;
+
+  test("schedules jobs that no variable does, which then need what they need", async () => {
+    using world = new World();
+    world.file("crontabs/root", line("replicate", "0 1 * * *") + line("forget", "0 2 * * *"));
+    const env = { CRONTAB_DIR: `${world.dir}/crontabs` };
+    const { code, found } = await check(world, env);
+    expect(code).toBe(1);
+    expect(found.get("REPLICATE_CRON")).toEqual(["ok", expect.stringMatching(/^0 1 \* \* \*, next at /)]);
+    expect(found.get("REPLICATE_JOB_FILE")).toEqual([
+      "fail",
+      expect.stringContaining(`; ${world.dir}/crontabs/root schedules replicate. Mount it`),
+    ]);
+    expect(found.get("RCLONE_CONFIG")).toEqual(["fail", expect.stringContaining("; replicate needs it.")]);
+    expect(found.get("RESTIC_FORGET_ARGS")).toEqual([
+      "fail",
+      `${world.dir}/crontabs/root schedules forget, but there is no policy: forget would exit 2 each time.`,
+    ]);
+  });
+
+  test("counts more than a variable that was set after it", async () => {
+    using world = new World();
+    world.file("crontabs/root", line("backup", "0 1 * * *"));
+    const env = { CRONTAB_DIR: `${world.dir}/crontabs`, BACKUP_CRON: "0 3 * * *", REPLICATE_CRON: "@daily" };
+    const { code, found } = await check(world, env);
+    expect(code).toBe(0);
+    const restart = "Restart the container, so that entry writes the crontab.";
+    expect(found.get("BACKUP_CRON")).toEqual([
+      "warn",
+      `0 3 * * * has no effect: ${world.dir}/crontabs/root has 0 1 * * *. ${restart}`,
+    ]);
+    expect(found.get("REPLICATE_CRON")).toEqual([
+      "warn",
+      `@daily has no effect: ${world.dir}/crontabs/root does not schedule replicate. ${restart}`,
+    ]);
+    expect(found.get("ROTATE_LOG_CRON")?.[0]).toBe("ok");
   });
 });
 

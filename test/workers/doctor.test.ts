@@ -16,6 +16,7 @@ import { hookPhases } from "../../lib/run/command.ts";
 import { quoteWord } from "../../lib/words.ts";
 import { table } from "../../lib/workers/index.ts";
 import { restics } from "../support/restics.ts";
+import { stopInPostHook } from "../support/stopped.ts";
 import { type RunOptions, World, waitFor } from "../support/world.ts";
 
 const phases = hookPhases(table);
@@ -27,11 +28,13 @@ interface Check {
   readonly message: string;
 }
 
+const answering = '[ "$1" = version ] && echo "restic 9.9.9 (fake)"; exit 0';
+
 /** A world with the link, and with programs that answer at once. */
 function newWorld(): World {
   const world = new World();
   world.link("doctor");
-  world.restic('[ "$1" = version ] && echo "restic 9.9.9 (fake)"; exit 0');
+  world.restic(answering);
   world.program("rclone", "echo 'rclone v8.8.8'");
   return world;
 }
@@ -847,7 +850,7 @@ describe("replicate", () => {
     expect(config).toBe("OK RCLONE_CONFIG: /config/rclone.conf is not there, and nothing needs it");
     expect(first).toMatch(/^WARN REPLICATE_JOB_FILE: line 5 is malformed and counts as failed: /);
     expect(second).toMatch(
-      /^WARN REPLICATE_JOB_FILE: line 6 is malformed and counts as failed: the mode "mirror"/,
+      /^WARN REPLICATE_JOB_FILE: line 6 is malformed and counts as failed: unknown mode "mirror"/,
     );
     expect(last).toBe(`OK REPLICATE_JOB_FILE: ${path}, 2 rows to work through.`);
     expect(code).toBe(0);
@@ -861,6 +864,60 @@ describe("replicate", () => {
       "FAIL",
       "OK R",
     ]);
+  });
+
+  test("a job file of malformed rows only: nothing to work through, and no OK beside the FAIL", async () => {
+    using world = newWorld();
+    const env = {
+      REPLICATE_CRON: "@daily",
+      REPLICATE_JOB_FILE: world.file("jobs", "/a;/b;bisnyc\n"),
+      RCLONE_CONFIG: world.file("rclone.conf", ""),
+    };
+    const { code, report, of } = await json(world, [], { env });
+    expect(code).toBe(1);
+    expect(of("Replicate").slice(1)).toEqual([
+      'FAIL REPLICATE_JOB_FILE: line 1 is malformed and counts as failed: unknown mode "bisnyc" (bisync, sync, copy); ' +
+        "did you mean bisync? (/a;/b;bisnyc).",
+    ]);
+    expect(report.replicate).toMatchObject({ jobs_count: 0, malformed_count: 1 });
+  });
+
+  /** A PATH on which there is no rclone. */
+  function withoutRclone(world: World): string {
+    unlinkSync(join(world.bin, "rclone"));
+    symlinkSync(Bun.which("flock") ?? "", join(world.bin, "flock"));
+    return world.bin;
+  }
+
+  test.each([
+    ["the repository", { RESTIC_REPOSITORY: "rclone:r:x" }],
+    ["the repository", { RESTIC_REPOSITORY: undefined, RESTIC_REPOSITORY_FILE: "named" }],
+    ["replicate", { REPLICATE_CRON: "@daily" }],
+    ["replicate", { CRONTAB_DIR: "crontabs" }],
+  ])("rclone is needed by %s: %j", async (user, env) => {
+    using world = newWorld();
+    world.file("named", "rclone:r:x\n");
+    world.file("crontabs/root", "@daily /bin/locked_run replicate /bin/replicate\n");
+    const { code, checks } = await json(world, [], { env: { ...env, PATH: withoutRclone(world) } });
+    expect(code).toBe(1);
+    const about = checks.filter(({ message }) => /^(RCLONE_CONFIG:|rclone )/.test(message));
+    expect(about.map(({ status, message }) => [status, message])).toEqual([
+      [
+        "FAIL",
+        expect.stringMatching(new RegExp(`^rclone was not found in PATH=.* It is needed by ${user}\\.$`)),
+      ],
+      ["FAIL", expect.stringContaining(`; ${user} needs it.`)],
+    ]);
+    expect(JSON.stringify(checks)).not.toContain("Only replicate");
+  });
+
+  test("rclone is missing, and nothing needs it", async () => {
+    using world = newWorld();
+    const { code, of } = await json(world, [], { env: { PATH: withoutRclone(world) } });
+    expect(code).toBe(0);
+    expect(of("Runtime")).toContainEqual(
+      expect.stringMatching(/^INFO rclone was not found in PATH=.* Nothing here needs it\.$/),
+    );
   });
 
   test("a job file that is empty, too large or no file", async () => {
@@ -916,6 +973,57 @@ describe("recent runs", () => {
     await world.exec(["mkfifo", `${world.log}/last-backup.json`]);
     expect((await json(world)).of("Recent runs")).toContain(
       `WARN backup: its record ${world.log}/last-backup.json cannot be read: it is not a regular file.`,
+    );
+  });
+
+  test("a signal in the post-hooks, after work that had succeeded, is as good here as it is to status", async () => {
+    using world = newWorld();
+    expect(await stopInPostHook(world)).toBe(143);
+    const { of } = await json(world);
+    expect(of("Recent runs").filter((line) => /^(WARN|FAIL)/.test(line))).toEqual([]);
+    expect(of("Recent runs")).toContainEqual(
+      expect.stringMatching(/^OK backup: interrupted, exit 143 \(its work had succeeded\), \d+s ago /),
+    );
+    expect((await world.run("status")).stdout).toStartWith("OK ");
+  });
+
+  test("a failure of a job that only the crontab schedules is a FAIL to doctor and to status", async () => {
+    using world = newWorld();
+    world.restic("exit 1");
+    expect((await world.run("check")).code).toBe(1);
+    world.restic(answering);
+    const env = { CRONTAB_DIR: world.folder("crontabs") };
+    const seen = async () => {
+      const { code, of } = await json(world, [], { env });
+      const status = await world.run("status", ["--json"], { env });
+      const finding = JSON.parse(status.stdout).findings.find(({ job }: { job: string }) => job === "check");
+      return [
+        code,
+        of("Recent runs")
+          .find((line) => line.includes("check: failed"))
+          ?.slice(0, 4),
+        finding.status,
+      ];
+    };
+    expect(await seen()).toEqual([0, "WARN", "WARN"]);
+    world.file("crontabs/root", "@daily /bin/locked_run check /bin/check\n");
+    expect(await seen()).toEqual([1, "FAIL", "FAIL"]);
+    // What the variable says is not what crond runs.
+    world.file("crontabs/root", "@daily /bin/locked_run backup /bin/backup\n");
+    Object.assign(env, { CHECK_CRON: "@daily" });
+    expect(await seen()).toEqual([0, "WARN", "WARN"]);
+  });
+
+  test("what status finds suspicious, doctor reports too", async () => {
+    using world = newWorld();
+    await world.run("backup");
+    const record = world.record();
+    for (const field of ["started_epoch", "finished_epoch"]) record[field] -= 86_400 * 2;
+    world.file("log/last-backup.json", JSON.stringify(record));
+    const { code, of } = await json(world, [], { env: { BACKUP_CRON: "@hourly" } });
+    expect(code).toBe(0);
+    expect(of("Recent runs")).toContainEqual(
+      expect.stringMatching(/^WARN backup: its next run was expected at .+ ago\. Does crond run\?$/),
     );
   });
 

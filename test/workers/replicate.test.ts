@@ -300,7 +300,7 @@ describe.each(each)("rows with rclone %s", (_, rclone) => {
     world.hook("post-replicate", 'echo "aggregate $1"');
     const { code, stdout, stderr } = await world.replicate();
     expect({ code, stderr }).toEqual({ code: 3, stderr: "" });
-    expect(stdout).toContain("Line 5 of the job file is malformed and counts as failed: the mode");
+    expect(stdout).toContain("Line 5 of the job file is malformed and counts as failed: unknown mode");
     expect(stdout).toContain("job 3 of 9 (line 3), copy");
     expect(stdout).toContain("failed (exit 3: the folder was not found)");
     expect(stdout).toContain("  10 jobs, 3 failed.");

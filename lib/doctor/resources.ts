@@ -1,0 +1,153 @@
+/**
+ * What the workers need: the repository and its password, the sources, the files that variables name, the folders
+ * that are written to. Looked at with stat(2) and access(2): nothing is written, and of the files only
+ * RESTIC_REPOSITORY_FILE is read.
+ */
+
+import { opendirSync } from "node:fs";
+import type { Settings } from "../config/settings.ts";
+import type { VariableName } from "../config/variables.ts";
+import type { Context } from "../context.ts";
+import { ConfigError } from "../errors.ts";
+import { accessWithin } from "../files/within.ts";
+import { maskRepository } from "../mask.ts";
+import { MISSING_PASSWORD, PASSWORDS } from "../restic/access.ts";
+import { namedFiles } from "../restic/backup-args.ts";
+import { type Check, fail, ok, type Status, warn } from "./checks.ts";
+
+/** In the order in which config-check prints them. */
+export async function checkResources(context: Context): Promise<Check[]> {
+  const { settings } = context;
+  return [
+    checkRepository(context),
+    await checkPassword(settings),
+    checkTag(settings),
+    ...(await checkPaths(settings)),
+    ...(await checkLists(settings)),
+    await checkCacert(settings),
+  ];
+}
+
+function checkRepository(context: Context): Check {
+  const { RESTIC_REPOSITORY: plain, RESTIC_REPOSITORY_FILE: file } = context.settings.env;
+  const key = file ? "RESTIC_REPOSITORY_FILE" : "RESTIC_REPOSITORY";
+  try {
+    const shown = maskRepository(context.repository);
+    if (file && plain) return warn(key, `${shown}; RESTIC_REPOSITORY is set too and has no effect.`);
+    return ok(key, plain || file ? shown : `${shown} (the default)`);
+  } catch (error) {
+    if (error instanceof ConfigError) return fail(key, error.message);
+    throw error;
+  }
+}
+
+async function checkPassword(settings: Settings): Promise<Check> {
+  const [key, ...others] = PASSWORDS.filter((name) => settings.text(name) !== "");
+  if (key === undefined) return fail("RESTIC_PASSWORD", MISSING_PASSWORD);
+  if (key === "RESTIC_PASSWORD_FILE" && others.includes("RESTIC_PASSWORD_COMMAND")) {
+    return fail(key, "RESTIC_PASSWORD_COMMAND is set too, and restic takes only one of the two. Unset one.");
+  }
+  const problem = key === "RESTIC_PASSWORD_FILE" ? await passwordFileProblem(settings.text(key)) : undefined;
+  if (problem !== undefined) return fail(key, problem);
+  if (others.length > 0) return warn(key, `is used; ${others.join(", ")} is set too and has no effect.`);
+  return ok(key, key === "RESTIC_PASSWORD_FILE" ? settings.text(key) : "is set");
+}
+
+/** It is not opened: reading a named pipe would take the password from restic. */
+async function passwordFileProblem(path: string): Promise<string | undefined> {
+  const { stat, problem } = await accessWithin(path, "read");
+  if (problem !== undefined) return `${path} cannot be read: ${problem}. Mount it, or correct the path.`;
+  return stat.isFile() && stat.size === 0 ? `${path} is empty.` : undefined;
+}
+
+function checkTag(settings: Settings): Check {
+  const tag = settings.env.RESTIC_TAG ?? settings.text("RESTIC_TAG");
+  return tag.trim() === ""
+    ? fail("RESTIC_TAG", "is empty. Give it a tag, or unset it for the default, automated.")
+    : ok("RESTIC_TAG", tag);
+}
+
+/** BACKUP_ROOT_DIR, path by path; RESTIC_JOB_ARGS may name others. */
+async function checkPaths(settings: Settings): Promise<Check[]> {
+  const key = "BACKUP_PATHS";
+  const roots = settings.lines("BACKUP_ROOT_DIR");
+  // Side by side: each of several dead mounts takes its full time to be given up.
+  if (roots.length > 0) return Promise.all(roots.map((path) => checkPath(key, path)));
+  return settings.env.RESTIC_JOB_ARGS?.trim()
+    ? [ok(key, "what RESTIC_JOB_ARGS names")]
+    : [fail(key, "There is nothing to back up. Set BACKUP_ROOT_DIR, or RESTIC_JOB_ARGS with --files-from.")];
+}
+
+async function checkPath(key: string, path: string): Promise<Check> {
+  const { stat, problem } = await accessWithin(path, "read");
+  if (problem !== undefined) {
+    return fail(key, `${path} cannot be read: ${problem}. Mount it, or correct BACKUP_ROOT_DIR.`);
+  }
+  return stat.isDirectory() && isEmpty(path)
+    ? warn(key, `${path} is empty. Is its volume mounted?`)
+    : ok(key, path);
+}
+
+/** One entry is enough to tell, of a folder that may hold millions. */
+function isEmpty(folder: string): boolean {
+  const entries = opendirSync(folder);
+  try {
+    return entries.readSync() === null;
+  } finally {
+    entries.closeSync();
+  }
+}
+
+/** The files that RESTIC_JOB_ARGS names: lists of paths, and of patterns. */
+async function checkLists(settings: Settings): Promise<Check[]> {
+  const key = "RESTIC_JOB_ARGS";
+  return Promise.all(
+    namedFiles(jobWords(settings)).map(async ({ flag, path }) => {
+      const { stat, problem } = await accessWithin(path, "read");
+      if (problem !== undefined) return fail(key, `${flag} ${path} cannot be read: ${problem}.`);
+      return stat.isDirectory()
+        ? fail(key, `${flag} ${path} is a directory, not a file.`)
+        : ok(key, `${flag} ${path}`);
+    }),
+  );
+}
+
+function jobWords(settings: Settings): string[] {
+  try {
+    return settings.words("RESTIC_JOB_ARGS");
+  } catch (error) {
+    // An unbalanced quote has a check of its own.
+    if (error instanceof ConfigError) return [];
+    throw error;
+  }
+}
+
+async function checkCacert(settings: Settings): Promise<Check> {
+  const key = "RESTIC_CACERT";
+  const path = settings.text(key);
+  if (path === "") return ok(key, "not set");
+  const { problem } = await accessWithin(path, "read");
+  if (problem === undefined) return ok(key, path);
+  return warn(key, `${path} cannot be read: ${problem}. restic is called without --cacert.`);
+}
+
+/** Without LOCK_DIR no run begins; without LOG_DIR it does, but leaves nothing that could be read afterwards. */
+const FOLDERS = [
+  ["LOG_DIR", "FAIL", "Runs go on, but leave no record and no log."],
+  ["LOCK_DIR", "FAIL", "No run can take its lock."],
+  ["METRICS_DIR", "WARN", "No metrics are written."],
+  ["TMPDIR", "WARN", "restic and restores need it for temporary files."],
+] as const satisfies readonly (readonly [VariableName, Status, string])[];
+
+export async function checkFolders(settings: Settings): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const [name, status, effect] of FOLDERS) {
+    const path = settings.text(name);
+    if (path === "") continue;
+    const { stat, problem } = await accessWithin(path, "write");
+    const reason = problem ?? (stat?.isDirectory() ? undefined : "it is not a directory");
+    const say = reason === undefined ? ok : status === "FAIL" ? fail : warn;
+    checks.push(say(name, reason === undefined ? path : `${path} cannot be written: ${reason}. ${effect}`));
+  }
+  return checks;
+}
