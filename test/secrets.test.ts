@@ -1,8 +1,9 @@
 /** No secret of any kind reaches a file or a stream, whoever prints it and however it comes. */
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { needing } from "./support/needing.ts";
 import { World } from "./support/world.ts";
 
 /** Takes what a run sends to its webhook, so that it can be searched too. */
@@ -122,7 +123,7 @@ function leaks(world: World, secrets: Record<string, string>, streams: Record<st
   });
 }
 
-describe("every secret, in one write and in many, across all boundaries", () => {
+needing("python3").describe("every secret, in one write and in many, across all boundaries", () => {
   test.each([
     ["a hook", 0],
     // It names files that it could not read, which counts, whatever it ends with.

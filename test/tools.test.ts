@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "bun";
 import project from "../package.json";
+import { needing } from "./support/needing.ts";
 
 const root = join(import.meta.dir, "..");
 const scratch = mkdtempSync(join(tmpdir(), "rbh-tools-"));
@@ -24,19 +25,22 @@ test("two dependencies, and every version pinned", () => {
     expect(version).toMatch(/^\d+\.\d+\.\d+$/);
 });
 
-test("the top level is the card's, a lock file and dotfiles", () => {
+needing("git").test("the top level is the card's, a lock file and dotfiles", () => {
   const card = "Makefile README.md bunfig.toml lib main.ts package.json test tsconfig.json".split(" ");
   const visible = files.map((file) => file.split("/")[0]!).filter((name) => !name.startsWith("."));
   expect([...new Set(visible)].filter((name) => !card.includes(name))).toEqual(["package-lock.json"]);
 });
 
-test("no file names the place where this machine gets its packages, or keeps this project", async () => {
-  const registry = hostOf(await $`npm config get registry`.text());
-  const sites = (await $`apt-get indextargets --format ${"$(SITE)"}`.quiet().text()).trim().split("\n");
-  for (const host of new Set([registry, ...sites.filter((site) => site !== "").map(hostOf)]))
-    expect(naming(host)).toEqual([]);
-  expect(naming(root)).toEqual([]);
-});
+needing("git").test(
+  "no file names the place where this machine gets its packages, or keeps this project",
+  async () => {
+    const registry = hostOf(await $`npm config get registry`.text());
+    const sites = (await $`apt-get indextargets --format ${"$(SITE)"}`.quiet().text()).trim().split("\n");
+    for (const host of new Set([registry, ...sites.filter((site) => site !== "").map(hostOf)]))
+      expect(naming(host)).toEqual([]);
+    expect(naming(root)).toEqual([]);
+  },
+);
 
 test.skipIf(!Bun.which("shellcheck"))("shellcheck finds nothing in the shell scripts", async () => {
   const scripts = files.filter((file) => /^#!.*\b(ba)?sh\b/.test(read(file)));

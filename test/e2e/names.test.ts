@@ -1,11 +1,14 @@
 // Names that hold anything, and 100,000 of them: what restic saves comes back, and the facts are right.
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { equip } from "../support/ready-repository.ts";
 import { restic as newest, restics } from "../support/restics.ts";
 import { World } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 const NAMES: readonly Buffer[] = [
   ...[

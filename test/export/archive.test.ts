@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Archive, verifyArchive } from "../../lib/export/archive.ts";
 import { codecs, type Format } from "../../lib/export/compress.ts";
+import { lacks } from "../support/needing.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "rbh-archive-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -59,7 +60,7 @@ describe.each(Object.keys(readers) as Format[])("%s", (format) => {
       expect(statSync(path).size).toBe(archive.written);
       // Of nothing at all zstd makes an empty file, which is no archive of its; a tar stream has 1024 bytes at least.
       if (size === 0 && format === "tar.zst") return;
-      for (const reader of readers[format]) {
+      for (const reader of readers[format].filter(([program = ""]) => !lacks(program))) {
         const { exitCode, stdout } = Bun.spawnSync([...reader, path]);
         expect({ exitCode, equal: stdout.equals(bytes) }).toEqual({ exitCode: 0, equal: true });
       }

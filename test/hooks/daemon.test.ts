@@ -1,8 +1,11 @@
 /** What a hook leaves running on purpose: it holds nothing up, and goes on. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { alive, World, waitFor } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 /** A world whose hook leaves behind a daemon that counts in the file `count` and says so on its stdout. */
 function world(phase: string, start = "daemon &"): World {

@@ -1,8 +1,11 @@
 /** What ends with a hook, and why: its own family and nobody else's, for the first of two reasons. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync } from "node:fs";
 import { alive, finish, World, waitFor } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 /** A world with a fake restic and `lingerer`, a sleep(1) that can be told from all others by its path. */
 function world(): World & { lingerer: string } {

@@ -1,7 +1,10 @@
 /** A hook's words on their way into the log. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { World } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 /** What the run logged under the hook's name, on stdout and in its own file. */
 async function outputOf(body: string, env: Record<string, string> = {}, hookFile?: string) {

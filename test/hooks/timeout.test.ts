@@ -1,8 +1,11 @@
 /** A hook that takes too long: asked to end, then killed, with all that it has started; the backup runs. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, readFileSync } from "node:fs";
 import { alive, finish, World, waitFor } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 /** A world with a fake restic and `lingerer`, a sleep(1) that can be told from all others by its path. */
 function world(): World & { lingerer: string } {

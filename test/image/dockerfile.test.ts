@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { declarations, type VariableName, variables } from "../../lib/config/variables.ts";
 import { linkNames } from "../../lib/run/command.ts";
 import { table } from "../../lib/workers/index.ts";
+import { needing } from "../support/needing.ts";
 import { binary } from "../support/world.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -83,7 +84,21 @@ function laidOut(): Map<string, string | undefined> {
   return paths;
 }
 
-describe.skipIf(process.getuid?.() !== 0)(
+/** What test/tools/rootfs copies into the tree. */
+const COPIED = [
+  "busybox",
+  "restic",
+  "rclone",
+  "bash",
+  "curl",
+  "jq",
+  "fusermount",
+  "msmtp",
+  "ssh",
+  "tini-static",
+];
+
+needing(...COPIED).describe.skipIf(process.getuid?.() !== 0)(
   "the last stage lays out what make rootfs lays out (root only: device nodes)",
   () => {
     const scratch = mkdtempSync(join(tmpdir(), "rbh-"));

@@ -1,12 +1,15 @@
 /** The run's own log takes so many bytes of what children print, whole lines only, and not one byte more. */
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Log } from "../../lib/log/log.ts";
 import { createMask } from "../../lib/mask.ts";
 import { World } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 const MIB = 2 ** 20;
 /** What restic and rclone may add to the run's own log. */

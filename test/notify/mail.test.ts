@@ -1,10 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readdirSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { MAIL_MOST_BYTES } from "../../lib/notify/mail.ts";
 import { isWorthAMail } from "../../lib/notify/notifier.ts";
 import replicate from "../../lib/workers/replicate.ts";
+import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
 import { readMail, SmtpSink, useMsmtp } from "../support/smtp.ts";
 import { World, waitFor } from "../support/world.ts";
@@ -16,7 +17,7 @@ function withoutSendmail(world: World): string {
   return `${world.bin}:${bin}`;
 }
 
-describe.skipIf(!Bun.which("msmtp"))("through msmtp", () => {
+needing("msmtp", "python3").describe("through msmtp", () => {
   test("a real backup: envelope, subject, and the run's log as the body", async () => {
     using world = new World();
     using sink = await SmtpSink.start();
@@ -256,16 +257,19 @@ test("MAILX_RCPT that names nobody", async () => {
   expect(world.has("sent")).toBe(false);
 });
 
-test("a run that cannot begin is told of too, and never with another run's log", async () => {
-  using world = new World();
-  world.restic();
-  world.file("log/backup-last.log", "the log of another run\n");
-  world.program("sendmail", "cat > $HOME/mail");
-  world.program("flock", "echo broken >&2; exit 9");
-  const { code } = await world.run("backup", [], { env: { MAILX_RCPT: "a@larak.example" } });
-  expect(code).toBe(1);
-  const { headers, body } = await readMail(world.read("mail"));
-  expect(headers.Subject).toBe("[FAIL 1] Backup testhost · 0s");
-  expect(body).toContain("flock(1) ended with 9: broken");
-  expect(body).not.toContain("another run");
-});
+needing("python3").test(
+  "a run that cannot begin is told of too, and never with another run's log",
+  async () => {
+    using world = new World();
+    world.restic();
+    world.file("log/backup-last.log", "the log of another run\n");
+    world.program("sendmail", "cat > $HOME/mail");
+    world.program("flock", "echo broken >&2; exit 9");
+    const { code } = await world.run("backup", [], { env: { MAILX_RCPT: "a@larak.example" } });
+    expect(code).toBe(1);
+    const { headers, body } = await readMail(world.read("mail"));
+    expect(headers.Subject).toBe("[FAIL 1] Backup testhost · 0s");
+    expect(body).toContain("flock(1) ended with 9: broken");
+    expect(body).not.toContain("another run");
+  },
+);

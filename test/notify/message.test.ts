@@ -12,6 +12,7 @@ import { findRow } from "../../lib/run/command.ts";
 import { RECORD_SCHEMA, type RunRecord } from "../../lib/state/record.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 import { table } from "../../lib/workers/index.ts";
+import { needing } from "../support/needing.ts";
 import { readMail } from "../support/smtp.ts";
 
 const record = (change: Partial<RunRecord>): RunRecord => ({
@@ -65,7 +66,7 @@ describe("the subject", () => {
   });
 });
 
-describe("a header", () => {
+needing("python3").describe("a header", () => {
   test.each([
     ["plain words", "plain words"],
     ["", ""],
@@ -125,7 +126,7 @@ test("the end of a long log is kept from the beginning of a line on, and what is
   );
 });
 
-describe("a message", () => {
+needing("python3").describe("a message", () => {
   const message = (change: Partial<Parameters<typeof renderMessage>[0]>) =>
     renderMessage({
       to: ["a@b.example"],

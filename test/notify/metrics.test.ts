@@ -3,6 +3,7 @@ import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { metricsPrefix, renderMetrics, stateAfter, stateOf, withSkips } from "../../lib/notify/metrics.ts";
 import { RECORD_SCHEMA, type RunRecord } from "../../lib/state/record.ts";
+import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
 import { stopInPostHook } from "../support/stopped.ts";
 import { World, waitFor } from "../support/world.ts";
@@ -91,7 +92,7 @@ describe("the state", () => {
 });
 
 describe("the text", () => {
-  test("numbers by type become metrics, and nothing else", async () => {
+  needing("promtool").test("numbers by type become metrics, and nothing else", async () => {
     const text = renderMetrics(
       record({
         snapshot_id: "12345678",
@@ -132,30 +133,33 @@ describe("the text", () => {
     expect(await promtool(text)).toEqual({ code: 0, words: "" });
   });
 
-  test("labels are escaped, in every place, so that promtool reads them back", async () => {
-    const hostname = 'la"r\\ak\nof {hostname="x"} 5';
-    const hooks = [
-      {
-        phase: "pre-backup",
-        path: '/hooks/pre-backup.d/10"\\\n.sh',
-        exit_code: 1,
-        timed_out: false,
-        duration_ms: 1500,
-      },
-    ];
-    const text = renderMetrics(record({ hostname, hooks }), { lastSuccess: 99, failures: 4 }, 1);
-    const host = String.raw`hostname="la\"r\\ak\nof {hostname=\"x\"} 5"`;
-    expect(samples(text)).toMatchObject({
-      [`restic_backup_last_success_timestamp_seconds{${host}}`]: 99,
-      [`restic_backup_hook_exit_code{${host},${String.raw`hook="pre-backup.d/10\"\\\n"`}}`]: 1,
-      [`restic_backup_hook_duration_seconds{${host},${String.raw`hook="pre-backup.d/10\"\\\n"`}}`]: 1.5,
-    });
-    expect(await promtool(text)).toEqual({ code: 0, words: "" });
-    expect(stateOf(text, "backup")).toEqual({ lastSuccess: 99, failures: 4 });
-    expect(samples(withSkips(text, "backup", hostname, 8))[`restic_backup_consecutive_skips{${host}}`]).toBe(
-      8,
-    );
-  });
+  needing("promtool").test(
+    "labels are escaped, in every place, so that promtool reads them back",
+    async () => {
+      const hostname = 'la"r\\ak\nof {hostname="x"} 5';
+      const hooks = [
+        {
+          phase: "pre-backup",
+          path: '/hooks/pre-backup.d/10"\\\n.sh',
+          exit_code: 1,
+          timed_out: false,
+          duration_ms: 1500,
+        },
+      ];
+      const text = renderMetrics(record({ hostname, hooks }), { lastSuccess: 99, failures: 4 }, 1);
+      const host = String.raw`hostname="la\"r\\ak\nof {hostname=\"x\"} 5"`;
+      expect(samples(text)).toMatchObject({
+        [`restic_backup_last_success_timestamp_seconds{${host}}`]: 99,
+        [`restic_backup_hook_exit_code{${host},${String.raw`hook="pre-backup.d/10\"\\\n"`}}`]: 1,
+        [`restic_backup_hook_duration_seconds{${host},${String.raw`hook="pre-backup.d/10\"\\\n"`}}`]: 1.5,
+      });
+      expect(await promtool(text)).toEqual({ code: 0, words: "" });
+      expect(stateOf(text, "backup")).toEqual({ lastSuccess: 99, failures: 4 });
+      expect(
+        samples(withSkips(text, "backup", hostname, 8))[`restic_backup_consecutive_skips{${host}}`],
+      ).toBe(8);
+    },
+  );
 
   test("two hooks never share a series", () => {
     const paths = ["pre-backup.sh", "pre-backup.d/pre-backup.sh", "pre-backup.d/10-a.sh"];
@@ -196,34 +200,37 @@ describe("real runs", () => {
     }
   }
 
-  test("a backup with hooks, whole: promtool, values, mode, nothing left beside it", async () => {
-    using world = new Measured();
-    world.useRestic(restic.path);
-    world.hook("pre-backup", "exit 7");
-    world.hook("post-backup", 'grep -c "last_exit_code" "$METRICS_DIR/restic_backup.prom" > "$HOME/seen"');
-    await world.exec(["restic", "init"]);
-    const { code } = await world.run("backup");
-    expect(code).toBe(0);
-    const { found } = world;
-    const kept = world.record();
-    expect(found).toMatchObject({
-      [METRIC("last_exit_code")]: 0,
-      [METRIC("last_success")]: 1,
-      [METRIC("last_files_new")]: 1,
-      [METRIC("last_data_added_bytes")]: kept.data_added_bytes,
-      [METRIC("last_started_timestamp")]: kept.started_epoch,
-      [METRIC("last_success_timestamp_seconds")]: kept.finished_epoch,
-      'restic_backup_hook_exit_code{hostname="testhost",hook="pre-backup"}': 7,
-      'restic_backup_hook_exit_code{hostname="testhost",hook="post-backup"}': 0,
-      'restic_backup_hook_timed_out{hostname="testhost",hook="post-backup"}': 0,
-    });
-    // The post-hook found the file there already: it may push it somewhere.
-    expect(world.read("seen")).toBe("3\n");
-    expect(await promtool(world.read("metrics/restic_backup.prom"))).toEqual({ code: 0, words: "" });
-    expect(readdirSync(world.metrics)).toEqual(["restic_backup.prom"]);
-    expect(statSync(join(world.metrics, "restic_backup.prom")).mode & 0o777).toBe(0o644);
-    expect(Object.keys(found).some((series) => series.includes("snapshot_id"))).toBe(false);
-  });
+  needing("promtool").test(
+    "a backup with hooks, whole: promtool, values, mode, nothing left beside it",
+    async () => {
+      using world = new Measured();
+      world.useRestic(restic.path);
+      world.hook("pre-backup", "exit 7");
+      world.hook("post-backup", 'grep -c "last_exit_code" "$METRICS_DIR/restic_backup.prom" > "$HOME/seen"');
+      await world.exec(["restic", "init"]);
+      const { code } = await world.run("backup");
+      expect(code).toBe(0);
+      const { found } = world;
+      const kept = world.record();
+      expect(found).toMatchObject({
+        [METRIC("last_exit_code")]: 0,
+        [METRIC("last_success")]: 1,
+        [METRIC("last_files_new")]: 1,
+        [METRIC("last_data_added_bytes")]: kept.data_added_bytes,
+        [METRIC("last_started_timestamp")]: kept.started_epoch,
+        [METRIC("last_success_timestamp_seconds")]: kept.finished_epoch,
+        'restic_backup_hook_exit_code{hostname="testhost",hook="pre-backup"}': 7,
+        'restic_backup_hook_exit_code{hostname="testhost",hook="post-backup"}': 0,
+        'restic_backup_hook_timed_out{hostname="testhost",hook="post-backup"}': 0,
+      });
+      // The post-hook found the file there already: it may push it somewhere.
+      expect(world.read("seen")).toBe("3\n");
+      expect(await promtool(world.read("metrics/restic_backup.prom"))).toEqual({ code: 0, words: "" });
+      expect(readdirSync(world.metrics)).toEqual(["restic_backup.prom"]);
+      expect(statSync(join(world.metrics, "restic_backup.prom")).mode & 0o777).toBe(0o644);
+      expect(Object.keys(found).some((series) => series.includes("snapshot_id"))).toBe(false);
+    },
+  );
 
   test("the last success survives failures, which are counted once each and reset", async () => {
     using world = new Measured();
@@ -276,7 +283,7 @@ describe("real runs", () => {
     expect(world.found[METRIC("consecutive_failures")]).toBe(2);
   });
 
-  test("skips are counted while a run goes on, and reset by the next", async () => {
+  needing("promtool").test("skips are counted while a run goes on, and reset by the next", async () => {
     using world = new Measured();
     world.restic('touch "$HOME/there"; until [ -e "$HOME/go" ]; do sleep 0.05; done');
     const child = world.start("backup");
@@ -308,7 +315,7 @@ describe("real runs", () => {
     expect(world.record()).toMatchObject({ status: "ok" });
   });
 
-  test("an old file that holds something else is replaced", async () => {
+  needing("promtool").test("an old file that holds something else is replaced", async () => {
     using world = new Measured();
     world.restic();
     writeFileSync(join(world.metrics, "restic_backup.prom"), Buffer.from([0xff, 0xfe, 0, 1, 2]));

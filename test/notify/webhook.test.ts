@@ -1,9 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { httpUrl, shownUrl } from "../../lib/notify/http.ts";
+import { needing } from "../support/needing.ts";
 import { type Answer, Receiver, type ReceiverOptions, status } from "../support/receiver.ts";
 import { type Result, World, waitFor } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 const TOKEN = "Bearer tok-en0123456789";
 const PATH = "/services/T0000000/B0000000/xyz";
@@ -209,7 +213,7 @@ describe("a webhook that answers", () => {
   });
 });
 
-describe("TLS", () => {
+needing("openssl").describe("TLS", () => {
   let tls: { key: string; cert: string };
   const home = new World();
   beforeAll(async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   appendFileSync,
   mkdirSync,
@@ -13,6 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { appendHistory, historyPath, newestOfHistory, trimHistory } from "../../lib/state/history.ts";
 import { World, waitFor } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 class Folder {
   readonly path = mkdtempSync(join(tmpdir(), "rbh-history-"));

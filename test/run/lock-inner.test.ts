@@ -1,7 +1,10 @@
 // Workers inside of a command that locked_run runs, and workers that a hook calls.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Gate } from "../support/gate.ts";
 import { alive, World, waitFor } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 describe("a worker within a command of locked_run", () => {
   const commands: Record<string, string> = {

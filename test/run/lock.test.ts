@@ -1,8 +1,11 @@
 // Two runs of one worker never overlap, however they were started.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync, symlinkSync } from "node:fs";
 import { guarded } from "../support/guarded.ts";
 import { alive, World } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 /** Every way to start a backup that we know of, with the exit code that a skipped one gives. */
 function ways(world: World): Record<string, { command: string[]; skipped: number; env?: object }> {

@@ -1,7 +1,10 @@
 // Ticks that come while a run still goes on: one runs, the others are skipped and counted.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Gate } from "../support/gate.ts";
 import { finish, World, waitFor } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 const AT_ONCE = 50;
 

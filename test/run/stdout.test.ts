@@ -1,6 +1,9 @@
 // stdout that nobody reads, or that cannot be written: the run goes on, and its own log has everything.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { World, waitFor } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 const LINES = 5000;
 

@@ -1,7 +1,10 @@
 // A stop of what does not want to end, within STOP_TIMEOUT; a second signal; nohup.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Gate } from "../support/gate.ts";
 import { finish, type RunOptions, World, waitFor } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 /** Seconds of STOP_TIMEOUT, and what a busy machine may add to them in milliseconds. */
 const BUDGET = 3;

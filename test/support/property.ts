@@ -15,6 +15,8 @@ import { seeded } from "../time/dates.ts";
 export const CASES = 100_000;
 /** Failures that are told, and how often a smaller one is looked for. */
 const TOLD_MOST = 3;
+/** As long as `make test` gives every test: a hundred thousand cases take a busy machine more than five seconds. */
+const PATIENCE_MS = 60_000;
 const SHRINKS_MOST = 2000;
 
 const SEED = seed();
@@ -84,16 +86,20 @@ export function property<T>(
   wrong: Wrong<T>,
   { cases = CASES } = {},
 ): void {
-  test(`${cases.toLocaleString("en")} × ${title}`, () => {
-    const random = new Random(title);
-    const safely = guarded(wrong);
-    for (let index = 0; index < cases; index++) {
-      const input = make(random);
-      if (safely(input) === undefined) continue;
-      const smallest = shrink(input, (each) => safely(each) !== undefined);
-      fail([{ index, input: smallest, wrong: safely(smallest) }]);
-    }
-  });
+  test(
+    `${cases.toLocaleString("en")} × ${title}`,
+    () => {
+      const random = new Random(title);
+      const safely = guarded(wrong);
+      for (let index = 0; index < cases; index++) {
+        const input = make(random);
+        if (safely(input) === undefined) continue;
+        const smallest = shrink(input, (each) => safely(each) !== undefined);
+        fail([{ index, input: smallest, wrong: safely(smallest) }]);
+      }
+    },
+    PATIENCE_MS,
+  );
 }
 
 /** Ours against an oracle that is asked for many inputs at once, since it is another program. */
@@ -104,18 +110,22 @@ export function agrees<T>(
   theirs: (inputs: readonly T[]) => Promise<readonly unknown[]>,
   { cases = CASES, batch = CASES, skip = false } = {},
 ): void {
-  test.skipIf(skip)(`${cases.toLocaleString("en")} × ${title}`, async () => {
-    const random = new Random(title);
-    for (let from = 0; from < cases; from += batch) {
-      const inputs = Array.from({ length: Math.min(batch, cases - from) }, () => make(random));
-      const wanted = await theirs(inputs);
-      const differing = inputs.flatMap((input, at) => {
-        const [got, want] = [JSON.stringify(ours(input)), JSON.stringify(wanted[at])];
-        return got === want ? [] : [{ index: from + at, input, got, want }];
-      });
-      if (differing.length > 0) fail(differing.slice(0, TOLD_MOST), differing.length);
-    }
-  });
+  test.skipIf(skip)(
+    `${cases.toLocaleString("en")} × ${title}`,
+    async () => {
+      const random = new Random(title);
+      for (let from = 0; from < cases; from += batch) {
+        const inputs = Array.from({ length: Math.min(batch, cases - from) }, () => make(random));
+        const wanted = await theirs(inputs);
+        const differing = inputs.flatMap((input, at) => {
+          const [got, want] = [JSON.stringify(ours(input)), JSON.stringify(wanted[at])];
+          return got === want ? [] : [{ index: from + at, input, got, want }];
+        });
+        if (differing.length > 0) fail(differing.slice(0, TOLD_MOST), differing.length);
+      }
+    },
+    PATIENCE_MS,
+  );
 }
 
 function guarded<T>(wrong: Wrong<T>): Wrong<T> {

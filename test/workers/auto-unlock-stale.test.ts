@@ -1,9 +1,12 @@
 // RESTIC_AUTO_UNLOCK=STALE: after a locked repository only a lock of this host whose process is dead goes.
-import { describe, expect, test } from "bun:test";
+import { describe, expect } from "bun:test";
 import { Forger, leaveDeadLock, lockNames, startHolder } from "../support/locks.ts";
+import { needing } from "../support/needing.ts";
 import { withTemplate } from "../support/repository.ts";
 import { restics } from "../support/restics.ts";
 import { World } from "../support/world.ts";
+
+const { test } = needing("restic");
 
 const withRepository = withTemplate();
 const STALE = { env: { RESTIC_AUTO_UNLOCK: "STALE", RESTIC_FORGET_ARGS: "--keep-last 1" } };

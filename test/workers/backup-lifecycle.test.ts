@@ -1,9 +1,12 @@
 /** The life of a run in its order, told by one file that the hooks and restic append to. */
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { World } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 const STATUS = [
   [0, "ok"],

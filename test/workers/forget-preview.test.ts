@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { needing } from "../support/needing.ts";
 import { restic, restics } from "../support/restics.ts";
 import { Snapshots } from "../support/snapshots.ts";
 import { World } from "../support/world.ts";
+
+const { afterAll, beforeAll, describe, test } = needing("restic", "python3");
 
 let snapshots: Snapshots;
 beforeAll(async () => {

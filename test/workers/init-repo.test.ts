@@ -1,11 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { hasPython, onTerminal } from "../support/pseudo-terminal.ts";
+import { needing } from "../support/needing.ts";
+import { onTerminal } from "../support/pseudo-terminal.ts";
 import { equip } from "../support/ready-repository.ts";
 import { restic, restics, type Tool } from "../support/restics.ts";
 import { finish, World, waitFor } from "../support/world.ts";
-
-if (!hasPython)
-  console.log("init-repo: its conversation is skipped, for there is no python3 to make a terminal");
 
 function bare(tool: Tool = restic): World {
   const world = new World();
@@ -93,7 +91,7 @@ describe.each(restics.map((tool) => [tool.version, tool] as const))("init-repo w
     expect(world.record("init-repo")).toMatchObject({ repo_existed: "OFF", dry_run: "ON", confirmed: "OFF" });
   });
 
-  test.skipIf(!hasPython)("creates it when `init` is typed", async () => {
+  needing("restic", "python3").test("creates it when `init` is typed", async () => {
     using world = bare(tool);
     const { code, stdout } = await typed(world, "init\n");
     expect(code).toBe(0);
@@ -114,7 +112,7 @@ async function typed(world: World, answer: string) {
   return { code, stdout };
 }
 
-describe.skipIf(!hasPython)("whoever does not type `init` declines", () => {
+needing("restic", "python3").describe("whoever does not type `init` declines", () => {
   test.each([
     ["another word", "yes\n"],
     ["more than the word", "init-repo\n"],
@@ -148,7 +146,7 @@ describe.skipIf(!hasPython)("whoever does not type `init` declines", () => {
   });
 });
 
-test("nobody to ask, and no --yes: 2", async () => {
+needing("restic").test("nobody to ask, and no --yes: 2", async () => {
   using world = bare();
   const { code, stdout, stderr } = await world.run("init-repo");
   expect({ code, stderr }).toEqual({ code: 2, stderr: "" });
@@ -157,7 +155,7 @@ test("nobody to ask, and no --yes: 2", async () => {
   expect(world.record("init-repo")).toMatchObject({ exit_code: 2, status: "failed", repo_existed: "OFF" });
 });
 
-test("a failing restic init hands its exit code through", async () => {
+needing("restic").test("a failing restic init hands its exit code through", async () => {
   using world = bare();
   const { code, stdout } = await world.run("init-repo", ["-y", "--", "--no-such-flag"]);
   expect(code).toBe(1);

@@ -1,12 +1,15 @@
 // restore at a terminal: what it asks, and how it is told to leave off.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { needing } from "../support/needing.ts";
 import { restic, restics } from "../support/restics.ts";
 import { Snapshots, TIMES } from "../support/snapshots.ts";
 import { canConverse, converse, type Step } from "../support/terminal.ts";
 import { describeTree } from "../support/tree.ts";
 import type { World } from "../support/world.ts";
+
+const { afterAll, beforeAll, describe, test } = needing("restic", "python3");
 
 let snapshots: Snapshots;
 beforeAll(async () => {

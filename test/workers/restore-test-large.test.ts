@@ -1,12 +1,15 @@
 /** A file of 5 GiB that restic has really saved and restored: half a minute, most of which is restic's and the disk's. */
 
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdirSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
 import { World } from "../support/world.ts";
+
+const { test } = needing("restic");
 
 const GIB = 2 ** 30;
 const SIZE = 5 * GIB;

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { needing } from "../support/needing.ts";
 import { restic, restics } from "../support/restics.ts";
 import { finish, World, waitFor } from "../support/world.ts";
+
+const { afterAll, beforeAll, describe, test } = needing("restic");
 
 const ODD = ["a=b = c.txt", "star*[1]?.txt", "back\\slash", "new\nline", "ünï.txt", " blank "];
 const sha = (text: string | Buffer) => createHash("sha256").update(text).digest("hex");

@@ -1,10 +1,13 @@
 // What is left when an export does not come to its end, and what a large one needs.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { needing } from "../support/needing.ts";
 import { restic, restics } from "../support/restics.ts";
 import { isRoot } from "../support/tree.ts";
 import { finish, World, waitFor } from "../support/world.ts";
+
+const { afterAll, beforeAll, describe, test } = needing("restic");
 
 /**
  * One snapshot of a gigabyte that cannot be compressed, so that exporting it takes its time: 32 names of one file,

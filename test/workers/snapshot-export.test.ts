@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { existsSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describeArchive, describeFolder, namesOf } from "../support/archives.ts";
+import { needing } from "../support/needing.ts";
 import { restic, restics } from "../support/restics.ts";
 import { Snapshots } from "../support/snapshots.ts";
 import { World } from "../support/world.ts";
+
+const { afterAll, beforeAll, describe, test } = needing("restic", "python3");
 
 let snapshots: Snapshots;
 beforeAll(async () => {

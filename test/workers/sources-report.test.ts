@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathsIn, staysOnOneFileSystem } from "../../lib/restic/backup-args.ts";
 import { BadPattern, partPattern } from "../../lib/sources/glob.ts";
 import { entriesOf } from "../../lib/sources/lists.ts";
+import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
 import { binary, finish, World, waitFor } from "../support/world.ts";
 
@@ -45,7 +46,7 @@ test("counts files, folders, links and bytes, and every name of a file", async (
   });
 });
 
-test("the same numbers as restic's", async () => {
+needing("restic").test("the same numbers as restic's", async () => {
   using world = new Sources();
   world.useRestic(restic.path);
   for (let at = 0; at < 50; at++) world.file(`source/${at % 7}/${at}.txt`, "x".repeat(at));

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
 import { stopInPostHook } from "../support/stopped.ts";
 import { type RunOptions, World, waitFor } from "../support/world.ts";
@@ -43,52 +44,55 @@ const findingsIn = (stdout: string) =>
     .slice(/^OK/.test(stdout) ? 0 : 1);
 
 describe("OK", () => {
-  test("after a real backup, with its numbers; and nothing is changed by looking", async () => {
-    using world = new Scheduled();
-    world.useRestic(restic.path);
-    await world.exec(["restic", "init"]);
-    expect((await world.run("backup")).code).toBe(0);
-    world.link("status");
-    const before = filesOf(world);
-    const { code, stderr, stdout, first } = await world.status();
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(first).toMatch(/^OK {4}testhost, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
-    expect(stdout).toMatch(/^JOB +LAST RUN +RESULT +TOOK +ENDED +NEXT$/m);
-    expect(stdout).toMatch(/^backup +\d{4}-\S+ \S+ +ok +\d+s +\d+s ago +\d{4}-\d\d-\d\d \d\d:00:00$/m);
-    expect(filesOf(world)).toEqual(before);
+  needing("restic").test(
+    "after a real backup, with its numbers; and nothing is changed by looking",
+    async () => {
+      using world = new Scheduled();
+      world.useRestic(restic.path);
+      await world.exec(["restic", "init"]);
+      expect((await world.run("backup")).code).toBe(0);
+      world.link("status");
+      const before = filesOf(world);
+      const { code, stderr, stdout, first } = await world.status();
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(first).toMatch(/^OK {4}testhost, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+      expect(stdout).toMatch(/^JOB +LAST RUN +RESULT +TOOK +ENDED +NEXT$/m);
+      expect(stdout).toMatch(/^backup +\d{4}-\S+ \S+ +ok +\d+s +\d+s ago +\d{4}-\d\d-\d\d \d\d:00:00$/m);
+      expect(filesOf(world)).toEqual(before);
 
-    const report = await world.json();
-    const record = world.record();
-    expect(report).toMatchObject({
-      schema: "restic-backup-helper.status/1",
-      hostname: "testhost",
-      verdict: "OK",
-      warnings: 0,
-      failures: 0,
-      exit_code: 0,
-      crontab: { source: "environment", path: join(world.dir, "crontabs/root"), line_count: 2 },
-      findings: [],
-    });
-    expect(report.schedules.map(({ job }: { job: string }) => job)).toEqual(["backup", "rotate_log"]);
-    expect(report.jobs.find(({ job }: { job: string }) => job === "backup")).toMatchObject({
-      enabled: true,
-      status: "ok",
-      present: true,
-      exit_code: 0,
-      started_at: record.started_at,
-      finished_at: record.finished_at,
-      duration_seconds: record.duration_seconds,
-      overdue: false,
-      skips_in_a_row: 0,
-      running: null,
-    });
-    const size_bytes = statSync(join(world.log, "last-backup.json")).size;
-    expect(report.recent_json).toContainEqual({
-      path: join(world.log, "last-backup.json"),
-      present: true,
-      size_bytes,
-    });
-  });
+      const report = await world.json();
+      const record = world.record();
+      expect(report).toMatchObject({
+        schema: "restic-backup-helper.status/1",
+        hostname: "testhost",
+        verdict: "OK",
+        warnings: 0,
+        failures: 0,
+        exit_code: 0,
+        crontab: { source: "environment", path: join(world.dir, "crontabs/root"), line_count: 2 },
+        findings: [],
+      });
+      expect(report.schedules.map(({ job }: { job: string }) => job)).toEqual(["backup", "rotate_log"]);
+      expect(report.jobs.find(({ job }: { job: string }) => job === "backup")).toMatchObject({
+        enabled: true,
+        status: "ok",
+        present: true,
+        exit_code: 0,
+        started_at: record.started_at,
+        finished_at: record.finished_at,
+        duration_seconds: record.duration_seconds,
+        overdue: false,
+        skips_in_a_row: 0,
+        running: null,
+      });
+      const size_bytes = statSync(join(world.log, "last-backup.json")).size;
+      expect(report.recent_json).toContainEqual({
+        path: join(world.log, "last-backup.json"),
+        present: true,
+        size_bytes,
+      });
+    },
+  );
 
   test("a signal in the post-hooks, after work that succeeded", async () => {
     using world = new Scheduled();
@@ -243,7 +247,7 @@ describe("WARN", () => {
     expect((await world.status()).findings[0]).toMatch(/which is still to come\. Was the clock set back\?$/);
   });
 
-  test("a source of which more than half is gone, made by real runs", async () => {
+  needing("restic").test("a source of which more than half is gone, made by real runs", async () => {
     using world = new Scheduled();
     world.useRestic(restic.path);
     await world.exec(["restic", "init"]);
