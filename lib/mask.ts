@@ -195,3 +195,11 @@ function unquoted(value: string): string {
   if (quote !== "'" && quote !== '"') return value;
   return value.slice(1, value.endsWith(quote) ? -1 : undefined).replaceAll(quote + quote, () => quote);
 }
+
+/** The same value without a secret in any of its strings, and without lone surrogates, which are no JSON. */
+export function masked<T>(value: T, mask: Mask): T {
+  if (typeof value === "string") return mask(value).toWellFormed() as T;
+  if (Array.isArray(value)) return value.map((each) => masked(each, mask)) as T;
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, masked(each, mask)])) as T;
+}

@@ -1,6 +1,8 @@
 /** The way of a run through the sources, as test/tools/way.ts counts it. */
 
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { wayOf } from "./tools/way.ts";
 
 const way = await wayOf();
@@ -9,7 +11,15 @@ test("every function says that it is entered: of the start, of a hook, of restic
   expect(way.files.slice(0, 3)).toEqual(["main.ts", "lib/workers/index.ts", "lib/cli/dispatch.ts"]);
   for (const file of ["hooks/execute.ts", "restic/restic.ts", "state/history.ts"])
     expect(way.files).toContain(`lib/${file}`);
-  expect(
-    way.calls.filter(({ file, what }) => file === "lib/cli/dispatch.ts" && /^dispatch:/.test(what)),
-  ).toHaveLength(2);
+  const dispatched = way.calls.filter(
+    ({ file, what }) => file === "lib/cli/dispatch.ts" && /^dispatch:/.test(what),
+  );
+  expect(dispatched).toHaveLength(2);
+});
+
+test("the README's map names the files in the order in which a run visits them", () => {
+  const readme = readFileSync(join(import.meta.dir, "../README.md"), "utf8");
+  const [, map = ""] = /<!-- the way of a run -->([\s\S]*?)<!-- end -->/.exec(readme) ?? [];
+  const named = [...map.matchAll(/`([^`]+\.ts)`/g)].map(([, name = ""]) => name);
+  expect(named.map((name) => (name === "main.ts" ? name : `lib/${name}`))).toEqual([...way.files]);
 });

@@ -1,29 +1,12 @@
 /**
  * The mail about a run: its subject, and the message that sendmail(1) takes, as RFC 5322, 2045 and 2047 require it.
- * Pure. No text can add a header, whatever it holds: line breaks and control characters are taken out or encoded.
+ * Pure. Whatever the texts hold, they cannot add a header: line breaks and control characters do not survive in one.
  */
 
 import type { RunRecord } from "../state/record.ts";
 import { visible } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
 import { formatBytes, formatDuration } from "../units.ts";
-
-/**
- * `[OK] Backup larak · 5m12s · 1.234 MiB new (snap a1b2c3d4)`. `detail`: what the run has done, in the words of its
- * worker.
- */
-export function subjectOf(record: RunRecord, detail: string | undefined): string {
-  const { job, hostname, duration_seconds, snapshot_id } = record;
-  const title = job.charAt(0).toUpperCase() + job.slice(1).replaceAll("-", " ");
-  const parts = [`${verdictOf(record)} ${title} ${hostname}`, formatDuration(duration_seconds), detail];
-  const snapshot = snapshot_id === undefined ? "" : ` (snap ${snapshot_id})`;
-  return parts.filter(Boolean).join(" · ") + snapshot;
-}
-
-function verdictOf({ status, exit_code }: RunRecord): string {
-  const word = status === "ok" ? "OK" : status === "warning" ? "WARN" : "FAIL";
-  return exit_code === 0 ? `[${word}]` : `[${word} ${exit_code}]`;
-}
 
 export interface Message {
   readonly to: readonly string[];
@@ -36,14 +19,14 @@ export interface Message {
   readonly hostname: string;
 }
 
-/** Characters of the longest line that is sent unencoded: SMTP allows 998 (RFC 5321, 4.5.3.1.6), and relays add some. */
+/** Of a line of the body as it is; SMTP allows 998 (RFC 5321, 4.5.3.1.6), and relays add to it. */
 const LINE_MOST = 900;
-/** Bytes of text in an encoded word: RFC 2047 allows the line 76 characters, and "Subject: " takes nine of the first. */
+/** Bytes of text in an encoded word: RFC 2047 gives the line 76 characters, and "Subject: " takes nine of them. */
 const FIRST_WORD_BYTES = 39;
 const WORD_BYTES = 45;
 const BASE64_LINE = 76;
 
-/** The whole message, its lines ending in LF alone, as sendmail(1) expects it. */
+/** The whole message, with newlines alone, as sendmail(1) expects it. */
 export function renderMessage(message: Message): string {
   const { body, encoding } = encodeBody(message.body);
   const headers = [
@@ -54,7 +37,7 @@ export function renderMessage(message: Message): string {
     "MIME-Version: 1.0",
     "Content-Type: text/plain; charset=UTF-8",
     `Content-Transfer-Encoding: ${encoding}`,
-    // RFC 3834: no automatic reply is wanted.
+    // RFC 3834: nobody's holiday notice should answer this.
     "Auto-Submitted: auto-generated",
   ];
   return `${headers.join("\n")}\n\n${body}`;
@@ -65,7 +48,7 @@ export interface Recipients {
   readonly bad: readonly string[];
 }
 
-/** `a@b.example, Name <c@d.example>`, or one per line. What is not an address could add a header, and is refused. */
+/** `a@b.example, Name <c@d.example>`, also one per line. A word that is no address could be a header. */
 export function recipientsOf(text: string): Recipients {
   const words = text.split(/[,;\n]/).map((word) => word.trim());
   const all = words.filter(Boolean).map((word) => /^[^<>]*<([^<>]*)>$/.exec(word)?.[1]?.trim() || word);
@@ -74,17 +57,7 @@ export function recipientsOf(text: string): Recipients {
   return { good: all.filter(isAddress), bad: all.filter((word) => !isAddress(word)) };
 }
 
-/**
- * The end of a log, which says what became of the run, from the start of a line, below a line that says what is left
- * out. `tail` is what was read of the log, `size` its size in bytes.
- */
-export function shortened(tail: string, size: number, where: string): string {
-  const text = tail.slice(tail.indexOf("\n") + 1);
-  const left = formatBytes(size - Buffer.byteLength(text));
-  return `[The first ${left} of this log's ${formatBytes(size)} are left out here. All of it is in ${where}.]\n\n${text}`;
-}
-
-/** The text of a header: unchanged when it is short and ASCII, else in encoded words, folded between characters. */
+/** A header's text: as it is when that is short and ASCII, else in encoded words, folded between characters. */
 export function encodeHeader(text: string): string {
   const line = visible(text.toWellFormed().replace(/\s+/g, " ")).trim();
   if (/^[\x20-\x7e]*$/.test(line) && line.length <= 66 && !line.includes("=?")) return line;
@@ -111,6 +84,16 @@ export function mailDate(epochMs: number, zone: Zone): string {
   return `${local.toUTCString().slice(0, -4)} ${offset < 0 ? "-" : "+"}${two(hours)}${two(minutes)}`;
 }
 
+/**
+ * The end of a log, since the end tells what became of the run, from the beginning of a line on, with a line before
+ * it that says what was left out. `tail` is what has been read of it, `size` all its bytes.
+ */
+export function shortened(tail: string, size: number, where: string): string {
+  const text = tail.slice(tail.indexOf("\n") + 1);
+  const left = formatBytes(size - Buffer.byteLength(text));
+  return `[The first ${left} of this log's ${formatBytes(size)} are left out here. All of it is in ${where}.]\n\n${text}`;
+}
+
 function encodeBody(text: string): { body: string; encoding: string } {
   const body = text === "" || text.endsWith("\n") ? text : `${text}\n`;
   if (/^[\t\n\x20-\x7e]*$/.test(body) && longestLine(body) <= LINE_MOST) return { body, encoding: "7bit" };
@@ -130,6 +113,23 @@ function longestLine(text: string): number {
   return longest;
 }
 
-/** The text with only such characters as a Message-ID may have. */
+/** What may stand in a Message-ID. */
 const safe = (text: string): string =>
   text.replace(/[^A-Za-z0-9-]+/g, "-").replace(/^-+|-+$/g, "") || "localhost";
+
+/**
+ * `[OK] Backup larak · 5m12s · 1.234 MiB new (snap a1b2c3d4)`. `detail`: what the run brought about, in the words of
+ * its worker.
+ */
+export function subjectOf(record: RunRecord, detail: string | undefined): string {
+  const { job, hostname, duration_seconds, snapshot_id } = record;
+  const title = job.charAt(0).toUpperCase() + job.slice(1).replaceAll("-", " ");
+  const parts = [`${verdictOf(record)} ${title} ${hostname}`, formatDuration(duration_seconds), detail];
+  const snapshot = snapshot_id === undefined ? "" : ` (snap ${snapshot_id})`;
+  return parts.filter(Boolean).join(" · ") + snapshot;
+}
+
+function verdictOf({ status, exit_code }: RunRecord): string {
+  const word = status === "ok" ? "OK" : status === "warning" ? "WARN" : "FAIL";
+  return exit_code === 0 ? `[${word}]` : `[${word} ${exit_code}]`;
+}

@@ -1,6 +1,6 @@
 /**
- * The metrics of a worker's runs, in Prometheus' text format, in `METRICS_DIR/restic_<worker>.prom`. A reader finds the
- * old file or the new one, whole. RunMetrics and writeSkips write it; rendering it is pure.
+ * The metrics of a worker's runs, in Prometheus' text format, in `METRICS_DIR/restic_<worker>.prom`. Whoever reads the
+ * file finds the old one or the new one, whole. Rendering is pure; RunMetrics and writeSkips write.
  */
 
 import { closeSync } from "node:fs";
@@ -11,68 +11,44 @@ import { sweep } from "../process/proc.ts";
 import type { Fields } from "../schema/fields.ts";
 import { hasSucceeded, type RunRecord } from "../state/record.ts";
 
-/** Milliseconds to wait for the lock: a run that ends and one that is skipped hold it for an instant each. */
-const LOCK_MS = 1000;
-
-/** Writes the metrics of one run: before its post-hooks, which may want to push them, and again after them. */
-export class RunMetrics {
-  private before: MetricsState | undefined;
-
-  constructor(
-    private readonly context: Context,
-    /** `died`: the previous run was killed. `facts`: the fields that the worker declares. */
-    private readonly occasion: { readonly died: boolean; readonly facts?: Fields },
-  ) {}
-
-  /** Throws the error of writing the file. */
-  async write(record: RunRecord, skips: () => number): Promise<void> {
-    const path = metricsPath(this.context);
-    await locked(this.context, () => {
-      // The second time, the file has this run already, and it must not be counted twice.
-      this.before ??= stateOf(readIfThere(path) ?? "", record.job);
-      const { died, facts } = this.occasion;
-      replaceFile(path, renderMetrics(record, stateAfter(this.before, record, died), skips(), facts));
-    });
-  }
+/** What outlives a run: read from the file that the run before has left. */
+export interface MetricsState {
+  /** Epoch seconds; undefined before the first success. */
+  readonly lastSuccess: number | undefined;
+  readonly failures: number;
 }
 
-/**
- * Writes the number of skipped runs. Throws the error of writing the file. `skips` is called under the lock, so that
- * of several runs that are skipped at the same time the last to write has counted all of them.
- */
-export async function writeSkips(context: Context, skips: () => number): Promise<void> {
-  const { job } = context.identity;
-  const hostname = context.mask(context.identity.hostname).toWellFormed();
-  const path = metricsPath(context);
-  await locked(context, () => replaceFile(path, withSkips(readIfThere(path) ?? "", job, hostname, skips())));
+interface Sample {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
 }
 
-export const metricsPath = ({ settings, identity }: Context): string =>
-  `${settings.text("METRICS_DIR")}/${metricsPrefix(identity.job)}.prom`;
-
-async function locked(context: Context, action: () => void): Promise<void> {
-  const { lockDir, identity, env } = context;
-  // A run that was killed while it wrote may have left its temporary file.
-  sweep(metricsPath(context));
-  let lock: number | undefined;
-  try {
-    lock = await lockShortly(`${lockDir}/${identity.job}.metrics.lock`, LOCK_MS, env);
-  } catch {
-    // Better no lock than no metrics: two writers at the same moment are rarer than a LOCK_DIR that cannot be written.
-  }
-  try {
-    action();
-  } finally {
-    if (lock !== undefined) closeSync(lock);
-  }
-}
-
-/** `restore-test` → `restic_restore_test`: what the name of every metric, and of the file, begins with. */
+/** `restic-test` → `restic_restore_test`: the beginning of every metric's name, and the file's. */
 export const metricsPrefix = (job: string): string => `restic_${job.replaceAll(/[^a-zA-Z0-9_]/g, "_")}`;
 
+/** Reads back what renderMetrics has written; anything else counts as nothing known. */
+export function stateOf(text: string, job: string): MetricsState {
+  const prefix = metricsPrefix(job);
+  return {
+    lastSuccess: valueIn(text, `${prefix}_last_success_timestamp_seconds`),
+    failures: valueIn(text, `${prefix}_consecutive_failures`) ?? 0,
+  };
+}
+
 /**
- * The whole file. `skips` is the number of runs in a row that have been skipped. Each number of the record is a metric;
- * what it means is said in `fields`, which its worker declares.
+ * The state after a run. A warning (a snapshot without some files) ends a row of failures and is no success; that a
+ * person said no is neither. `died`: the run before this one was killed and could not count itself.
+ */
+export function stateAfter(before: MetricsState, record: RunRecord, died: boolean): MetricsState {
+  const failures = before.failures + (died ? 1 : 0);
+  if (hasSucceeded(record)) return { lastSuccess: record.finished_epoch, failures: 0 };
+  if (record.status === "warning") return { ...before, failures: 0 };
+  return { ...before, failures: record.status === "cancelled" ? failures : failures + 1 };
+}
+
+/**
+ * The whole file. `skips` is how many runs in a row have been skipped until now, `fields` what the worker declares:
+ * each of its numbers is a metric, as is each number that every run has.
  */
 export function renderMetrics(
   record: RunRecord,
@@ -104,6 +80,15 @@ export function renderMetrics(
   }
   addHooks(file, record);
   return file.text;
+}
+
+/** The file as it stands, with another number of skips; a file of that alone before the first run has ended. */
+export function withSkips(text: string, job: string, hostname: string, skips: number): string {
+  const line = new RegExp(`^(${metricsPrefix(job)}_consecutive_skips\\{.*\\}) \\S+$`, "m");
+  if (line.test(text)) return text.replace(line, (_, series) => `${series} ${skips}`);
+  const file = new MetricsFile(job, hostname);
+  addSkips(file, skips);
+  return text + file.text;
 }
 
 function addSkips(file: MetricsFile, value: number): void {
@@ -142,48 +127,6 @@ function hookName({ phase, path }: { readonly phase: string; readonly path: stri
   return path.endsWith(`/${phase}.d/${file}.sh`) ? `${phase}.d/${file}` : phase;
 }
 
-/** The same file with another number of skips. Before the first run has ended, a file of that metric only. */
-export function withSkips(text: string, job: string, hostname: string, skips: number): string {
-  const line = new RegExp(`^(${metricsPrefix(job)}_consecutive_skips\\{.*\\}) \\S+$`, "m");
-  if (line.test(text)) return text.replace(line, (_, series) => `${series} ${skips}`);
-  const file = new MetricsFile(job, hostname);
-  addSkips(file, skips);
-  return text + file.text;
-}
-
-/** What is carried from run to run: read from the file that the previous run wrote. */
-export interface MetricsState {
-  /** Epoch seconds; undefined before the first success. */
-  readonly lastSuccess: number | undefined;
-  readonly failures: number;
-}
-
-/** Reads the state in a file that renderMetrics() wrote; what it does not find there is not known. */
-export function stateOf(text: string, job: string): MetricsState {
-  const prefix = metricsPrefix(job);
-  return {
-    lastSuccess: valueIn(text, `${prefix}_last_success_timestamp_seconds`),
-    failures: valueIn(text, `${prefix}_consecutive_failures`) ?? 0,
-  };
-}
-
-/**
- * The state after a run. A warning (a snapshot that lacks some files) ends a series of failures without being a
- * success; a run that a person cancelled changes neither. `died`: the previous run was killed, and could not count
- * itself.
- */
-export function stateAfter(before: MetricsState, record: RunRecord, died: boolean): MetricsState {
-  const failures = before.failures + (died ? 1 : 0);
-  if (hasSucceeded(record)) return { lastSuccess: record.finished_epoch, failures: 0 };
-  if (record.status === "warning") return { ...before, failures: 0 };
-  return { ...before, failures: record.status === "cancelled" ? failures : failures + 1 };
-}
-
-interface Sample {
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly value: number;
-}
-
 class MetricsFile {
   text = "";
   private readonly names = new Set<string>();
@@ -193,7 +136,7 @@ class MetricsFile {
     private readonly hostname: string,
   ) {}
 
-  /** The first metric of a name wins: a worker's field must not replace what every run has. */
+  /** The first of a name stays: a field of a worker must not shadow what every run has. */
   add(suffix: string, help: string, samples: readonly Sample[]): void {
     const name = `${metricsPrefix(this.job)}_${suffix.replaceAll(/[^a-zA-Z0-9_]/g, "_")}`;
     const usable = samples.filter(({ value }) => Number.isFinite(value));
@@ -209,7 +152,7 @@ class MetricsFile {
   }
 }
 
-/** promtool expects no gauge whose name ends as the names of counters and histograms do. */
+/** Names that end in what counters and histograms end in are no gauges to promtool. */
 const typeOf = (name: string): string => (/_(total|count|sum|bucket)$/.test(name) ? "untyped" : "gauge");
 
 const labelsOf = (labels: Readonly<Record<string, string>>): string =>
@@ -217,7 +160,7 @@ const labelsOf = (labels: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${name}="${escaped(value)}"`)
     .join(",");
 
-/** The value of a label with the three characters escaped that must not stand there as they are. */
+/** The three characters that a label's value may not hold as they are. */
 const escaped = (value: string): string =>
   value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 
@@ -225,4 +168,60 @@ function valueIn(text: string, name: string): number | undefined {
   const found = new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, "m").exec(text)?.[1];
   const value = Number(found ?? Number.NaN);
   return Number.isFinite(value) ? value : undefined;
+}
+
+/** Milliseconds that the lock is waited for: a run that ends and one that is skipped may meet, for an instant. */
+const LOCK_MS = 1000;
+
+/** Writes the metrics of one run: once before its post-hooks, which may want to push them, and once after. */
+export class RunMetrics {
+  private before: MetricsState | undefined;
+
+  constructor(
+    private readonly context: Context,
+    /** `died`: the run before this one was killed. `facts`: what the worker declares. */
+    private readonly occasion: { readonly died: boolean; readonly facts?: Fields },
+  ) {}
+
+  /** Throws what writing the file does. */
+  async write(record: RunRecord, skips: () => number): Promise<void> {
+    const path = metricsPath(this.context);
+    await locked(this.context, () => {
+      // The second time the file holds this run already: it must not be counted twice.
+      this.before ??= stateOf(readIfThere(path) ?? "", record.job);
+      const { died, facts } = this.occasion;
+      replaceFile(path, renderMetrics(record, stateAfter(this.before, record, died), skips(), facts));
+    });
+  }
+}
+
+/**
+ * Throws what writing the file does. `skips` is asked under the lock: of many that are skipped at once, the last to
+ * write must not be one that was counted early.
+ */
+export async function writeSkips(context: Context, skips: () => number): Promise<void> {
+  const { job } = context.identity;
+  const hostname = context.mask(context.identity.hostname).toWellFormed();
+  const path = metricsPath(context);
+  await locked(context, () => replaceFile(path, withSkips(readIfThere(path) ?? "", job, hostname, skips())));
+}
+
+export const metricsPath = ({ settings, identity }: Context): string =>
+  `${settings.text("METRICS_DIR")}/${metricsPrefix(identity.job)}.prom`;
+
+async function locked(context: Context, action: () => void): Promise<void> {
+  const { lockDir, identity, env } = context;
+  // A run or a skip that was killed may have left what it was writing.
+  sweep(metricsPath(context));
+  let lock: number | undefined;
+  try {
+    lock = await lockShortly(`${lockDir}/${identity.job}.metrics.lock`, LOCK_MS, env);
+  } catch {
+    // No lock to be had here: two writers at the very same moment are rarer than a LOCK_DIR that takes no file.
+  }
+  try {
+    action();
+  } finally {
+    if (lock !== undefined) closeSync(lock);
+  }
 }

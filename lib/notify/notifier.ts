@@ -138,7 +138,7 @@ export class Notifier {
   }
 }
 
-/** A success is not mailed with MAILX_ON_ERROR, nor when its worker says that it is not worth a mail. */
+/** A success is not mailed with MAILX_ON_ERROR, nor when the worker says that its success is no news. */
 export function isWorthAMail(
   record: Pick<RunRecord, "exit_code">,
   onlyFailures: boolean,

@@ -42,7 +42,7 @@ interface RunParts {
   readonly lockFd: number | undefined;
 }
 
-/** `F`: the facts that the worker declares (see FactsOf). A part that records none takes the run of any worker. */
+/** `F`: the fields that the worker declares (see FactsOf). Who only needs a run around itself takes any. */
 export class Run<F extends object = object> {
   /** The worker's own fields of the record, as far as they are known. */
   readonly facts = {} as F;

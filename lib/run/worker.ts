@@ -1,4 +1,4 @@
-/** Makes a command of a worker: what all workers have in common is declared here. */
+/** Makes a command of a worker: what all runs share is said here once. */
 
 import type { VariableName } from "../config/variables.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
@@ -9,13 +9,13 @@ import type { Outcome, Run } from "./run.ts";
 export interface Worker<F extends Flags, D extends Fields> extends Omit<Command<F>, "main"> {
   /** The fields that it adds to the record. */
   readonly facts?: D;
-  /** What the run has done, in a few words for the subject of its mail; undefined when that is not known. */
+  /** What the run brought about, in a few words for the subject of its mail; undefined when that is not known. */
   subject?(facts: FactsOf<D>): string | undefined;
-  /** Is a run that succeeded worth a mail? Unless the worker says otherwise, it is. */
+  /** May a run that ended with 0 be mailed of? Unless the worker says otherwise, it may. */
   isSuccessMailed?(facts: FactsOf<D>): boolean;
-  /** The worker notifies people by itself: its run sends no mail, webhook or ping. */
+  /** It notifies people by itself: the run around it sends no mail, webhook or ping. */
   readonly quiet?: true;
-  /** Throws a UsageError for flags that make no sense; called before the run, when nothing has been done yet. */
+  /** Throws a UsageError for flags that make no sense: before the run, so that nothing has been done. */
   check?(invocation: Invocation<F>): void;
   /** The work itself, between the hooks. What it throws becomes the run's exit code (see lib/errors.ts). */
   work(run: Run<FactsOf<D>>, invocation: Invocation<F>): Promise<Outcome>;
@@ -66,7 +66,7 @@ export function defineWorker<const F extends Flags, const D extends Fields = {}>
     exits: [...worker.exits, ...RUN_EXITS],
     main: async (invocation: Invocation<F>) => {
       worker.check?.(invocation);
-      // A run begins without facts, so it can have any worker's.
+      // A run begins without any facts, so that it is one of this worker's from here on.
       const work = (run: Run) => worker.work(run as Run<FactsOf<D>>, invocation);
       return liveRun(invocation.name, invocation.held, work, worker);
     },

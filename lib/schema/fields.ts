@@ -7,7 +7,7 @@
 interface Described {
   /** What the field means, in a line without a full stop: for the schema, and for the metric of a number. */
   readonly help: string;
-  /** May be null. A field that is missing says that the run ended before the fact was known. */
+  /** null says that it was looked for and not found; a field that is not there was not looked for. */
   readonly nullable?: true;
 }
 

@@ -9,7 +9,6 @@
 import type { Identity } from "../context.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
-import type { Mask } from "../mask.ts";
 import { isEpoch, iso } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 export const RECORD_SCHEMA = "restic-backup-helper.run/1";
@@ -93,14 +92,6 @@ export function header(
     finished_epoch: Math.floor(finishedMs / 1000),
     duration_seconds: Math.round(tookMs / 1000),
   } as const;
-}
-
-/** The same value without a secret in any of its strings, and without lone surrogates, which are no JSON. */
-export function masked<T>(value: T, mask: Mask): T {
-  if (typeof value === "string") return mask(value).toWellFormed() as T;
-  if (Array.isArray(value)) return value.map((each) => masked(each, mask)) as T;
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, masked(each, mask)])) as T;
 }
 
 /** The fields that are looked at. Those of a worker stand beside them. */

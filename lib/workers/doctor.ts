@@ -7,10 +7,10 @@ import { type Examined, examine, examineHooks } from "../doctor/sections.ts";
 import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
 import { isTerminal, writeAll } from "../log/stdout.ts";
+import { masked } from "../mask.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
 import type { Command, Invocation } from "../run/command.ts";
-import { masked } from "../state/record.ts";
 import { iso } from "../time/format.ts";
 
 const FLAGS = {

@@ -15,9 +15,8 @@ import {
 import { type Environment, environment, release } from "../environment.ts";
 import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
 import { writeAll } from "../log/stdout.ts";
-import { isSecret } from "../mask.ts";
+import { isSecret, masked } from "../mask.ts";
 import { type Command, hookPhases, type Invocation, workerNames } from "../run/command.ts";
-import { masked } from "../state/record.ts";
 import { tableLines, visible } from "../text.ts";
 import { iso } from "../time/format.ts";
 

@@ -1,13 +1,14 @@
 /** notify-test: sends a mail and a webhook that are marked as a test. Only here a failed delivery is a failed run. */
 
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
+import { masked } from "../mask.ts";
 import { shownUrl, untilStopped } from "../notify/http.ts";
 import { recipients, sendMail } from "../notify/mail.ts";
 import { postWebhook, webhookUrl } from "../notify/webhook.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
-import { header, masked } from "../state/record.ts";
+import { header } from "../state/record.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 

@@ -1,8 +1,7 @@
 /** Text that no Unicode encoding can hold: half a surrogate pair, which JSON may spell but no strict reader takes. */
 
 import { expect, test } from "bun:test";
-import { createMask } from "../../lib/mask.ts";
-import { masked } from "../../lib/state/record.ts";
+import { createMask, masked } from "../../lib/mask.ts";
 import { World } from "../support/world.ts";
 
 test("half a pair becomes the replacement character, however deep it stands; whole pairs stay", () => {
