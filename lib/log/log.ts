@@ -18,7 +18,7 @@ type Level = "INFO" | "WARN" | "ERROR";
 
 const COLOUR: Readonly<Record<Level, string>> = { INFO: "", WARN: "\x1b[33m", ERROR: "\x1b[31m" };
 const RESET = "\x1b[0m";
-/** Removes what a progress bar has left on the terminal's current line. */
+/** Clears the terminal's current line, on which a progress bar may stand. */
 const CLEAR = "\r\x1b[K";
 
 /**
@@ -27,15 +27,15 @@ const CLEAR = "\r\x1b[K";
  */
 const CHILDREN_MOST = 64 * 1024 * 1024;
 
-const AT_ITS_END = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
+const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
 
-/** Lines of children that have not been written yet. */
+/** No lines of a child that are still to be written. */
 const NOTHING = { source: "", lines: "" };
 
 export class Log {
   /** Is stdout a terminal, where colour and a progress bar make sense? */
   readonly onTerminal = isTerminal(1);
-  /** Keeps what is neither a warning nor an error off stdout, as long as there is the run's own file for it. */
+  /** Keep what is neither a warning nor an error off stdout, as long as the run's own file takes it? */
   quiet = false;
   readonly colour = this.onTerminal && !environment.NO_COLOR;
   private readonly consola: ConsolaInstance;
@@ -98,8 +98,8 @@ export class Log {
   }
 
   /**
-   * Lines that a child prints at once are written at once: a write for each would make the child wait for us. Only
-   * within `action`, and in order with all else.
+   * Writes the lines that `action` passes to childLine with one write: one for each line would make the child wait for
+   * us. The order with other log lines is kept.
    */
   gather(action: () => void): void {
     this.isGathering = true;
@@ -135,8 +135,8 @@ export class Log {
   }
 
   /**
-   * Something in LOG_DIR cannot be written. Said once in a run: what else fails there fails for the same reason,
-   * and an operator should read one line about a full disk, not five.
+   * Warns that something in LOG_DIR cannot be written, once in a run: whatever else fails there fails for the same
+   * reason, and an operator should read one line about a full disk, not five.
    */
   lost(what: string, error: unknown): void {
     if (this.lostSomething) return;
@@ -148,14 +148,14 @@ export class Log {
   }
 
   /**
-   * Begins the run's own file anew. A failure is said once; the run goes on without the file. Each line goes to its
-   * end: a hook may add to it by RBH_LOG, or empty it.
+   * Empties the run's own file and opens it for append: a hook may write to it too (RBH_LOG), or truncate it. A failure
+   * is logged, and the run goes on without the file.
    */
   openFile(path: string): void {
     this.path = path;
     try {
-      this.file = openSync(path, AT_ITS_END, 0o644);
-      // Apart from the opening: Deno refuses O_TRUNC together with O_APPEND.
+      this.file = openSync(path, APPEND, 0o644);
+      // Not by O_TRUNC: Deno refuses it together with O_APPEND.
       ftruncateSync(this.file, 0);
     } catch (error) {
       this.lost(`The run's log ${path}`, error);
@@ -178,7 +178,7 @@ export class Log {
     this.file = undefined;
   }
 
-  /** Quiet is only who has a file to speak to. */
+  /** Without a file of its own a quiet log speaks all the same. */
   private get keepsOffStdout(): boolean {
     return this.quiet && this.hasFile;
   }

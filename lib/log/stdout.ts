@@ -1,69 +1,101 @@
 /**
- * Writing to a descriptor that may be a full pipe.
+ * stdout as a run writes it, and how any descriptor is written that may be a full pipe.
  *
- * Puts the same words before each line, in one buffer. Lines of ordinary length are made as a string, which the
- * engine does four times as fast as any loop of ours; short lines byte by byte: made of strings they grow
- * twenty-five-fold and leave garbage faster than it is collected on a busy machine (110 MiB where this stays at 65,
- * measured).
- *
- * stdout as a run writes it. A pipe whose reader stands still (a log driver that blocks, a pager that somebody has
- * left) must not make the run stand still with it: a write that waits in the kernel would keep time-outs and signals
- * waiting too. So a reader is waited for as long as it takes something; after that, lines are left out and counted.
- *
- * Is a descriptor a terminal?
+ * A pipe whose reader stands still (a log driver that blocks, a pager that somebody has left) must not make the run
+ * stand still with it: a write that waits in the kernel would keep time-outs and signals waiting too. So a reader is
+ * waited for as long as it takes something; after that, lines are left out and counted.
  */
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { builtin, WRITE_MOST } from "../runtime.ts";
 
-/** Stands still for so many milliseconds. For moments only: no signal is taken meanwhile. */
-export function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+const NEWLINE = 10;
+/** A reader that takes nothing for this many milliseconds is not waited for any more. A stop has 8 s by default. */
+const PATIENCE_MS = 2000;
+const NOTHING = new Uint8Array(0);
+
+export interface StdoutEvents {
+  /** The reader has stood still for so many seconds: from here on lines are left out. */
+  readonly stalled: (seconds: number) => void;
+  /** What stands in the place of lines that were left out, once the reader goes on. */
+  readonly gap: (lines: number) => string;
 }
 
-/** Milliseconds after which a pipe that was full is tried again. */
-const RETRY_MS = 2;
+export class Stdout {
+  private readonly fd: number;
+  private readonly own: boolean;
+  /** The end of a line that was begun when the reader stood still. */
+  private rest: Uint8Array = NOTHING;
+  private left = 0;
+  private isStalled = false;
 
-/**
- * Writes to a descriptor that may be a full pipe, waiting while its reader takes something at least every `patienceMs`
- * milliseconds. Returns how many bytes were taken. Throws what write(2) says.
- */
-export function offer(fd: number, bytes: Uint8Array, patienceMs: number): number {
-  let taken = 0;
-  let movedMs = performance.now();
-  while (taken < bytes.length) {
+  constructor(
+    fd: number,
+    private readonly events: StdoutEvents,
+  ) {
+    const opened = reopened(fd);
+    this.own = opened !== undefined;
+    this.fd = opened ?? fd;
+  }
+
+  /** Writes it all, or leaves it out and counts its lines; returns the error that makes writing impossible. */
+  write(content: string | Uint8Array): unknown {
+    const bytes = typeof content === "string" ? Buffer.from(content) : content;
     try {
-      taken += writeSync(fd, bytes.subarray(taken, taken + WRITE_MOST));
-      movedMs = performance.now();
+      if (this.isStalled && !this.resume()) this.left += countNewlines(bytes);
+      else this.put(bytes);
+      return undefined;
     } catch (error) {
-      // A non-blocking pipe that is full: whoever shares it with us set it so, or we did (see Stdout).
-      if (errnoOf(error) !== "EAGAIN") throw error;
-      if (performance.now() - movedMs >= patienceMs) break;
-      pause(RETRY_MS);
+      return error;
     }
   }
-  return taken;
-}
 
-/** Writes all of it, however long a pipe is full; returns the error that made it impossible. */
-export function writeAll(fd: number, content: string | Uint8Array): unknown {
-  try {
-    offer(fd, typeof content === "string" ? Buffer.from(content) : content, Number.POSITIVE_INFINITY);
-    return undefined;
-  } catch (error) {
-    return error;
+  close(): void {
+    if (this.own) closeSync(this.fd);
+  }
+
+  /** Says what was left out, if the reader takes it now. True when lines can be written again. */
+  private resume(): boolean {
+    const said = Buffer.concat([this.rest, Buffer.from(this.left > 0 ? this.events.gap(this.left) : "")]);
+    const taken = offer(this.fd, said, 0);
+    if (taken > 0) {
+      // A line that is half written is written to its end first; more lines may be left out until then.
+      this.rest = said.subarray(taken);
+      this.left = 0;
+    }
+    this.isStalled = taken < said.length;
+    return !this.isStalled;
+  }
+
+  private put(bytes: Uint8Array): void {
+    const taken = offer(this.fd, bytes, PATIENCE_MS);
+    if (taken === bytes.length) return;
+    const atStart = taken === 0 || bytes[taken - 1] === NEWLINE;
+    const end = atStart ? taken : bytes.indexOf(NEWLINE, taken) + 1 || bytes.length;
+    // A copy: the caller may use its bytes again.
+    this.rest = Uint8Array.from(bytes.subarray(taken, end));
+    this.left = countNewlines(bytes.subarray(end));
+    this.isStalled = true;
+    this.events.stalled(PATIENCE_MS / 1000);
   }
 }
 
-/** Writes a short text at a place of the file. By bytes: for a string Deno (2.9) passes over the position. */
-export function writeAt(fd: number, text: string, position: number): void {
-  const bytes = Buffer.from(text);
-  writeSync(fd, bytes, 0, bytes.length, position);
+/**
+ * Opens the pipe behind `fd` again, for us alone and non-blocking: a flag set on `fd` itself would change it for
+ * everybody who shares it. undefined for what is no pipe, and for one that may not be opened (another user's).
+ */
+function reopened(fd: number): number | undefined {
+  try {
+    if (!fstatSync(fd).isFIFO()) return undefined;
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    // Closed, without a reader, another user's, or no /proc: `fd` itself is written to, and that write fails with the reason.
+    return undefined;
+  }
 }
 
-const NEWLINE = 10;
-/** So many lines are looked at, and are short when they have fewer characters than this on an average. */
+/** The first so many lines are looked at; they are short when they have fewer characters than this on average. */
 const LOOKED_AT = 16;
 const SHORT = 12;
 
@@ -71,7 +103,12 @@ const SHORT = 12;
 let buffer = Buffer.alloc(0);
 const encoder = new TextEncoder();
 
-/** `lines`, each of which ends in a newline, each after `head`. The result is good until the next call. */
+/**
+ * Puts `head` before each of `lines`, which all end in a newline; the result is good until the next call. Lines of
+ * ordinary length are made as one string, which the engine does four times as fast as any loop of ours; short lines byte
+ * by byte: made of strings they grow twenty-five-fold and leave garbage faster than it is collected on a busy machine
+ * (110 MiB where this stays at 65, measured).
+ */
 export function prefixLines(head: string, lines: string): Buffer {
   return areShort(lines) ? byBytes(Buffer.from(head), Buffer.from(lines)) : byText(head, lines);
 }
@@ -116,88 +153,54 @@ export function countNewlines(bytes: Uint8Array): number {
   return count;
 }
 
-/** A reader that takes nothing for so many milliseconds is not waited for any more. A stop has 8 s by default. */
-const PATIENCE_MS = 2000;
-const NOTHING = new Uint8Array(0);
-
-export interface StdoutEvents {
-  /** The reader has stood still for so many seconds: from here on lines are left out. */
-  readonly stalled: (seconds: number) => void;
-  /** What stands in the place of lines that were left out, once the reader goes on. */
-  readonly gap: (lines: number) => string;
+/** Text for a person or a pipe, whole, to stdout. */
+export function print(text: string): void {
+  writeAll(1, text);
 }
 
-export class Stdout {
-  private readonly fd: number;
-  private readonly own: boolean;
-  /** The end of a line that was begun when the reader stood still. */
-  private rest: Uint8Array = NOTHING;
-  private left = 0;
-  private isStalled = false;
-
-  constructor(
-    fd: number,
-    private readonly events: StdoutEvents,
-  ) {
-    const opened = openedAnew(fd);
-    this.own = opened !== undefined;
-    this.fd = opened ?? fd;
-  }
-
-  /** Writes it all, or leaves it out and counts its lines; returns the error that makes writing impossible. */
-  write(content: string | Uint8Array): unknown {
-    const bytes = typeof content === "string" ? Buffer.from(content) : content;
-    try {
-      if (this.isStalled && !this.resume()) this.left += countNewlines(bytes);
-      else this.put(bytes);
-      return undefined;
-    } catch (error) {
-      return error;
-    }
-  }
-
-  close(): void {
-    if (this.own) closeSync(this.fd);
-  }
-
-  /** Says what was left out, if the reader takes that now. */
-  private resume(): boolean {
-    const said = Buffer.concat([this.rest, Buffer.from(this.left > 0 ? this.events.gap(this.left) : "")]);
-    const taken = offer(this.fd, said, 0);
-    if (taken > 0) {
-      // What is half said is said to its end first; more lines may be left out until then.
-      this.rest = said.subarray(taken);
-      this.left = 0;
-    }
-    this.isStalled = taken < said.length;
-    return !this.isStalled;
-  }
-
-  private put(bytes: Uint8Array): void {
-    const taken = offer(this.fd, bytes, PATIENCE_MS);
-    if (taken === bytes.length) return;
-    const atStart = taken === 0 || bytes[taken - 1] === NEWLINE;
-    const end = atStart ? taken : bytes.indexOf(NEWLINE, taken) + 1 || bytes.length;
-    // A copy: the caller may use its bytes again.
-    this.rest = Uint8Array.from(bytes.subarray(taken, end));
-    this.left = countNewlines(bytes.subarray(end));
-    this.isStalled = true;
-    this.events.stalled(PATIENCE_MS / 1000);
-  }
-}
+/** Milliseconds after which a pipe that was full is tried again. */
+const RETRY_MS = 2;
 
 /**
- * The pipe behind `fd` once more, for us alone and non-blocking: on `fd` itself that would change it for everybody
- * who shares it. undefined for what is no pipe, and for one that may not be opened (another user's).
+ * Writes to a descriptor that may be a full pipe, waiting while its reader takes something at least every `patienceMs`
+ * milliseconds. Returns how many bytes were taken. Throws what write(2) says.
  */
-function openedAnew(fd: number): number | undefined {
-  try {
-    if (!fstatSync(fd).isFIFO()) return undefined;
-    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
-  } catch {
-    // Closed, without a reader, another user's, or no /proc: it is written as it is, and the write says what is wrong.
-    return undefined;
+export function offer(fd: number, bytes: Uint8Array, patienceMs: number): number {
+  let taken = 0;
+  let movedMs = performance.now();
+  while (taken < bytes.length) {
+    try {
+      taken += writeSync(fd, bytes.subarray(taken, taken + WRITE_MOST));
+      movedMs = performance.now();
+    } catch (error) {
+      // A non-blocking pipe that is full: whoever shares it with us set it so, or we did (see Stdout).
+      if (errnoOf(error) !== "EAGAIN") throw error;
+      if (performance.now() - movedMs >= patienceMs) break;
+      pause(RETRY_MS);
+    }
   }
+  return taken;
+}
+
+/** Writes all of it, however long a pipe is full; returns the error that made it impossible. */
+export function writeAll(fd: number, content: string | Uint8Array): unknown {
+  try {
+    offer(fd, typeof content === "string" ? Buffer.from(content) : content, Number.POSITIVE_INFINITY);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Writes a short text at a place of the file. By bytes: for a string Deno (2.9) passes over the position. */
+export function writeAt(fd: number, text: string, position: number): void {
+  const bytes = Buffer.from(text);
+  writeSync(fd, bytes, 0, bytes.length, position);
+}
+
+/** Blocks this thread for `ms` milliseconds. For moments only: no signal is taken meanwhile. */
+export function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /** Major number of /dev/null and its like (Linux, devices.txt). */
@@ -205,7 +208,7 @@ const MEMORY_DEVICES = 1;
 
 /**
  * As isatty(3) says. node:tty costs 2 ms to load (measured), more than all else that a tick does before its
- * first hook, so it is asked only where the answer is not already no.
+ * first hook, so it is loaded only where fstat(2) leaves the answer open.
  */
 export function isTerminal(fd: number): boolean {
   try {
@@ -218,12 +221,7 @@ export function isTerminal(fd: number): boolean {
   return builtin("node:tty").isatty(fd);
 }
 
-/** Of the terminal that stdout is, as wide as it is now. To be asked only of a terminal: it costs 7 ms once. */
+/** The present width of the terminal that stdout is. Call it only for a terminal: it costs 7 ms once. */
 export function terminalColumns(): number {
   return process.stdout.columns || 80;
-}
-
-/** Text for a person or a pipe, whole, to stdout. */
-export function print(text: string): void {
-  writeAll(1, text);
 }
