@@ -7,7 +7,7 @@ import { closeSync } from "node:fs";
 import type { Context } from "../context.ts";
 import { readIfThere, replaceFile } from "../files/files.ts";
 import { lockShortly } from "../process/flock.ts";
-import { sweep } from "../process/proc.ts";
+import { removeDeadTempFiles } from "../process/proc.ts";
 import type { Fields } from "../schema/fields.ts";
 import { hasSucceeded, type RunRecord } from "../state/record.ts";
 
@@ -212,7 +212,7 @@ export const metricsPath = ({ settings, identity }: Context): string =>
 async function locked(context: Context, action: () => void): Promise<void> {
   const { lockDir, identity, env } = context;
   // A run or a skip that was killed may have left what it was writing.
-  sweep(metricsPath(context));
+  removeDeadTempFiles(metricsPath(context));
   let lock: number | undefined;
   try {
     lock = await lockShortly(`${lockDir}/${identity.job}.metrics.lock`, LOCK_MS, env);

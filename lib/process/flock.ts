@@ -10,13 +10,13 @@ import { sleep } from "./timer.ts";
 
 /** Where a child finds a descriptor that it was started with (see spawn). */
 export const INHERITED_FD = 3;
-/** How often a lock that somebody holds for an instant is tried again, in milliseconds. */
+/** Milliseconds after which a lock that somebody holds for an instant is tried again. */
 const TRY_MS = 20;
 
 /** flock(1) failed, and not because somebody else has the lock. */
 export class FlockFailed extends Error {}
 
-/** True when `fd` is locked now, false when somebody else has it locked. Throws FlockFailed, CannotStart. */
+/** Locks `fd`; false when somebody else has it locked. Throws FlockFailed, CannotStart. */
 export async function flock(fd: number, env: Environment): Promise<boolean> {
   // `-n FD` alone means the same to util-linux and to busybox.
   const options = { env: plain(env), inherit: fd };
@@ -25,20 +25,21 @@ export async function flock(fd: number, env: Environment): Promise<boolean> {
   const child = spawn(command, { ...options, stderr: "pipe" });
   const { code } = await child.exited;
   if (code === 0) return true;
-  // Both exit 1 in silence when the lock is held. Whatever else went wrong, they say so.
+  // Both exit with 1 and print nothing when the lock is held. Of any other failure they print the reason.
   const words = child.stderr === undefined ? "" : (await new Response(child.stderr).text()).trim();
   if (code === 1 && words === "") return false;
   throw new FlockFailed(`flock(1) ended with ${code}: ${words || "it gave no reason"}.`);
 }
 
-/** Sets it free for every process that has the descriptor. Throws CannotStart. */
+/** Unlocks `fd` for every process that has the descriptor. Throws CannotStart. */
 export async function unflock(fd: number, env: Environment): Promise<void> {
   await spawn(["flock", "-u", String(INHERITED_FD)], { env: plain(env), inherit: fd }).exited;
 }
 
 /**
- * Opens and locks the file at `path`, made where needed, for something short. Tries for `ms` milliseconds; undefined
- * when somebody else has it all that time. Closing the descriptor sets it free. Throws what open(2) and flock(1) do.
+ * Opens the file at `path`, creating it where needed, and locks it for something short. Tries for `ms` milliseconds;
+ * undefined when somebody else holds it all that time. Closing the descriptor unlocks it. Throws what open(2) throws,
+ * FlockFailed, CannotStart.
  */
 export async function lockShortly(path: string, ms: number, env: Environment): Promise<number | undefined> {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
@@ -57,5 +58,5 @@ export async function lockShortly(path: string, ms: number, env: Environment): P
   return undefined;
 }
 
-/** A locale would only make it load eleven files more. */
+/** Without LC_ALL=C it would load eleven more files for the locale. */
 const plain = ({ PATH }: Environment): ChildEnvironment => ({ PATH, LC_ALL: "C" });

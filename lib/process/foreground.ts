@@ -1,4 +1,4 @@
-/** Runs another program in our place: our terminal and streams, our signals, its exit code. */
+/** Runs another program in our place: it gets our terminal, streams and signals, we exit with its exit code. */
 
 import { signalNumber } from "../environment.ts";
 import { isTerminal } from "../log/stdout.ts";
@@ -7,7 +7,7 @@ import { wasIgnored } from "./stop.ts";
 
 /** Signals that a person or a scheduler may send to a command. */
 const PASSED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const satisfies Signal[];
-/** Those that the terminal itself sends to the command too: passed on, restic would take them for impatience. */
+/** Those that the terminal sends to the command itself: passed on as well, they would come twice, and restic exits at once then. */
 const FROM_TERMINAL: readonly Signal[] = ["SIGINT", "SIGHUP", "SIGQUIT"];
 
 /** Resolves to its exit code, 128+n after signal n. Throws CannotStart. */

@@ -1,14 +1,14 @@
-/** Turns the bytes that a program prints into lines. What is held back is bounded: memory stays flat. */
+/** Turns the bytes that a program prints into lines. How much is held back is bounded, so that memory stays flat. */
 
 import { between, LINE_MOST, safeText, visibleLines } from "../log/child-log.ts";
 import type { Mask } from "../mask.ts";
 
-/** An unfinished line is cut when it is longer than so many characters: four log lines, so that cuts stay rare. */
+/** Characters after which an unfinished line is cut: four log lines, so that cuts stay rare. */
 const HELD_MOST = 4 * LINE_MOST;
-/** Kept back from a cut besides the longest secret: a URL's password may be just arriving. */
+/** Characters kept back from a cut, or the longest secret's where it is longer: a URL's password may be just arriving. */
 const MARGIN = 1024;
 
-/** Text that is safe to write: valid, secrets masked, control characters visible, no line too long. */
+/** Lines that are safe to be shown: valid UTF-8, secrets masked, control characters visible, none too long. */
 export class SafeLines {
   private readonly decoder = new TextDecoder();
   private held = "";
@@ -38,7 +38,7 @@ export class SafeLines {
   }
 }
 
-/** Characters of a line that a machine is meant to read (JSON); what is longer is cut and will not parse. */
+/** Characters of a line that is meant for a machine (JSON); a longer one is cut and will not parse. */
 const RAW_MOST = 1024 * 1024;
 
 /** Lines as they are, to be parsed before they are masked: a password may be a word of the format. */

@@ -3,7 +3,7 @@
  *
  * Bun gives a child sockets where it is asked for pipes, and a socket cannot be opened again: a hook that
  * writes `> /dev/stderr` or `| tee /dev/stdout` would fail. A named pipe can. It is made once with mkfifo(1)
- * and used again by every run; a fresh one is made when something left behind still holds the old one.
+ * and used again by every run; when something that was left behind still holds it, a fresh one takes its place.
  */
 
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync } from "node:fs";
@@ -21,26 +21,26 @@ export interface Pipe {
 
 const READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
-/** Opens the named pipe at `path`, made where needed; undefined where none can be had. */
+/** Opens the named pipe at `path`, creating it where needed; undefined where that is impossible. */
 export async function openPipe(path: string, env: ChildEnvironment): Promise<Pipe | undefined> {
   const read = openReader(path) ?? ((await makePipe(path, env)) ? openReader(path) : undefined);
   if (read === undefined) return undefined;
   try {
     return { read, write: openSync(path, constants.O_WRONLY), target: targetOf("self", read) };
   } catch {
-    // No descriptor left, a full disk, or somebody has just taken it away: two sockets serve as well.
+    // No descriptor left, a full disk, or somebody has just removed it: two sockets will do.
     closeSync(read);
     return undefined;
   }
 }
 
-/** The read end, or undefined when there is no pipe at `path` or somebody else writes to it. */
+/** The read end; undefined when there is no pipe of ours at `path`, or somebody still writes to it. */
 function openReader(path: string): number | undefined {
   let fd: number;
   try {
     fd = openSync(path, READ);
   } catch {
-    // Missing, or something that is no pipe of ours: a fresh one will be made, or none is to be had.
+    // Missing, or something that is no pipe of ours: the caller makes a fresh one, or goes on without.
     return undefined;
   }
   if (fstatSync(fd).isFIFO() && fstatSync(fd).uid === process.geteuid?.() && !hasWriter(fd)) return fd;

@@ -1,14 +1,11 @@
 /**
- * Finds all that one process has started, by /proc.
+ * What /proc tells of processes: which ones a child has started, who could still write to a file, which temporary files
+ * belong to nobody any more. Where there is no /proc, none are seen.
  *
- * A process group is not enough: `timeout`, a shell with `set -m` and every program that calls setpgid(2) put
- * their children into groups of their own, so a kill of the group leaves them running. They stay in the
- * session; what has left the session too still carries the environment it was started with, prints into the same
- * pipe, or has a parent that does. Only a daemon that has shed all four is not found.
- *
- * Who could still write to a file: processes that hold it open for writing, by /proc.
- *
- * What killed processes have left of files that they were preparing (see temporaryOf).
+ * To find all that a child has started, its process group is not enough: `timeout`, a shell with `set -m` and every
+ * program that calls setpgid(2) put their children into groups of their own, so a kill of the group leaves them running.
+ * They stay in the session; what has left the session too still carries the environment it was started with, prints into
+ * the same pipe, or has a parent that does. Only a daemon that has shed all four is not found.
  */
 
 import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
@@ -61,9 +58,9 @@ export function isAlive(pid: number): boolean {
   return stat !== undefined && !isDead(stat);
 }
 
-/** All that still runs of a family. Without /proc: none is seen. */
+/** All members of a family that still run. */
 export function familyMembers({ leader, marks, output }: Family): Stat[] {
-  const running = everybody().filter((stat) => !isDead(stat) && stat.pid !== process.pid);
+  const running = everyProcess().filter((stat) => !isDead(stat) && stat.pid !== process.pid);
   const found = new Set<number>();
   for (const { pid, session, group } of running) {
     if (session === leader || group === leader || carries(pid, marks) || printsInto(pid, output))
@@ -73,7 +70,7 @@ export function familyMembers({ leader, marks, output }: Family): Stat[] {
   return running.filter(({ pid }) => found.has(pid));
 }
 
-/** A child has mostly a higher pid than its parent, but pids go round: until a round finds nobody new. */
+/** A child mostly has a higher pid than its parent, but pids wrap around: repeated until a round finds no other. */
 function addChildren(found: Set<number>, stats: readonly Stat[]): void {
   let size: number;
   do {
@@ -82,10 +79,10 @@ function addChildren(found: Set<number>, stats: readonly Stat[]): void {
   } while (found.size > size);
 }
 
-/** What these processes have started and what that has started, as far as it is still their child. */
+/** The children of these processes and the children's children, as far as they still have their parent. */
 export function descendantsOf(ancestors: readonly number[]): number[] {
   const found = new Set(ancestors);
-  addChildren(found, everybody());
+  addChildren(found, everyProcess());
   return [...found].filter((pid) => !ancestors.includes(pid));
 }
 
@@ -105,11 +102,11 @@ export function programOf({ leader, program }: Family): number[] {
 /** The process itself; where it is a shell, which hands no signal on to what it waits for, its children as well. */
 function withChildren(leader: number): number[] {
   if (!SHELL.test(linkOf(leader, "exe") ?? "")) return [leader];
-  const children = everybody().filter(({ parent }) => parent === leader);
+  const children = everyProcess().filter(({ parent }) => parent === leader);
   return [leader, ...children.flatMap(({ pid }) => withChildren(pid))];
 }
 
-/** Is `ancestor` the parent, or a parent's parent, of this process? */
+/** Is `ancestor` the parent of this process, or a parent's parent? */
 export function isAncestor(ancestor: number): boolean {
   let stat = statOf("self");
   while (stat !== undefined && stat.parent > 0) {
@@ -124,16 +121,17 @@ export function nameOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
   } catch {
-    // Gone between two looks at /proc.
+    // It has just ended.
     return "?";
   }
 }
-const everybody = (): Stat[] =>
+
+const everyProcess = (): Stat[] =>
   pids()
     .map(statOf)
     .filter((stat) => stat !== undefined);
 
-/** Pids that can be seen. Without /proc: none. */
+/** All pids that can be seen. */
 export function pids(): number[] {
   try {
     return readdirSync("/proc").map(Number).filter(Number.isInteger);
@@ -178,12 +176,10 @@ function linkOf(pid: number | "self", name: string): string | undefined {
   }
 }
 
-/** O_ACCMODE: what is left is 0 for a reader. */
+/** O_ACCMODE: these bits are 0 for a reader. */
 const ACCESS_MODE = 3;
 
-/**
- * Pids, our own left out. Without /proc none are seen; of another user's processes only root sees what they hold.
- */
+/** Pids of the other processes that have the file open for writing. Only root sees those of another user. */
 export function writersOf(file: Stats): number[] {
   return pids().filter((pid) => pid !== process.pid && descriptors(pid).some((fd) => writes(pid, fd, file)));
 }
@@ -209,8 +205,8 @@ function writes(pid: number, fd: string, { dev, ino }: Stats): boolean {
   }
 }
 
-/** Removes what was to become the file at `path`, and whose process is gone. */
-export function sweep(path: string): void {
+/** Removes temporary files that were to become the file at `path` (see temporaryOf) and whose process has died. */
+export function removeDeadTempFiles(path: string): void {
   const cut = path.lastIndexOf("/") + 1;
   const folder = path.slice(0, cut);
   const start = `${path.slice(cut)}.`;
@@ -220,6 +216,6 @@ export function sweep(path: string): void {
       if (!isAlive(Number.parseInt(name.slice(start.length), 10))) discard(folder + name);
     }
   } catch {
-    // The folder is gone, or not ours to read: who writes into it finds that out too.
+    // The folder is gone, or not ours to read: writing into it will fail too, and that is reported.
   }
 }

@@ -30,7 +30,7 @@ export type Stdio = "ignore" | "inherit" | "pipe" | number;
 export interface SpawnOptions {
   readonly env: ChildEnvironment;
   readonly cwd?: string;
-  /** Bytes: what the child reads there, to the end. */
+  /** Bytes are what the child reads there, followed by end of file. */
   readonly stdin?: Stdio | Uint8Array;
   readonly stdout?: Stdio;
   readonly stderr?: Stdio;
@@ -84,12 +84,12 @@ export function spawn(command: readonly string[], options: SpawnOptions): Child 
 
 function whyNot(path: string, error: unknown): string {
   switch (errnoOf(error)) {
-    case "ENOENT": // The file is there, so this speaks of its interpreter or loader.
+    case "ENOENT": // The file is there, so its interpreter or loader is not.
       return `${path} names an interpreter that is missing`;
     case "ENOEXEC":
-      return `${path} is no program for this machine`;
-    case "EAGAIN": // fork(2): elsewhere the same number speaks of full pipes.
-      return "no process more is allowed; raise the limit of them (ulimit -u, or the container's pids limit)";
+      return `${path} is not a program for this machine`;
+    case "EAGAIN": // Of fork(2).
+      return "no more processes are allowed; raise the limit (ulimit -u, or the container's pids limit)";
     case "ENOMEM":
       return "there is no memory left to start it";
     default:
@@ -97,7 +97,7 @@ function whyNot(path: string, error: unknown): string {
   }
 }
 
-/** A script without a `#!` line is run by /bin/sh, as execvp(3) and every shell do it. */
+/** A script without a `#!` line is run by /bin/sh, as execvp(3) and every shell do. */
 function orByShell<T>(
   start: (words: string[], argv0: string) => T,
   path: string,
@@ -124,7 +124,7 @@ function isElf(path: string): boolean {
   }
 }
 
-/** Sends a signal; false when there is nobody (any more) to receive it. A negative pid means its group. */
+/** Sends a signal; false when there is no such process (any more). A negative pid means its group. */
 export function signal(pid: number, name: Signal | 0): boolean {
   try {
     process.kill(pid, name);

@@ -47,16 +47,16 @@ export const stopBudget = {
 export class Stop {
   /** The first signal, once it has come. */
   signal: Signal | undefined;
-  /** A second signal has come: nothing is waited for any more. */
+  /** Has a second signal come? Then nothing is waited for any more. */
   forced = false;
   private begun = 0;
   private budget = 0;
   private readonly listeners = new Set<() => void>();
 
-  /** `budgetMs` is asked once, when the stop begins: an odd value is then complained of once. */
+  /** `budgetMs` is called once, when the stop begins, so that a value that makes no sense is warned of once. */
   constructor(private readonly budgetMs: () => number) {}
 
-  /** From here on signals are taken. A signal that was ignored when we began (nohup) stays ignored. */
+  /** Handles signals from here on. A signal that was ignored when we were started (nohup) stays ignored. */
   install(): void {
     for (const [name, number] of SIGNALS) if (!wasIgnored(number)) process.on(name, () => this.receive(name));
   }
@@ -68,7 +68,7 @@ export class Stop {
     return () => this.listeners.delete(listener);
   }
 
-  /** Milliseconds until this share of the budget is used up; endless while nobody has asked for a stop. */
+  /** Milliseconds until this share of the budget is used up; infinite while no stop has begun. */
   msUntil(share: number): number {
     if (this.signal === undefined) return Number.POSITIVE_INFINITY;
     return this.forced ? 0 : Math.max(0, this.begun + this.budget * share - performance.now());
@@ -88,7 +88,7 @@ export class Stop {
 
 let ignored: bigint | undefined;
 
-/** Was signal `number` ignored when we were started, as nohup(1) does it? Children are not told so by Bun. */
+/** Was signal `number` ignored when we were started, as by nohup(1)? Bun does not pass that on to children. */
 export function wasIgnored(number: number): boolean {
   ignored ??= ignoredSignals();
   return ((ignored >> BigInt(number - 1)) & 1n) === 1n;
@@ -100,7 +100,7 @@ function ignoredSignals(): bigint {
     const mask = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
     return BigInt(`0x${mask ?? "0"}`);
   } catch {
-    // No /proc: signals are then taken as if none had been ignored.
+    // No /proc: signals are handled as if none had been ignored.
     return 0n;
   }
 }

@@ -1,7 +1,6 @@
 /**
- * Waits for a child within its limits. The first cause of its end wins and is a fact, never a guess.
- *
- * Ends a process and everything that it started: a polite signal, a time of grace, SIGKILL.
+ * Waits for a child within its limits, and ends it and everything that it started when it exceeds them: a polite signal,
+ * a time of grace, SIGKILL. The first cause of its end wins and is a fact, never a guess.
  */
 
 import { type Family, familyMembers, procIsReadable, programOf } from "./proc.ts";
@@ -29,7 +28,7 @@ export interface Ended extends Exit {
 
 /** Milliseconds that a killed process gets to be gone; one that sleeps in the kernel is then left behind. */
 const GONE_MS = 1000;
-/** So long the news of an exit may take to reach us, even in a stop whose budget is used up. */
+/** Milliseconds that the news of an exit may take to reach us, even in a stop whose budget is used up. */
 const NEWS_MS = 200;
 
 export async function supervise(child: Child, family: Family, limits: Limits): Promise<Ended> {
@@ -85,18 +84,18 @@ export interface Termination {
   readonly msLeft: () => number;
 }
 
-/** How long it is waited before the family is looked at again, in milliseconds: doubled from the one to the other. */
+/** Milliseconds between two looks at a family that was asked to end: doubled from the first to the most. */
 const LOOK_MS = { first: 10, most: 160 };
-/** A family that forks faster than it is killed is given up after this many rounds of this many milliseconds. */
+/** A family that forks faster than it can be killed is given up after this many rounds of this many milliseconds. */
 const ROUNDS = 50;
 const ROUND_MS = 20;
 
-/** Resolves when nothing of the family runs any more; `forced` says whether it took SIGKILL. */
+/** Resolves when none of the family runs any more; `forced` says whether that took SIGKILL. */
 export async function terminate(
   family: Family,
   { first, msLeft }: Termination,
 ): Promise<{ forced: boolean }> {
-  ask(family, first);
+  signalFamily(family, first);
   let look = LOOK_MS.first;
   for (let left = msLeft(); left > 0; left = msLeft()) {
     if (!lives(family)) return { forced: false };
@@ -111,7 +110,7 @@ export async function terminate(
   return { forced: true };
 }
 
-/** SIGKILL to all of it, once, without waiting. */
+/** Sends SIGKILL to all of the family, once, without waiting. */
 export function killNow(family: Family): void {
   signal(-family.leader, "SIGKILL");
   for (const { pid } of familyMembers(family)) signal(pid, "SIGKILL");
@@ -121,7 +120,7 @@ export function killNow(family: Family): void {
  * SIGINT is for the program alone: restic works through others (rclone, ssh), often in its own group, and still
  * needs them to remove its lock. Any other signal is for all of the family.
  */
-function ask(family: Family, name: Signal): void {
+function signalFamily(family: Family, name: Signal): void {
   if (name === "SIGINT") {
     for (const pid of programOf(family)) signal(pid, name);
     return;

@@ -1,8 +1,8 @@
-/** Timers that do not mistake a long time for none: setTimeout(f, 2 ** 31) fires at once. */
+/** Timers for any length of time: setTimeout(f, 2 ** 31) fires at once. */
 
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Calls `action` after `ms` (any finite number of milliseconds) and returns what takes it back. */
+/** Calls `action` after `ms` milliseconds (any finite number) and returns a function that cancels it. */
 export function after(ms: number, action: () => void): () => void {
   let timer: ReturnType<typeof setTimeout>;
   const wait = (left: number) => {
@@ -17,10 +17,10 @@ export function after(ms: number, action: () => void): () => void {
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => after(ms, resolve));
 
-/** Resolves once timers that are due and signals that have come have had their turn. */
+/** Resolves once the event loop has run the timers that are due and the handlers of signals that have come. */
 export const eventLoopTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Resolves to true when `promise` settled within `ms`, to false when the time was over first. */
+/** Resolves to true when `promise` settles within `ms` milliseconds, else to false. */
 export function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
     const cancel = after(ms, () => resolve(false));

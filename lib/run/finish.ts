@@ -16,7 +16,7 @@ import { copyWhole, replaceFile } from "../files/files.ts";
 import type { HookResult } from "../hooks/execute.ts";
 import { masked } from "../mask.ts";
 import type { Notifier, Occasion } from "../notify/notifier.ts";
-import { sweep } from "../process/proc.ts";
+import { removeDeadTempFiles } from "../process/proc.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { appendHistory, historyPath, newestOfHistory, trimHistory } from "../state/history.ts";
@@ -137,7 +137,7 @@ export function leaveRecord({ log, recordPath, logPath, errorLogPath }: Context,
 /** Writes into the history that the run before this one died; false when it had told all that there is. */
 export async function rememberDeath(context: Context, died: RunMark, nowMs: number): Promise<boolean> {
   const { identity, mask, logDir, recordPath, errorLogPath, mailLogPath } = context;
-  for (const path of [recordPath, errorLogPath, mailLogPath]) sweep(path);
+  for (const path of [recordPath, errorLogPath, mailLogPath]) removeDeadTempFiles(path);
   // Killed in the instant between its line in the history and its last step, it has told all that there is.
   const name = `"run_id":${JSON.stringify(died.run_id)}`;
   if (newestOfHistory(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;

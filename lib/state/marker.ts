@@ -7,7 +7,7 @@ import { closeSync, linkSync, openSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { discard, readIfThere, temporaryOf } from "../files/files.ts";
 import { writeAt } from "../log/stdout.ts";
-import { statOf, sweep } from "../process/proc.ts";
+import { removeDeadTempFiles, statOf } from "../process/proc.ts";
 
 export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks";
 
@@ -54,7 +54,7 @@ export class Marker {
    * `locked_run` with us. `isHeldOn` says whether something that a run has started goes on without it.
    */
   claim(isHeldOn: () => boolean): { died?: RunMark; alive?: RunMark } {
-    sweep(this.path);
+    removeDeadTempFiles(this.path);
     if (this.create()) return {};
     const other = readMark(this.path);
     if (other !== undefined) return isRunning(other) || isHeldOn() ? { alive: other } : { died: other };

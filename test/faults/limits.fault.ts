@@ -43,7 +43,7 @@ async function liveUnder(world: World, shell: string): Promise<Fate> {
   const told = [lines[0].error, ...lines[0].hooks.map(({ error }: { error?: string }) => error)].filter(
     Boolean,
   );
-  for (const error of told) expect(error).toMatch(/too many open files|no process more is allowed|memory/);
+  for (const error of told) expect(error).toMatch(/too many open files|no more processes are allowed|memory/);
   if (code !== 0) expect(told.length).toBeGreaterThan(0);
   return code === 0 ? "right" : "failed with a record";
 }

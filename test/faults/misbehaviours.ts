@@ -153,11 +153,11 @@ export const misbehaviours: readonly Misbehaviour[] = [
     says: /cannot be executed/,
   },
   {
-    name: "is no program for this machine",
+    name: "is not a program for this machine",
     script: put("\x7fELF garbage"),
     promised: "exit 126",
     exit: 126,
-    says: /no program for this machine/,
+    says: /not a program for this machine/,
   },
   {
     name: "names an interpreter that is missing",

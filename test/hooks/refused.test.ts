@@ -109,5 +109,5 @@ test("a hook for another machine is an error, and the backup runs", async () => 
   const { code, stdout } = await it.run("backup");
   expect(code).toBe(0);
   expect(stdout).toContain("ERROR backup  hook pre-backup could not be started: ");
-  expect(it.record().hooks[0].error).toContain("is no program for this machine");
+  expect(it.record().hooks[0].error).toContain("is not a program for this machine");
 });

@@ -64,7 +64,7 @@ describe("restic that cannot be started", () => {
       "no program",
       (it) => it.file("bin/restic", "\x7fELF but not really", 0o755),
       126,
-      /is no program for this machine/,
+      /is not a program for this machine/,
     ],
     [
       "without its interpreter",
