@@ -1,9 +1,9 @@
 /**
- * The errors that this program expects, each with the exit code it becomes.
- * A message is a complete sentence: what happened, with which value, and what to do about it.
+ * The errors that this program expects, each with its exit code. A message is a complete sentence: what happened,
+ * with which value, and what to do about it.
  */
 
-/** Exit codes that are ours; restic's and rclone's own are handed through. Source of 70, 75: sysexits.h. */
+/** Our own exit codes; those of restic and rclone are passed on. 70 and 75 are from sysexits.h. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -13,11 +13,11 @@ export const EXIT = {
   timedOut: 124,
   notExecutable: 126,
   notFound: 127,
-  /** A person said no, as if by Ctrl-C. */
+  /** A person declined, as if by Ctrl-C. */
   cancelled: 130,
 } as const;
 
-/** Anything that ends a command with a code of its own choosing. */
+/** An expected error that ends the command with this exit code. */
 export class Failure extends Error {
   constructor(
     message: string,
@@ -28,21 +28,21 @@ export class Failure extends Error {
   }
 }
 
-/** Words on the command line that make no sense: said on stderr with a usage hint, exit 2, nothing done. */
+/** An invalid command line: reported on stderr with a hint at --help, exit 2, before anything is done. */
 export class UsageError extends Failure {
   constructor(message: string) {
     super(message, EXIT.usage);
   }
 }
 
-/** A variable or a configuration file that makes no sense: exit 2, before any work. */
+/** An invalid variable or configuration file: exit 2, before any work. */
 export class ConfigError extends Failure {
   constructor(message: string) {
     super(message, EXIT.usage);
   }
 }
 
-/** The errno name of a failed system call (`ENOENT`), or undefined when the error is of another kind. */
+/** The errno name of a failed system call (`ENOENT`); undefined for an error of another kind. */
 export function errnoOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === "string" ? code : undefined;
@@ -50,7 +50,7 @@ export function errnoOf(error: unknown): string | undefined {
 
 const WORDS: Readonly<Record<string, string>> = {
   E2BIG: "the environment and the arguments are too long",
-  ETXTBSY: "somebody is still writing it",
+  ETXTBSY: "another process is still writing it",
   EACCES: "permission denied",
   EBADF: "it is closed, or open for reading only",
   EEXIST: "it exists already",
@@ -59,25 +59,25 @@ const WORDS: Readonly<Record<string, string>> = {
   EIO: "input/output error",
   EISDIR: "it is a directory",
   ELOOP: "it is a symbolic link",
-  EMFILE: "too many open files; raise the limit of them (ulimit -n)",
+  EMFILE: "too many open files; raise the limit (ulimit -n)",
   ENFILE: "too many open files in the whole system",
   ENOENT: "no such file or directory",
   ENOSPC: "no space left on the device",
   ENOTDIR: "a part of the path is not a directory",
-  EPIPE: "nobody reads it any more",
+  EPIPE: "no process reads it any more",
   EPERM: "operation not permitted",
   EROFS: "the file system is read-only",
   EXDEV: "it is on another file system",
 };
 
-/** What went wrong, in the words of strerror(3) where they help, for use inside a sentence. */
+/** The reason of an error, in the words of strerror(3) where they help; for use inside a sentence. */
 export function reasonOf(error: unknown): string {
   const code = errnoOf(error);
   if (code !== undefined) return WORDS[code] ?? code;
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What to say of an error that nobody expected. */
+/** The message for an unexpected error. */
 export function bugReport(error: unknown): string {
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `This is a bug in restic-backup-helper; please report it with these lines: ${trace}`;

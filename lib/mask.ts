@@ -1,6 +1,7 @@
 /**
- * Keeps secrets out of everything that is written. A secret is known by its value: whatever passes through
- * here loses the values of secret variables, wherever they turn up, and the passwords inside URLs.
+ * Keeps secrets out of everything that is written. A secret is known by its value: whatever passes through a mask
+ * loses the values of secret variables wherever they turn up, the passwords in URLs, and, for rclone, the credentials
+ * in its words. Which names mean a secret stands in one list, SECRET_WORDS.
  */
 
 import { readFileSync, statSync } from "node:fs";
@@ -10,68 +11,93 @@ import { decodePercent } from "./text.ts";
 
 export interface Mask {
   (text: string): string;
-  /** The longest secret in characters: who cuts text must keep this much back. */
+  /** The longest secret in characters: code that cuts text must keep this much back. */
   readonly longest: number;
 }
 
-/** Shorter values ("1", "on", "restic") stand in ordinary text too often to be replaced everywhere. */
-const SHORTEST = 8;
-/** Secret files hold a line or a key; a larger file that a variable names is something else. */
-const FILE_MOST = 16_384;
-/** Shorter parts of a webhook's path (`services`, `webhook`) are words; what is longer is what makes it secret. */
-const TOKEN_SHORTEST = 16;
-const VEIL = "***";
+/** Reads a `_FILE` variable's file, for a caller that has read it already; undefined where it cannot be read. */
+export type ReadFiles = Readonly<Record<string, () => string | undefined>>;
 
-/** RCLONE_FTP_PASS, MYSQL_PWD and AZURE_ACCOUNT_SAS are no less secret than what run.md names. */
-const SECRET_NAME = /SECRET|PASSWORD|PASSPHRASE|_(KEY|TOKEN|PASS|PWD|SAS)$/i;
-/** PASSWORD_STORE_DIR and its like hold a path. */
-const PATH_NAME = /_(FILE|DIR|PATH)$/i;
-/** ://user:password@ — greedy to the last @ before a slash, since passwords hold @ as well. */
-const USERINFO = /(:\/\/[^\s:@/?#]*):[^\s/?#]*@/g;
-/** The same of a repository, which ends at its last @: its password may hold slashes too. */
+export const PLACEHOLDER = "***";
+/** Shorter values ("1", "on", "restic") are too common in ordinary text to be replaced everywhere. */
+const SHORTEST = 8;
+/** Bytes. Secret files hold a line or a key; a larger file that a variable names is something else. */
+const FILE_MOST = 16_384;
+/** Shorter parts of a webhook's path (`services`, `webhook`) are words; the longer ones make it secret. */
+const TOKEN_SHORTEST = 16;
+
+/**
+ * Makes the mask of an environment. Reads the files that RESTIC_PASSWORD_FILE and its like name, except those that
+ * `read` knows.
+ */
+export function createMask(env: Environment, read: ReadFiles = {}): Mask {
+  const placeholders = new Map<string, string>();
+  for (const [name, text] of Object.entries(env)) {
+    if (!text) continue;
+    for (const [secret, placeholder] of secretsOfVariable(name, text, read[name])) {
+      for (const form of formsOf(secret)) if (form.length >= SHORTEST) placeholders.set(form, placeholder);
+    }
+  }
+  const { replace, longest } = replacer(placeholders);
+  return Object.assign((text: string) => maskUserinfo(replace(text)), { longest });
+}
+
+/** The same value without a secret in any of its strings, and without lone surrogates, which JSON cannot contain. */
+export function masked<T>(value: T, mask: Mask): T {
+  if (typeof value === "string") return mask(value).toWellFormed() as T;
+  if (Array.isArray(value)) return value.map((each) => masked(each, mask)) as T;
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, masked(each, mask)])) as T;
+}
+
+/** Masks as maskRemote does, and hides the credentials in these words of rclone wherever they turn up. */
+export function createRemoteMask(words: readonly string[]): (text: string) => string {
+  const secrets = words.flatMap((word, at) => secretsOfWord(word, words[at + 1]));
+  const long = secrets.filter((secret) => secret.length >= SHORTEST);
+  const { replace } = replacer(new Map(long.map((secret) => [secret, PLACEHOLDER])));
+  return (text) => maskRemote(replace(text));
+}
+
+/** Replaces the longest secrets first, so that one that contains another is replaced as a whole. */
+function replacer(placeholders: ReadonlyMap<string, string>) {
+  const ordered = [...placeholders].sort(([a], [b]) => b.length - a.length);
+  const replace = (text: string): string => {
+    let masked = text;
+    for (const [secret, placeholder] of ordered) {
+      if (masked.includes(secret)) masked = masked.replaceAll(secret, () => placeholder);
+    }
+    return masked;
+  };
+  return { replace, longest: ordered[0]?.[0].length ?? 0 };
+}
+
+/** ://user:password@, greedy to the last @ before a slash, since passwords may contain @ too. */
+const USERINFO = /(:\/\/[^\s:@/?#]*):([^\s/?#]*)@/g;
+/** The same in a repository, whose userinfo ends at the last @ of all: its password may contain slashes too. */
 const REPOSITORY = /(:\/\/[^:@/]*):(.*)@/s;
 
 /** `rest:https://user:secret@host/` → `rest:https://user:***@host/`. */
 export function maskUserinfo(text: string): string {
-  return text.includes("://") ? text.replace(USERINFO, `$1:${VEIL}@`) : text;
+  return text.includes("://") ? text.replace(USERINFO, `$1:${PLACEHOLDER}@`) : text;
 }
 
-/** A repository without its password, even when the password holds slashes. */
+/** A repository without its password, even when the password contains slashes. */
 export function maskRepository(repository: string): string {
-  return repository.replace(REPOSITORY, `$1:${VEIL}@`);
+  return repository.replace(REPOSITORY, `$1:${PLACEHOLDER}@`);
 }
 
-/** A webhook without all that follows its host. */
+/** A webhook's URL without everything after its host. */
 export function maskWebhook(url: string): string {
   const origin = /^([a-z]+:\/\/)(?:[^/?#]*@)?([^/?#]*)/i.exec(url);
-  return origin ? `${origin[1]}${origin[2]}/${VEIL}` : VEIL;
+  return origin ? `${origin[1]}${origin[2]}/${PLACEHOLDER}` : PLACEHOLDER;
 }
 
-/** What a `_FILE` variable's file holds, for who has read it already; undefined where it cannot be read. */
-export type ReadFiles = Readonly<Record<string, () => string | undefined>>;
-
 /**
- * Makes the mask for one environment. Reads the files that RESTIC_PASSWORD_FILE and its like name, but for those that
- * `read` knows.
+ * An endpoint of rclone (`remote:path`, `:s3,secret_access_key=…:bucket`, or one with a URL in it), or a text with
+ * endpoints and flags of rclone, without their credentials.
  */
-export function createMask(env: Environment, read: ReadFiles = {}): Mask {
-  const veils = new Map<string, string>();
-  const hide = (secret: string, veil: string) => {
-    for (const form of formsOf(secret)) if (form.length >= SHORTEST) veils.set(form, veil);
-  };
-  for (const [name, text] of Object.entries(env)) {
-    if (text) for (const [secret, veil] of secretsOf(name, text, read[name])) hide(secret, veil);
-  }
-  // The longest first, so that a secret that holds another goes as a whole.
-  const ordered = [...veils].sort(([a], [b]) => b.length - a.length);
-  const mask = (text: string): string => {
-    let masked = text;
-    for (const [secret, veil] of ordered) {
-      if (masked.includes(secret)) masked = masked.replaceAll(secret, () => veil);
-    }
-    return maskUserinfo(masked);
-  };
-  return Object.assign(mask, { longest: ordered[0]?.[0].length ?? 0 });
+export function maskRemote(text: string): string {
+  return maskUserinfo(text.replace(CONNECTION, `$1${PLACEHOLDER}`).replace(OPTION, `$1${PLACEHOLDER}`));
 }
 
 /** Is the value of this variable a secret? A `_FILE` variable holds a path, which is none. */
@@ -83,14 +109,66 @@ export function isSecret(name: string): boolean {
   return SECRET_NAME.test(name) && !PATH_NAME.test(name);
 }
 
-type Veiled = readonly (readonly [secret: string, veil: string])[];
+/** May the value of this variable of restic, rclone or their libraries be a secret? Then doctor does not list it. */
+export const isForeignSecret = (name: string): boolean => FOREIGN_NAME.test(name) && !name.endsWith("_FILE");
 
-/** What one variable hides: its value, or what its file holds, and the passwords of its URLs. */
-function secretsOf(
+type Place = "within" | "end";
+
+/**
+ * The words by which a name says that its value is a secret, and where they must stand in it:
+ * - variable: the name of any environment variable. Its value is replaced in every text, so the words are few;
+ *   RCLONE_FTP_PASS, MYSQL_PWD and AZURE_ACCOUNT_SAS are no less secret than what run.md names. "end": after a `_`.
+ * - foreign: the name of a variable that only passes through to restic and rclone, where doctor lists it.
+ * - option: the name of an option of rclone (`rclone config providers`: IsPassword, and Sensitive except for names),
+ *   in a connection string or a flag. It is always "within".
+ */
+const SECRET_WORDS: readonly { word: string; variable?: Place; foreign?: Place; option?: "within" }[] = [
+  { word: "secret", variable: "within", foreign: "within", option: "within" },
+  { word: "password", variable: "within" }, // "pass" covers it in the other two
+  { word: "passphrase", variable: "within" },
+  { word: "pass", variable: "end", foreign: "within", option: "within" },
+  { word: "pwd", variable: "end" },
+  { word: "key", variable: "end", foreign: "end", option: "within" },
+  { word: "token", variable: "end", foreign: "within", option: "within" },
+  { word: "sas", variable: "end", foreign: "end", option: "within" },
+  { word: "credential", foreign: "within", option: "within" },
+  { word: "header", foreign: "within", option: "within" },
+  { word: "auth", foreign: "end", option: "within" },
+  { word: "grant", option: "within" },
+  { word: "cookie", option: "within" },
+  { word: "otp", option: "within" },
+];
+
+const secretWords = (kind: "variable" | "foreign" | "option", place: Place): string =>
+  SECRET_WORDS.filter((each) => each[kind] === place)
+    .map(({ word }) => word)
+    .join("|");
+
+const SECRET_NAME = new RegExp(
+  `${secretWords("variable", "within")}|_(${secretWords("variable", "end")})$`,
+  "i",
+);
+/** PASSWORD_STORE_DIR and its like hold a path. */
+const PATH_NAME = /_(FILE|DIR|PATH)$/i;
+const FOREIGN_NAME = new RegExp(
+  `${secretWords("foreign", "within")}|(${secretWords("foreign", "end")})$`.toUpperCase(),
+);
+const SECRET_OPTION = `[\\w-]*(?:${secretWords("option", "within")})[\\w-]*`;
+/** `,secret_access_key=value` of a connection string; a quoted value contains its quotes doubled, and may be cut short. */
+const CONNECTION = new RegExp(`(,${SECRET_OPTION}=)("(?:[^"]|"")*(?:"|$)|'(?:[^']|'')*(?:'|$)|[^,:]*)`, "gi");
+/** `--s3-secret-access-key=value`, or with the value as the next word, in quotes where it contains blanks. */
+const OPTION = new RegExp(`(--${SECRET_OPTION}(?:=|\\s+))(?!-)("[^"]*(?:"|$)|'[^']*(?:'|$)|\\S+)`, "gi");
+/** The same as one whole word of a command line. */
+const OPTION_WORD = new RegExp(`^--${SECRET_OPTION}(?:=(.*))?$`, "is");
+
+type Secrets = readonly (readonly [secret: string, placeholder: string])[];
+
+/** The secrets of one variable: its value, or what its file holds, and the passwords of its URLs. */
+function secretsOfVariable(
   name: string,
   text: string,
-  read: () => string | undefined = () => secretIn(text),
-): Veiled {
+  read: () => string | undefined = () => readSecret(text),
+): Secrets {
   const about = name.replace(/_FILE$/, "");
   const secret = isSecret(about);
   const fromFile = about !== name && (secret || about.includes("REPOSITORY"));
@@ -100,33 +178,54 @@ function secretsOf(
   if (about === "WEBHOOK_URL" || about === "HEALTHCHECKS_URL") return [...secretsOfWebhook(value), ...urls];
   if (about === "WEBHOOK_HEADER_AUTH")
     return [
-      [value, VEIL],
-      [value.replace(/^\s*\w+\s+/, ""), VEIL],
+      [value, PLACEHOLDER],
+      [value.replace(/^\s*\w+\s+/, ""), PLACEHOLDER],
     ];
-  return secret ? [[value, VEIL], ...urls] : urls;
+  return secret ? [[value, PLACEHOLDER], ...urls] : urls;
 }
 
-/** Tools repeat a part of the URL only, or the password alone, as it stands or decoded. */
-function secretsOfUrl(url: string): Veiled {
+/** Tools repeat only a part of the URL, or only the password, as written or decoded. */
+function secretsOfUrl(url: string): Secrets {
   const [userinfo, user, password] = REPOSITORY.exec(url) ?? [];
   if (userinfo === undefined || !password) return [];
   return [
-    [userinfo, `${user}:${VEIL}@`],
-    [password, VEIL],
-    [decodePercent(password), VEIL],
+    [userinfo, `${user}:${PLACEHOLDER}@`],
+    [password, PLACEHOLDER],
+    [decodePercent(password), PLACEHOLDER],
   ];
 }
 
-/** All that follows the host: the path of a webhook is what lets one in, and each long word of it by itself. */
-function secretsOfWebhook(url: string): Veiled {
+/** Everything after the host, as a webhook's path is what grants access, and each long part of it. */
+function secretsOfWebhook(url: string): Secrets {
   const [, path = ""] = /^[a-z]+:\/\/[^/?#]*(.*)$/is.exec(url) ?? [];
   const tokens = path.split(/[/?&=#]/).filter((token) => token.length >= TOKEN_SHORTEST);
-  return [[url, maskWebhook(url)], [path, `/${VEIL}`], ...tokens.map((token) => [token, VEIL] as const)];
+  return [
+    [url, maskWebhook(url)],
+    [path, `/${PLACEHOLDER}`],
+    ...tokens.map((token) => [token, PLACEHOLDER] as const),
+  ];
+}
+
+/** The credentials in one word of rclone's command line; `next` is the word after it. */
+function secretsOfWord(word: string, next = ""): string[] {
+  const option = OPTION_WORD.exec(word);
+  // A flag that takes no value (--s3-env-auth) may precede another flag.
+  const values = option === null ? [] : [option[1] ?? (next.startsWith("-") ? "" : next)];
+  const connection = [...word.matchAll(CONNECTION)].map(([, , value = ""]) => unquoted(value));
+  const passwords = [...word.matchAll(USERINFO)].map(([, , password = ""]) => password);
+  return [...values, ...connection, ...passwords];
+}
+
+/** A value of a connection string without its quotes. */
+function unquoted(value: string): string {
+  const quote = value[0];
+  if (quote !== "'" && quote !== '"') return value;
+  return value.slice(1, value.endsWith(quote) ? -1 : undefined).replaceAll(quote + quote, () => quote);
 }
 
 /**
- * A secret as it may turn up: itself, in JSON (Go's, which restic speaks, hides <, > and & as well), in a URL, in
- * the trace of a shell, and each of its lines (a PEM key is printed line by line).
+ * A secret as it may turn up: itself, in JSON (Go's, which restic writes, escapes <, > and & too), in a URL, in the
+ * trace of a shell, and each of its lines (a PEM key is printed line by line).
  */
 function formsOf(value: string): string[] {
   const secret = value.trim();
@@ -137,69 +236,13 @@ function formsOf(value: string): string[] {
   return secret.includes("\n") ? [...forms, ...secret.split(/\r?\n/)] : forms;
 }
 
-function secretIn(path: string): string {
+function readSecret(path: string): string {
   try {
-    // Only a plain file: reading a named pipe would wait for ever, and would take the secret from restic.
+    // Only a regular file: reading a named pipe would wait for ever, and would take the secret away from restic.
     const stat = statSync(path);
     return stat.isFile() && stat.size <= FILE_MOST ? readFileSync(path, "utf8").trim() : "";
   } catch {
-    // A missing or unreadable secret file is reported by who needs it; there is nothing here to hide.
+    // Its user reports a missing or unreadable secret file; there is nothing here to hide.
     return "";
   }
-}
-
-/** Names of rclone's options that hold credentials (`rclone config providers`: IsPassword, and Sensitive but for names). */
-const SECRET_OPTION = "[\\w-]*(?:pass|secret|key|token|credential|auth|grant|cookie|header|sas|otp)[\\w-]*";
-/** `,secret_access_key=value` of a connection string; a value in quotes holds them doubled, and may be cut short. */
-const CONNECTION = new RegExp(`(,${SECRET_OPTION}=)("(?:[^"]|"")*(?:"|$)|'(?:[^']|'')*(?:'|$)|[^,:]*)`, "gi");
-/** `--s3-secret-access-key=value`, or with the value as the next word, in quotes where it holds blanks. */
-const OPTION = new RegExp(`(--${SECRET_OPTION}(?:=|\\s+))(?!-)("[^"]*(?:"|$)|'[^']*(?:'|$)|\\S+)`, "gi");
-/** The same as one of rclone's words, whole. */
-const OPTION_WORD = new RegExp(`^--${SECRET_OPTION}(?:=(.*))?$`, "is");
-/** The password of a URL, to the last @ before a slash. */
-const URL_PASSWORD = /:\/\/[^\s:@/?#]*:([^\s/?#]*)@/g;
-
-/**
- * An endpoint of rclone (`remote:path`, `:s3,secret_access_key=…:bucket`, a URL in it), or a text that holds
- * endpoints and flags of rclone, without the credentials that they name.
- */
-export function maskRemote(text: string): string {
-  return maskUserinfo(text.replace(CONNECTION, `$1${VEIL}`).replace(OPTION, `$1${VEIL}`));
-}
-
-/** Masks as maskRemote does, and hides the credentials that stand in these words wherever they turn up. */
-export function createRemoteMask(words: readonly string[]): (text: string) => string {
-  const secrets = words
-    .flatMap((word, at) => secretsOfWord(word, words[at + 1]))
-    .filter((value) => value.length >= SHORTEST);
-  const ordered = [...new Set(secrets)].sort((a, b) => b.length - a.length);
-  return (line) => {
-    let masked = line;
-    for (const secret of ordered) masked = masked.replaceAll(secret, () => VEIL);
-    return maskRemote(masked);
-  };
-}
-
-function secretsOfWord(word: string, next = ""): string[] {
-  const option = OPTION_WORD.exec(word);
-  const connection = [...word.matchAll(CONNECTION)].map(([, , value = ""]) => unquoted(value));
-  const urls = [...word.matchAll(URL_PASSWORD)].map(([, password = ""]) => password);
-  // A flag that needs no value (--s3-env-auth) may stand before another one.
-  const own = option === null ? [] : [option[1] ?? (next.startsWith("-") ? "" : next)];
-  return [...own, ...connection, ...urls];
-}
-
-/** A value of a connection string without the quotes around it. */
-function unquoted(value: string): string {
-  const quote = value[0];
-  if (quote !== "'" && quote !== '"') return value;
-  return value.slice(1, value.endsWith(quote) ? -1 : undefined).replaceAll(quote + quote, () => quote);
-}
-
-/** The same value without a secret in any of its strings, and without lone surrogates, which are no JSON. */
-export function masked<T>(value: T, mask: Mask): T {
-  if (typeof value === "string") return mask(value).toWellFormed() as T;
-  if (Array.isArray(value)) return value.map((each) => masked(each, mask)) as T;
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, masked(each, mask)])) as T;
 }

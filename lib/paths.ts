@@ -1,9 +1,9 @@
-/** Where a path really leads, and how two paths lie to each other. */
+/** Resolves paths, and tells how two of them relate. */
 
 import { readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { errnoOf } from "./errors.ts";
 
-/** The path without `.`, `..`, doubled and trailing slashes, seen from `folder` when it is relative. */
+/** The path without `.`, `..`, doubled and trailing slashes; a relative one starts at `folder`. */
 export function absolute(path: string, folder = process.cwd()): string {
   const parts: string[] = [];
   for (const part of (path.startsWith("/") ? path : `${folder}/${path}`).split("/")) {
@@ -13,20 +13,20 @@ export function absolute(path: string, folder = process.cwd()): string {
   return `/${parts.join("/")}`;
 }
 
-/** ENOTCONN: a FUSE mount whose server has died still has its place. */
+/** ENOTCONN: a FUSE mount whose server has died. */
 const ABSENT = ["ENOENT", "ENOTCONN"];
 
 /**
- * Where a path leads once every symbolic link in it is followed. What does not exist yet is taken as it stands,
- * below the part that does. Throws what realpath(3) says of a loop of links or a folder that it may not search.
+ * The path with every symbolic link in it resolved. The part that does not exist yet is appended as written to the
+ * part that does. Throws the errors of realpath(3) for a loop of links or a folder that may not be searched.
  */
 export function realPath(path: string): string {
   const missing: string[] = [];
-  // Not made absolute by text first: `link/..` is the folder above what the link leads to.
+  // Not passed through `absolute` first: `link/..` is the folder above the link's target.
   let there = path.startsWith("/") ? path : `${process.cwd()}/${path}`;
   for (;;) {
     try {
-      // The native one goes by the links too where `..` follows them.
+      // The native version resolves links before a `..` that follows them.
       return absolute(missing.join("/"), realpathSync.native(there || "/"));
     } catch (error) {
       if (!ABSENT.includes(errnoOf(error) ?? "")) throw error;
@@ -37,7 +37,7 @@ export function realPath(path: string): string {
         missing.unshift(name.slice(folder.length + 1));
         there = folder;
       } else {
-        // It leads to what is not there yet: who makes that, makes it there.
+        // A dangling link: whatever creates the path creates the link's target.
         there = link.startsWith("/") ? link : `${folder}/${link}`;
       }
     }
@@ -48,12 +48,12 @@ function linkAt(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch {
-    // EINVAL: it is no link. Anything else: there is nothing that could be one.
+    // EINVAL: it is not a link. Any other error: nothing there could be one.
     return undefined;
   }
 }
 
-/** How `path` lies to `other`; both are real paths. undefined when neither holds the other. */
+/** Where `path` is relative to `other`; both are real paths. undefined when neither contains the other. */
 export function relation(path: string, other: string): "same" | "inside" | "above" | undefined {
   if (path === other) return "same";
   if (isBelow(path, other)) return "inside";
@@ -64,7 +64,7 @@ function isBelow(path: string, folder: string): boolean {
   return folder === "/" ? path !== "/" : path.startsWith(`${folder}/`);
 }
 
-/** Is there nothing at `path`, or an empty folder? Throws when it is no folder or cannot be read. */
+/** Is there nothing at `path`, or an empty folder? Throws when it is not a folder or cannot be read. */
 export function isVacant(path: string): boolean {
   try {
     return readdirSync(path).length === 0;

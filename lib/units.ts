@@ -1,8 +1,4 @@
-/**
- * // Durations as operators write and read them.
- *
- * // Sizes as restic prints them, so that a log shows one manner only.
- */
+/** Durations as operators write and read them, and sizes as restic prints them. Pure. */
 
 const MAX_SECONDS = 2 ** 31 - 1; // what a signed 32-bit number of seconds holds: 68 years
 const MINUTE = 60;
@@ -10,8 +6,8 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /**
- * Whole seconds of `90`, `90s`, `15m`, `6h`, `1d`, or of several units from the largest down: `1h30m`. Anything
- * else, blanks and fractions included, and more than 2^31-1 seconds: undefined.
+ * The whole seconds of `90`, `90s`, `15m`, `6h`, `1d`, or of several units in descending order: `1h30m`. undefined for
+ * anything else, including blanks and fractions, and for more than 2^31-1 seconds.
  */
 export function parseDuration(text: string): number | undefined {
   const found = /^(?:(\d+)|(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?)$/.exec(text);
@@ -25,7 +21,7 @@ export function parseDuration(text: string): number | undefined {
 
 /**
  * The two largest units, rounded down to the smaller: `0s`, `59s`, `1m5s`, `2m`, `1h2m`, `6h`, `2d3h`. A day is
- * 24 hours. Rounds to whole seconds first; what is below zero (a clock set back) or no number counts as 0.
+ * 24 hours. Rounds to whole seconds first; NaN and values below zero (a clock set back) count as 0.
  */
 export function formatDuration(seconds: number): string {
   const total = seconds > 0 ? Math.round(seconds) : 0;
@@ -35,7 +31,7 @@ export function formatDuration(seconds: number): string {
   return pair(total, DAY, "d", HOUR, "h");
 }
 
-/** From milliseconds: tenths below ten seconds (`0.2s`, `3.4s`), from there on as `formatDuration`. */
+/** From milliseconds: in tenths below ten seconds (`0.2s`, `3.4s`), then like `formatDuration`. */
 export function formatShort(ms: number): string {
   const tenths = ms > 0 ? Math.round(ms / 100) : 0;
   return tenths < 100 ? `${(tenths / 10).toFixed(1)}s` : formatDuration(ms / 1000);
@@ -54,8 +50,8 @@ const UNITS = [
 ] as const;
 
 /**
- * Bytes in restic's manner (its `ui.FormatBytes`): `0 B`, `512 B`, `1.234 MiB`; three decimals, binary units up to
- * TiB. n: a whole number of bytes from 0 to 2^53; below 0 or no number: `0 B`.
+ * Bytes as restic formats them (its `ui.FormatBytes`): `0 B`, `512 B`, `1.234 MiB`; three decimals, binary units up
+ * to TiB. n: a whole number of bytes from 0 to 2^53; NaN and values below 0 give `0 B`.
  */
 export function formatBytes(n: number): string {
   for (const [size, unit] of UNITS) {
@@ -64,7 +60,7 @@ export function formatBytes(n: number): string {
   return `${n > 0 ? Math.trunc(n) : 0} B`;
 }
 
-/** `0.625 of 2.750 GiB`: a part in the unit of its whole, as wide as that, so that it stands still while it grows. */
+/** `0.625 of 2.750 GiB`: a part in the unit of its whole, padded so that the text keeps its width as the part grows. */
 export function formatPart(part: number, whole: number): string {
   const text = formatBytes(whole);
   const size = UNITS.find(([size]) => whole >= size)?.[0];
@@ -72,7 +68,7 @@ export function formatPart(part: number, whole: number): string {
   return `${number.padStart(text.indexOf(" "))} of ${text}`;
 }
 
-/** Go rounds a tie to the even digit and toFixed rounds it up; only an odd number of sixteenths is a tie. */
+/** Rounds as Go does: a tie goes to the even digit, where toFixed rounds up. Only odd multiples of 1/16 are ties. */
 function thousandths(value: number): string {
   const isTie = (value * 16) % 2 === 1;
   const floor = Math.floor(value * 1000);

@@ -1,22 +1,24 @@
-// Words of a command line, as a POSIX shell would split them, and back. Nothing is expanded: an option such as
-// RESTIC_JOB_ARGS is data, and no shell ever sees it.
+/**
+ * Splits a command line into words as a POSIX shell would, and quotes words for a shell. Nothing is expanded: a
+ * variable such as RESTIC_JOB_ARGS is data, and no shell ever sees it. Pure.
+ */
 
 /**
- * A quote that is never closed, or a backslash with nothing after it. The message leaves the text out: it may
- * hold a secret.
+ * A quote that is never closed, or a backslash with nothing after it. The message does not repeat the text, which may
+ * contain a secret.
  */
 export class UnbalancedQuote extends Error {
   override readonly name = "UnbalancedQuote";
-  /** The sign that was left open. */
+  /** The open quote, or the backslash. */
   readonly quote: "'" | '"' | "\\";
-  /** Where it stands: the first character is 1. */
+  /** Its position; the first character is 1. */
   readonly at: number;
 
   constructor(quote: "'" | '"' | "\\", at: number) {
     super(
       quote === "\\"
         ? `the backslash at character ${at} has nothing after it: remove it, or write two`
-        : `the ${quote} at character ${at} is never closed: close it, or write \\${quote} for the sign itself`,
+        : `the ${quote} at character ${at} is never closed: close it, or write \\${quote} for a literal one`,
     );
     this.quote = quote;
     this.at = at;
@@ -24,9 +26,9 @@ export class UnbalancedQuote extends Error {
 }
 
 /**
- * Splits at spaces, tabs and newlines. `'…'` keeps everything; in `"…"` a backslash takes the meaning from
- * $ ` " \ only; outside, from any character; backslash and newline together vanish outside of single quotes.
- * `$`, `` ` ``, `*`, `~`, `#`, `|`, `;` and the like stand for themselves. Throws UnbalancedQuote.
+ * Splits at spaces, tabs and newlines. `'…'` is literal; in `"…"` a backslash escapes only $ ` " and \; unquoted, it
+ * escapes any character; a backslash before a newline removes both, except in single quotes. `$`, `` ` ``, `*`, `~`,
+ * `#`, `|`, `;` and the like have no meaning. Throws UnbalancedQuote.
  */
 export function splitWords(text: string): string[] {
   const words: string[] = [];
@@ -41,7 +43,7 @@ export function splitWords(text: string): string[] {
       continue;
     }
     if (char === "\\" && text[at + 1] === "\n") {
-      at += 2; // joins what stands on both sides and begins no word
+      at += 2; // joins the text on both sides, and begins no word
       continue;
     }
     const piece = readPiece(text, at);
@@ -52,13 +54,13 @@ export function splitWords(text: string): string[] {
   return words;
 }
 
-/** The word as a person could paste it into a shell: plain where that is safe, else in single quotes. */
+/** The word as it can be pasted into a shell: unquoted where that is safe, else in single quotes. */
 export function quoteWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** One quoted stretch, one escaped character, or one plain character; end is the index after it. */
+/** One quoted part, one escaped character, or one plain character; `end` is the index after it. */
 function readPiece(text: string, at: number): { value: string; end: number } {
   const char = text.charAt(at);
   if (char === "'") {
@@ -89,7 +91,7 @@ function readDoubleQuoted(text: string, open: number): { value: string; end: num
   throw new UnbalancedQuote('"', position(text, open));
 }
 
-/** Characters, not UTF-16 units: a person counts them. */
+/** Counts characters, as people do, not UTF-16 units. */
 function position(text: string, index: number): number {
   return [...text.slice(0, index)].length + 1;
 }

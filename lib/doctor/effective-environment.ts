@@ -10,16 +10,13 @@ import { type Settings, VALUE_FILE_MOST } from "../config/settings.ts";
 import { type Variable, type VariableName, variables } from "../config/variables.ts";
 import type { Environment } from "../environment.ts";
 import { readIfThere, readSmallFile, replaceFile } from "../files/files.ts";
-import { isSecret, maskRemote, maskRepository, maskWebhook } from "../mask.ts";
+import { isForeignSecret, isSecret, maskRemote, maskRepository, maskWebhook, PLACEHOLDER } from "../mask.ts";
 import { visible } from "../text.ts";
 import { Checks, type Findings } from "./checks.ts";
 import { columns, wrapped } from "./rendering.ts";
 
 /** Read by restic, rclone and the libraries in them, not by us. */
 const HANDED_ON = /^((AWS|AZURE|B2|GOOGLE|OS|RCLONE|RESTIC|ST)_.+|(https?|no)_proxy)$/i;
-/** Theirs that may hold a secret: shown as one, since the declaration says nothing of them. */
-const THEIR_SECRET = /PASS|SECRET|TOKEN|CREDENTIAL|HEADER|(KEY|AUTH|SAS)$/;
-const VEIL = "***";
 
 export interface Entry {
   readonly name: string;
@@ -119,8 +116,7 @@ function entryOf(
 /** The value as it may be shown. What only passes through here is judged by its name more harshly. */
 export function shown(name: string, value: string, isOurs: boolean): string {
   if (name === "WEBHOOK_URL" || name === "HEALTHCHECKS_URL") return maskWebhook(value);
-  if (isSecret(name)) return VEIL;
-  if (!isOurs && !name.endsWith("_FILE") && THEIR_SECRET.test(name)) return VEIL;
+  if (isSecret(name) || (!isOurs && isForeignSecret(name))) return PLACEHOLDER;
   if (name.startsWith("REPLICATE_") || name.startsWith("SYNC_")) return maskRemote(value);
   return name.includes("REPOSITORY") ? maskRepository(value) : value;
 }

@@ -1,6 +1,6 @@
 /**
- * Finds the hooks of a phase and says of each whether it can run. The words are the ones that the seed's
- * users know from doctor; the run logs the same ones.
+ * Finds the hooks of a phase and determines whether each can run. doctor and a run's log use the same words, which
+ * users know from earlier versions of doctor.
  */
 
 import {
@@ -20,19 +20,19 @@ import { resolveProgram } from "../process/spawn.ts";
 export interface Hook {
   readonly phase: string;
   readonly path: string;
-  /** The path as messages name it: `hooks/pre-backup.sh`. */
+  /** The path for messages: `hooks/pre-backup.sh`. */
   readonly shown: string;
   /** What doctor prints after the path: `executable`, `not executable (mode 0644)` … */
   readonly state: string;
-  /** How to start it; undefined when it cannot run. */
+  /** The command that starts it; undefined when it cannot run. */
   readonly command: readonly string[] | undefined;
   /** What to do about a hook that cannot run. */
   readonly remedy?: string;
-  /** A reason for a WARN although it runs: others can write it, or a stranger owns it. */
+  /** A reason to warn although it can run: others than its owner can write it, or an unexpected user owns it. */
   readonly caution?: string;
 }
 
-/** The hooks of a phase in the order in which they run; absent ones are left out. */
+/** The hooks of a phase in the order in which they run, including those that cannot run. */
 export function discoverHooks(hooksDir: string, phase: string, searchPath: string | undefined): Hook[] {
   const folder = `${phase}.d`;
   const { names, problem } = scriptsIn(`${hooksDir}/${folder}`);
@@ -40,7 +40,7 @@ export function discoverHooks(hooksDir: string, phase: string, searchPath: strin
     .map((file) => inspect(phase, `${hooksDir}/${file}`, `hooks/${file}`, searchPath))
     .filter((hook) => hook !== undefined);
   if (problem === undefined) return hooks;
-  // It stands for the hooks that may be in it: they are never passed over in silence.
+  // The unreadable folder is listed in place of the hooks that may be in it: they are never skipped silently.
   const unread = { phase, path: `${hooksDir}/${folder}`, shown: `hooks/${folder}`, command: undefined };
   return [
     ...hooks,
@@ -48,7 +48,7 @@ export function discoverHooks(hooksDir: string, phase: string, searchPath: strin
   ];
 }
 
-/** Names ending in `.sh`, in byte order; hidden ones (`..data` of a ConfigMap) are no scripts. */
+/** Names ending in `.sh`, in byte order; hidden files (`..data` of a ConfigMap) are not scripts. */
 function scriptsIn(folder: string): { names: string[]; problem?: string } {
   try {
     if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) return { names: [] };
@@ -78,12 +78,12 @@ function inspect(
     if (code === "ELOOP") return broken("a link that leads back to itself", "Remove the link.");
     if (code !== "ENOENT") {
       return broken(
-        `cannot be looked at (${reasonOf(error)})`,
+        `cannot be examined (${reasonOf(error)})`,
         "Make its folder readable for the running user.",
       );
     }
     if (isLink(path)) return broken("a dangling link", "Mount what the link points to, or remove the link.");
-    // Listed, and yet not there: its name was changed on the way to us.
+    // Listed, but not found: decoding has changed its name.
     return path.includes("\ufffd") ? broken("a name that is not UTF-8", "Rename it.") : undefined;
   }
   if (!stat.isFile()) return broken(kindOf(stat), "Put a regular file in its place.");
@@ -98,36 +98,36 @@ function inspect(
         );
   }
   if (!allows(path, constants.R_OK)) {
-    return broken(`unreadable (${mode})`, `Run: chmod a+r ${path}; an interpreter has to read it.`);
+    return broken(`unreadable (${mode})`, `Run: chmod a+r ${path}; its interpreter must be able to read it.`);
   }
-  const start = startOf(path, searchPath);
-  if (start.problem !== undefined) return broken(start.problem, start.remedy);
+  const interpreted = readInterpreter(path, searchPath);
+  if (interpreted.problem !== undefined) return broken(interpreted.problem, interpreted.remedy);
   const caution = cautionOf(stat);
   return {
     ...hook,
-    state: start.state,
-    command: start.command,
+    state: interpreted.state,
+    command: interpreted.command,
     ...(caution === undefined ? {} : { caution }),
   };
 }
 
-type Start =
+type Interpreted =
   | { readonly problem: string; readonly remedy: string }
   | { readonly problem?: undefined; readonly state: string; readonly command: readonly string[] };
 
 /** Linux reads this much of a `#!` line (BINPRM_BUF_SIZE). */
 const HEAD_BYTES = 256;
 
-function startOf(path: string, searchPath: string | undefined): Start {
+function readInterpreter(path: string, searchPath: string | undefined): Interpreted {
   try {
-    return interpreterOf(path, headOf(path), searchPath);
+    return findInterpreter(path, readHead(path), searchPath);
   } catch (error) {
-    // access(2) said yes, reading said no: a network file system that squashes root, a file that has just gone.
-    return { problem: `unreadable (${reasonOf(error)})`, remedy: "An interpreter has to read it too." };
+    // access(2) allowed it, but reading fails: a network file system that squashes root, or a file just deleted.
+    return { problem: `unreadable (${reasonOf(error)})`, remedy: "Its interpreter must be able to read it." };
   }
 }
 
-function interpreterOf(path: string, head: string, searchPath: string | undefined): Start {
+function findInterpreter(path: string, head: string, searchPath: string | undefined): Interpreted {
   if (head.startsWith("\x7fELF")) return { state: "executable", command: [path] };
   if (head.startsWith("\xef\xbb\xbf")) {
     return {
@@ -153,27 +153,27 @@ function interpreterOf(path: string, head: string, searchPath: string | undefine
   return { state: "executable", command: [path] };
 }
 
-/** The interpreter, with env's argument where env(1) looks one up, when it is not there. */
+/** The interpreter if it is missing, with its argument where env(1) has to find that; undefined when all is there. */
 function missingProgram(interpreter: string, words: readonly string[], searchPath: string | undefined) {
   const runnable = (program: string) => {
     try {
       resolveProgram(program, searchPath);
       return true;
     } catch {
-      // CannotStart: that it cannot be started is the answer.
+      // CannotStart: it is not runnable.
       return false;
     }
   };
   if (!interpreter.startsWith("/") || !runnable(interpreter)) return interpreter || "an empty #! line";
   if (!interpreter.endsWith("/env")) return undefined;
-  // Linux hands all that follows as one word; only env -S splits it.
+  // Linux passes the rest of the line as one argument; only env -S splits it.
   const program = words[0]?.startsWith("-")
     ? words.find((word) => !word.startsWith("-") && !word.includes("="))
     : words.join(" ");
   return !program || runnable(program) ? undefined : `${interpreter} ${program}`;
 }
 
-function headOf(path: string): string {
+function readHead(path: string): string {
   const fd = openSync(path, constants.O_RDONLY);
   try {
     const bytes = Buffer.alloc(HEAD_BYTES);
@@ -183,7 +183,7 @@ function headOf(path: string): string {
   }
 }
 
-/** Why a file or folder that root is about to run should be looked at; undefined when all is well. */
+/** Why an operator should check a file or folder that root is about to run; undefined when there is no reason. */
 export function cautionOf(stat: Stats): string | undefined {
   if ((stat.mode & 0o022) !== 0) return `others than its owner can write it (mode ${octal(stat)})`;
   if (stat.uid !== 0 && stat.uid !== process.geteuid?.()) {
@@ -199,7 +199,7 @@ function allows(path: string, mode: number): boolean {
     accessSync(path, mode);
     return true;
   } catch {
-    // EACCES is the answer that was asked for.
+    // EACCES, which is the answer.
     return false;
   }
 }

@@ -1,24 +1,19 @@
 /**
- * // Dates as text, in a zone's local time, by way of Date#toISOString on a shifted instant: no ICU.
- *
- * // A date as a person writes it, in a zone's local time.
+ * Dates as text in a zone's local time, and back from text that a person has written. Formats with Date#toISOString
+ * on a shifted instant, which does not start ICU. Pure.
  */
 
 import type { Zone } from "./zone.ts";
 
-export { localZone } from "./zone.ts";
-
-// most who format a date want it in the local zone
-
-/** `2026-05-11 09:30:00`, for logs. epochMs: years 0 to 9999; anything that is no date throws RangeError. */
+/** `2026-05-11 09:30:00`, for logs. epochMs: years 0 to 9999; throws a RangeError for what is not a date. */
 export function stamp(epochMs: number, zone: Zone): string {
   const text = shifted(epochMs, zone);
   return `${text.slice(0, 10)} ${text.slice(11, 19)}`;
 }
 
 /**
- * `2026-05-11T09:30:00+02:00`, for records: ISO 8601 with the offset, `+00:00` in UTC. Range and error as in
- * `stamp`. An offset's odd seconds (no zone has had any since 1972) are left out, as ISO 8601 has no place for them.
+ * `2026-05-11T09:30:00+02:00`, for records: ISO 8601 with the offset, `+00:00` in UTC. Range and error as for
+ * `stamp`. The seconds of an offset (no zone has had any since 1972) are left out: ISO 8601 has no place for them.
  */
 export function iso(epochMs: number, zone: Zone): string {
   const offset = zone.offsetAt(Math.floor(epochMs / 1000));
@@ -27,13 +22,13 @@ export function iso(epochMs: number, zone: Zone): string {
   return `${shifted(epochMs, zone).slice(0, 19)}${offset < 0 ? "-" : "+"}${clock}`;
 }
 
-/** `20260511-093000`, for file names: sorts by time within one offset. Range and error as in `stamp`. */
+/** `20260511-093000`, for file names: sorts by time within one offset. Range and error as for `stamp`. */
 export function compact(epochMs: number, zone: Zone): string {
   const text = shifted(epochMs, zone);
   return `${text.slice(0, 10).replaceAll("-", "")}-${text.slice(11, 19).replaceAll(":", "")}`;
 }
 
-/** Is it an epoch second that every zone can show, from 1970 to 9998? What was read from a file may be anything. */
+/** Is the value an epoch second that every zone can show, from 1970 to 9998? For values from files. */
 export const isEpoch = (value: unknown): value is number =>
   typeof value === "number" && value >= 0 && value < 253_370_764_800;
 
@@ -50,8 +45,8 @@ const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?)?$/;
 
 /**
  * Epoch milliseconds of `2026-05-11`, `2026-05-11 09:30` or `2026-05-11T09:30:00` on the zone's clock; midnight
- * without a time. A time that the clock shows twice is the earlier one; one that it skips is read as if it had not
- * been set forward yet. undefined for anything else, 30 February included.
+ * without a time. Of a time that the clock shows twice, the first; a time that it skips is read as if the clock had
+ * not been set forward yet. undefined for anything else, 30 February included.
  */
 export function parseLocal(text: string, zone: Zone): number | undefined {
   const found = DATE.exec(text.trim());
@@ -60,7 +55,7 @@ export function parseLocal(text: string, zone: Zone): number | undefined {
     .slice(1)
     .map((part) => Number(part ?? 0));
   const clock = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
-  // Date.UTC carries 30 February over into March, and takes the years 0 to 99 for 1900 to 1999.
+  // Date.UTC turns 30 February into a day of March, and the years 0 to 99 into 1900 to 1999.
   const isReal =
     clock.getUTCFullYear() === year &&
     clock.getUTCMonth() === month - 1 &&

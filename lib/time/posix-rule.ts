@@ -1,5 +1,7 @@
-// A POSIX TZ rule: what TZ may hold in place of a zone's name, and what ends every TZif file.
-// Grammar: POSIX.1-2017, 8.3, and RFC 8536, 3.3.1, which lets the times run from -167 to 167 hours.
+/**
+ * POSIX TZ rules: what TZ may contain instead of a zone's name, and what every TZif file ends with. Grammar:
+ * POSIX.1-2017, 8.3, and RFC 8536, 3.3.1, which allows times from -167 to 167 hours. Pure.
+ */
 
 /** A stretch of time with one offset: from ≤ t < until, in epoch seconds; offset in seconds east of UTC. */
 export interface Period {
@@ -8,13 +10,13 @@ export interface Period {
   readonly offset: number;
 }
 
-/** A day of each year: the week-th weekday of a month (5: the last), or a number counted as Jn or n counts. */
+/** A day of every year: the week-th weekday of a month (5: the last), or a number as in Jn or n. */
 type Day =
   | { readonly form: "M"; readonly month: number; readonly week: number; readonly weekday: number }
   | { readonly form: "J"; readonly number: number }
   | { readonly form: "n"; readonly number: number };
 
-/** When the clock changes: time is seconds after that day's midnight, on the clock that is then in force. */
+/** A change of the clock: `time` is in seconds after the day's midnight, on the clock in force before the change. */
 interface Change {
   readonly day: Day;
   readonly time: number;
@@ -31,9 +33,9 @@ const TIME = "([+-]?\\d{1,3}(?::\\d{1,2}){0,2})";
 const CHANGE = `,(M\\d{1,2}\\.\\d\\.\\d|J?\\d{1,3})(?:/${TIME})?`;
 
 /**
- * Reads a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`, `<+03>-3` or `JST-9`. A summer name without dates gets
- * those of the United States, as in glibc (TZDEFRULES); musl 1.2.5 stays in summer time then, measured with
- * EST5EDT. Anything else: undefined.
+ * Parses a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`, `<+03>-3` or `JST-9`. A summer name without dates gets the
+ * dates of the United States, as in glibc (TZDEFRULES); musl 1.2.5 then stays in summer time, measured with EST5EDT.
+ * undefined for anything else.
  */
 export function parsePosixRule(text: string): PosixRule | undefined {
   const syntax = new RegExp(`^${NAME}${TIME}(?:(${NAME})${TIME}?(?:${CHANGE}${CHANGE})?)?$`);
@@ -51,14 +53,14 @@ export function parsePosixRule(text: string): PosixRule | undefined {
   return Number.isNaN(offset) || !start || !end ? undefined : { standard, summer: { offset, start, end } };
 }
 
-/** The period that holds an instant (epoch seconds, years 101 to 9999), by the rule alone. */
+/** The period that contains an instant (epoch seconds, years 101 to 9999), by the rule alone. */
 export function rulePeriod(rule: PosixRule, epochSeconds: number): Period {
   const { standard, summer } = rule;
   let period: Period = { from: -Infinity, until: Infinity, offset: standard };
   if (!summer) return period;
 
-  // The end of a year's summer goes before its start: where summer lasts all year, one year's end and the
-  // next one's start are the same instant, and the start has to win.
+  // The end of a year's summer is listed before its start: where summer lasts all year, the end of one year's and
+  // the start of the next are the same instant, and the start must win.
   const year = new Date(epochSeconds * 1000).getUTCFullYear();
   const changes = [year - 1, year, year + 1].flatMap((y) => [
     { at: instant(summer.end, y) - summer.offset, offset: standard },
@@ -95,7 +97,7 @@ function parseDay(text: string): Day | undefined {
   return number <= 365 && (form === "n" || number >= 1) ? { form, number } : undefined;
 }
 
-/** The change's local clock time in a year, as if that clock were UTC. */
+/** When the change happens in a year: its local clock time in epoch seconds, as if that clock were UTC. */
 function instant({ day, time }: Change, year: number): number {
   return dayOfEpoch(day, year) * DAY + time;
 }
@@ -104,7 +106,7 @@ function dayOfEpoch(day: Day, year: number): number {
   const january = daysTo(year, 0);
   if (day.form === "n") return january + day.number;
   if (day.form === "J") {
-    // Jn never counts 29 February: from 1 March (60) on, leap years are one day further.
+    // Jn never counts 29 February: from 1 March (60) on, leap years are one day ahead.
     const isLeap = daysTo(year, 2) - january === 60;
     return january + day.number - (isLeap && day.number >= 60 ? 0 : 1);
   }
@@ -114,7 +116,7 @@ function dayOfEpoch(day: Day, year: number): number {
   return found < daysTo(year, day.month) ? found : found - 7;
 }
 
-/** Days from 1970-01-01 to a month's first; January is 0, and 12 the next January. */
+/** Days from 1970-01-01 to the first of a month; January is 0, and 12 is the next January. */
 function daysTo(year: number, month: number): number {
   return Date.UTC(year, month, 1) / 1000 / DAY;
 }

@@ -1,28 +1,26 @@
 /**
- * // Local time without Date's local methods and without Intl: the first touch of either starts ICU (4 ms), and
- *
- * // A compiled zone file, as zic writes it: RFC 8536. Read where it lies, so that loading one costs next to nothing.
+ * The local time zone, found as libc finds it, and compiled zone files as zic writes them (RFC 8536). Without Date's
+ * local methods and Intl: the first use of either starts ICU (4 ms), and ICU does not know the POSIX rules that libc,
+ * and so crond, takes from TZ. A zone file is searched in place, so that loading one costs next to nothing.
  */
 
 import { readFileSync, readlinkSync } from "node:fs";
 import { environment } from "../environment.ts";
 import { type Period, type PosixRule, parsePosixRule, rulePeriod } from "./posix-rule.ts";
 
-// ICU does not know the POSIX rules that libc, and so crond, takes from TZ.
-
 export interface Zone {
-  /** What a person may read: `Europe/Amsterdam`, `CET-1CEST,M3.5.0,M10.5.0/3`, `UTC`; `localtime` for a bare file. */
+  /** For people: `Europe/Amsterdam`, `CET-1CEST,M3.5.0,M10.5.0/3`, `UTC`; `localtime` for a file without a name. */
   readonly name: string;
-  /** False when TZ names nothing that libc could find: the zone is then UTC, and somebody should be told. */
+  /** False when libc would not find what TZ names: the zone is then UTC, which deserves a warning. */
   readonly known: boolean;
   /** Seconds east of UTC at an instant (epoch seconds). */
   offsetAt(epochSeconds: number): number;
-  /** The stretch of one offset around an instant. */
+  /** The period of one offset around an instant (epoch seconds). */
   periodAt(epochSeconds: number): Period;
 }
 
 const LOCALTIME = "/etc/localtime";
-/** The first three are musl's own list; the other two hold the zones on some older systems. */
+/** The first three are musl's own list; the other two contain the zones on some older systems. */
 const FOLDERS = [
   "/usr/share/zoneinfo",
   "/share/zoneinfo",
@@ -30,12 +28,12 @@ const FOLDERS = [
   "/usr/lib/zoneinfo",
   "/usr/share/lib/zoneinfo",
 ];
-/** Names that need no file in musl; an image without tzdata still knows them. */
+/** Names for which musl needs no file: an image without tzdata knows them too. */
 const UTC_NAMES = /^(Etc\/)?(UTC|GMT|UCT|Zulu|Universal|Greenwich)$/;
 
 let local: Zone | undefined;
 
-/** The zone of this process: TZ is read once, at the first call. */
+/** The zone of this process. TZ is read once, at the first call. */
 export function localZone(): Zone {
   local ??= loadZone(environment.TZ);
   return local;
@@ -43,8 +41,8 @@ export function localZone(): Zone {
 
 /**
  * Finds a zone as libc does. Unset: /etc/localtime, or UTC where that is missing. Empty: UTC. A leading `:` is
- * dropped. An absolute path is read; a name is looked up in the zone folders; then it may be a POSIX rule; then
- * it is UTC, with `known` false. Reads one file at most; throws nothing.
+ * dropped. An absolute path is read; a name is looked up in the zone folders; else it may be a POSIX rule; else the
+ * zone is UTC, with `known` false. Reads at most one file; throws nothing.
  */
 export function loadZone(tz: string | undefined): Zone {
   if (tz === undefined) {
@@ -59,7 +57,7 @@ export function loadZone(tz: string | undefined): Zone {
 }
 
 function findNamed(name: string): ((epochSeconds: number) => Period) | undefined {
-  // A comma or an angle bracket makes it a rule; a step upwards would read outside of the folders.
+  // With a comma or an angle bracket it is a rule; with `..` it would be read outside of the folders.
   if (/[,<\0]/.test(name) || name.split("/").includes("..")) return undefined;
   for (const folder of FOLDERS) {
     const find = readZone(`${folder}/${name}`);
@@ -77,7 +75,7 @@ function readZone(path: string): ((epochSeconds: number) => Period) | undefined 
   try {
     return parseTzif(readFileSync(path));
   } catch {
-    return undefined; // missing, a folder, not ours to read: libc too goes on as if it were not there
+    return undefined; // missing, a folder, unreadable: libc too goes on as if it did not exist
   }
 }
 
@@ -89,7 +87,7 @@ function utc(known: boolean): Zone {
   );
 }
 
-/** Log lines come in order, and a period lasts for months: the last one found answers nearly every question. */
+/** Keeps the last period found: it lasts for months, and answers nearly every question about log lines. */
 function makeZone(name: () => string, find: (epochSeconds: number) => Period, known = true): Zone {
   let last: Period = { from: 0, until: 0, offset: 0 };
   const periodAt = (epochSeconds: number): Period => {
@@ -135,9 +133,9 @@ const HEADER_SIZE = 44;
 const TYPE_SIZE = 6;
 
 /**
- * Makes a function from epoch seconds to the period that holds them. Versions 1 to 4; leap seconds are not
- * applied (the `right/` zones). Before the first change the first type counts, after the last the footer's
- * rule. Bytes that are no zone file: undefined.
+ * Parses a zone file, versions 1 to 4, to a function from epoch seconds to the period that contains them. Leap
+ * seconds (the `right/` zones) are not applied. Before the first change the first type applies, after the last the
+ * footer's rule. undefined when the bytes are not a zone file.
  */
 export function parseTzif(bytes: Uint8Array): ((epochSeconds: number) => Period) | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -154,7 +152,7 @@ export function parseTzif(bytes: Uint8Array): ((epochSeconds: number) => Period)
   return (epochSeconds) => {
     const period = findPeriod(view, found, epochSeconds);
     if (period.until < Infinity) return period;
-    // Read when first needed: many files list their changes up to 2037, and a rule costs 0.2 ms to parse cold.
+    // Parsed on demand: many files list their changes up to 2037, and parsing a rule cold takes 0.2 ms.
     if (!isFooterRead) rule = readFooter(bytes.subarray(found.end));
     isFooterRead = true;
     if (!rule) return period;
@@ -186,7 +184,7 @@ function readBlock(view: DataView, at: number, timeSize: 4 | 8): Block | undefin
   };
 }
 
-/** The rule between the two newlines that follow the second block; there may be none. */
+/** The rule between the two newlines after the second block; undefined when there is none. */
 function readFooter(rest: Uint8Array): PosixRule | undefined {
   const text = new TextDecoder().decode(rest);
   return parsePosixRule(text.slice(1, text.indexOf("\n", 1)));
@@ -200,7 +198,7 @@ function findPeriod(view: DataView, block: Block, epochSeconds: number): Period 
   return { from, until, offset: view.getInt32(block.types + type * TYPE_SIZE) };
 }
 
-/** How many changes lie at or before an instant, by halving. */
+/** The number of changes at or before an instant, by binary search. */
 function countPassed(view: DataView, block: Block, epochSeconds: number): number {
   let low = 0;
   let high = block.timeCount;

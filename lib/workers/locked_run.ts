@@ -1,4 +1,4 @@
-/** locked_run: takes a worker's lock, then runs a command; skips it when the lock is held. */
+/** locked_run: runs a command under the lock of a job; skips it when the lock is held. */
 
 import { realpathSync } from "node:fs";
 import { Context } from "../context.ts";
@@ -23,12 +23,12 @@ import { localZone } from "../time/zone.ts";
 
 const command: Command = {
   about:
-    "Takes the lock of a job and runs a command under it. When the lock is held, the run before this one still " +
-    "goes on: that is logged, and the exit code is 0, so that a scheduler does not call it a failure.",
+    "Runs a command under the lock of a job. When the lock is held, the previous run is still active: the command is " +
+    "skipped, which is logged, and the exit code is 0, so that a scheduler does not count it as a failure.",
   flags: {},
   operands: {
     usage: "<job> [<lock-file>] <command> [<argument>…]",
-    help: "the lock file ends in .lock; without one it is LOCK_DIR/<job>.lock",
+    help: "the lock file's name ends in .lock; the default is LOCK_DIR/<job>.lock",
     least: 2,
     most: Number.POSITIVE_INFINITY,
     verbatim: true,
@@ -38,9 +38,9 @@ const command: Command = {
     ["0", "the command succeeded, or it was skipped because its lock is held"],
     ["1", "the lock cannot be taken for another reason"],
     ["2", "the command line is wrong; nothing was done"],
-    ["126, 127", "the command cannot be executed, is missing"],
-    ["128+n", "signal n ended the command"],
-    ["other", "the command's own"],
+    ["126, 127", "the command cannot be executed, or is missing"],
+    ["128+n", "signal n killed the command"],
+    ["other", "the command's own exit code"],
   ],
   main,
 };
@@ -50,7 +50,7 @@ async function main(invocation: Invocation): Promise<number> {
   const { job, lockFile, words } = read(invocation.operands);
   const context = new Context(job);
   const path = lockFile ?? context.lockPath;
-  // Found before the lock is taken, so that a misspelt command is not mistaken for a run.
+  // Resolved before the lock is taken, so that a misspelt command does not count as a run.
   const program = resolveProgram(words[0] ?? "", environment.PATH);
   const skipsBefore = skipsSoFar(context.lockDir, job);
   const taking = takeLock(path, environment, invocation.held?.lock);
@@ -61,7 +61,7 @@ async function main(invocation: Invocation): Promise<number> {
   try {
     lock = await taking;
   } catch (error) {
-    // A worker that would take this very lock meets the same failure, and leaves a record of it.
+    // A worker that uses the same lock meets the same failure, and writes a record of it.
     const sameLock = isOurs && program.endsWith(`/${job}`) && path === context.lockPath;
     if (error instanceof LockFailure && sameLock) return invocation.call(program, words.slice(1));
     throw error;
@@ -84,14 +84,14 @@ async function main(invocation: Invocation): Promise<number> {
 
 function read([job = "", second = "", ...rest]: readonly string[]) {
   if (!/^[\w.-]+$/.test(job)) {
-    throw new UsageError(`"${job}" is no name for a job: letters, digits, - and _ make one.`);
+    throw new UsageError(`"${job}" is not the name of a job; use letters, digits, ".", "-" and "_".`);
   }
   if (!second.endsWith(".lock")) return { job, lockFile: undefined, words: [second, ...rest] };
   if (rest.length === 0) throw new UsageError(`The command is missing after ${job} ${second}.`);
   return { job, lockFile: second, words: rest };
 }
 
-/** A link to this very program runs here, without a process more. */
+/** Is it a link to this program? Then it runs in this process. */
 function isThisProgram(program: string): boolean {
   return realpathSync(program) === realpathSync(process.execPath);
 }

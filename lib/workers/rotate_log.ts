@@ -1,12 +1,11 @@
 /**
- * rotate_log: cron.log becomes an archive, and not one line is lost. Running jobs hold the file open for append,
- * so it is renamed, a new one begun, and the renamed one packed only when nobody can write to it any more; until
+ * rotate_log: archives cron.log without losing a line. Running jobs have the file open for appending, so it is
+ * renamed, a new one is created, and the renamed one is packed only when no process has it open for writing; until
  * then it waits for the next rotation.
  */
 
 import {
   closeSync,
-  fstatSync,
   fsyncSync,
   openSync,
   readdirSync,
@@ -20,6 +19,7 @@ import { declarations } from "../config/variables.ts";
 import { Context } from "../context.ts";
 import { environment } from "../environment.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
+import { isFileAt } from "../files/files.ts";
 import type { Log } from "../log/log.ts";
 import { writersOf } from "../process/proc.ts";
 import { spawn } from "../process/spawn.ts";
@@ -32,12 +32,12 @@ import { formatBytes } from "../units.ts";
 const command: Command = {
   about:
     "Archives cron.log as cron_log_<YYYYMMDD_HHMMSS>.tar.gz when it has grown to CRON_LOG_MAX_SIZE, and keeps the " +
-    "MAX_CRON_LOG_ARCHIVES newest. A file that a running job still writes to is packed at the next rotation.",
+    "MAX_CRON_LOG_ARCHIVES newest archives. A file that a running job still writes to is packed at the next rotation.",
   flags: {},
   environment: ["LOG_DIR", "LOCK_DIR", "CRON_LOG_MAX_SIZE", "MAX_CRON_LOG_ARCHIVES", "TZ", "NO_COLOR"],
   exits: [
     ["0", "done, or nothing to do"],
-    ["1", "a number makes no sense, or the log cannot be rotated"],
+    ["1", "a number is invalid, or the log cannot be rotated"],
     ["2", "the command line is wrong; nothing was done"],
     ["75", "another rotation is active"],
   ],
@@ -45,12 +45,12 @@ const command: Command = {
     const { settings, log, lockPath } = new Context("rotate_log");
     const plan = {
       folder: settings.text("LOG_DIR"),
-      most: numberOf("CRON_LOG_MAX_SIZE"),
-      keep: numberOf("MAX_CRON_LOG_ARCHIVES"),
+      most: readNumber("CRON_LOG_MAX_SIZE"),
+      keep: readNumber("MAX_CRON_LOG_ARCHIVES"),
     };
     const lock = await takeLock(lockPath, environment, held?.lock);
     if (lock === undefined) {
-      log.warn("Another rotation is active; this one does nothing.");
+      log.warn("Another rotation is active; skipping this one.");
       return EXIT.busy;
     }
     return rotate(plan, log);
@@ -60,14 +60,14 @@ export default command;
 
 interface Plan {
   readonly folder: string;
-  /** Bytes of cron.log from which it is rotated. */
+  /** The size in bytes from which cron.log is rotated. */
   readonly most: number;
-  /** Archives that are kept. */
+  /** The number of archives to keep. */
   readonly keep: number;
 }
 
-/** Elsewhere an odd number is warned of and the default used; what deletes archives does not guess. */
-function numberOf(name: "CRON_LOG_MAX_SIZE" | "MAX_CRON_LOG_ARCHIVES"): number {
+/** Elsewhere an invalid number gets a warning and the default; here a wrong guess would delete archives. */
+function readNumber(name: "CRON_LOG_MAX_SIZE" | "MAX_CRON_LOG_ARCHIVES"): number {
   const text = environment[name] || declarations[name].fallback || "";
   const value = wholeNumber(text);
   if (value !== undefined) return value;
@@ -80,7 +80,7 @@ async function rotate({ folder, most, keep }: Plan, log: Log): Promise<number> {
   try {
     if (current === undefined) log.info(`There is no ${path} yet.`);
     else if (current.size < most || current.size === 0) {
-      log.info(`${path} has ${formatBytes(current.size)}; it is rotated from ${formatBytes(most)} on.`);
+      log.info(`${path} has ${formatBytes(current.size)}; it is rotated once it has ${formatBytes(most)}.`);
     } else setAside(path, current, log);
     let failed = false;
     for (const name of waiting(folder)) failed = !(await pack(folder, name, log)) || failed;
@@ -91,7 +91,7 @@ async function rotate({ folder, most, keep }: Plan, log: Log): Promise<number> {
   }
 }
 
-/** A file that has been set aside keeps its time in its name, which becomes the archive's. */
+/** A renamed cron.log has the time in its name, which becomes part of the archive's name. */
 const WAITING = /^cron\.log\.(\d{8}_\d{6})$/;
 const ARCHIVE = /^cron_log_\d{8}_\d{6}\.tar\.gz$/;
 const archiveOf = (name: string) => name.replace(WAITING, "cron_log_$1.tar.gz");
@@ -106,13 +106,13 @@ function setAside(path: string, { size, mode }: Stats, log: Log): void {
   const aside = freeName(path);
   renameSync(path, aside);
   const fd = openSync(path, "a", mode & 0o777);
-  // Our own words, where crond appends them to cron.log, go on in the new one: the old is about to be packed.
-  if (isSame(fstatSync(1), statSync(aside))) log.divert(fd);
+  // Where crond appends our own output to cron.log, it goes on in the new file: the old one is about to be packed.
+  if (isFileAt(aside, 1)) log.divert(fd);
   else closeSync(fd);
-  log.info(`${path} with ${formatBytes(size)} was set aside as ${aside}.`);
+  log.info(`${path} (${formatBytes(size)}) was renamed to ${aside}.`);
 }
 
-/** Two rotations in one second must not meet in one name. */
+/** Two rotations in one second must not use the same name. */
 function freeName(path: string): string {
   const zone = localZone();
   for (let at = Date.now(); ; at += 1000) {
@@ -123,13 +123,15 @@ function freeName(path: string): string {
   }
 }
 
-/** True when there is nothing left to do about it, or nothing that could be done now. */
+/** False when packing failed; true when it succeeded or must wait for the next rotation. */
 async function pack(folder: string, name: string, log: Log): Promise<boolean> {
   const path = `${folder}/${name}`;
   const before = statSync(path);
   const writers = writersOf(before);
   if (writers.length > 0) {
-    log.info(`${path} is still written to by pid ${writers.join(", ")}; it is packed at the next rotation.`);
+    log.info(
+      `${path} is still open for writing in pid ${writers.join(", ")}; it is packed at the next rotation.`,
+    );
     return true;
   }
   const archive = `${folder}/${archiveOf(name)}`;
@@ -138,13 +140,13 @@ async function pack(folder: string, name: string, log: Log): Promise<boolean> {
   const [words, { code }] = await Promise.all([new Response(tar.stderr).text(), tar.exited]);
   if (code !== 0) {
     rmSync(temporary, { force: true });
-    log.error(`tar failed (exit ${code}): ${words.trim() || "it gave no reason"}. ${path} stays as it is.`);
+    log.error(`tar failed (exit ${code}): ${words.trim() || "it gave no reason"}. ${path} is kept unpacked.`);
     return false;
   }
-  // A writer that we could not see (another user's) may have added a line while tar read.
+  // A writer that we could not see (another user's) may have appended a line while tar was reading.
   if (statSync(path).size !== before.size) {
     rmSync(temporary, { force: true });
-    log.info(`${path} has grown while it was packed; it is packed at the next rotation.`);
+    log.info(`${path} grew while it was being packed; it is packed at the next rotation.`);
     return true;
   }
   toDisk(temporary);
@@ -154,7 +156,7 @@ async function pack(folder: string, name: string, log: Log): Promise<boolean> {
   return true;
 }
 
-/** The lines must not be gone from both places after a power cut. */
+/** After a power cut the lines must exist in at least one of the two files. */
 function toDisk(path: string): void {
   const fd = openSync(path, "r");
   fsyncSync(fd);
@@ -168,5 +170,3 @@ function prune(folder: string, keep: number, log: Log): void {
     log.info(`${folder}/${name} was removed: MAX_CRON_LOG_ARCHIVES is ${keep}.`);
   }
 }
-
-const isSame = (a: Stats, b: Stats) => a.ino === b.ino && a.dev === b.dev;

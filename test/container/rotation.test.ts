@@ -31,7 +31,7 @@ describe.skipIf(!canEnter)(`rotation in ${tree}`, () => {
     for (const turn of [1, 2, 3]) {
       await waitFor(() => container.output.includes(`held ${turn * 100}`), `line ${turn * 100}`);
       const { code, stdout } = await rotate();
-      expect([code, stdout]).toEqual([0, expect.stringContaining("was set aside")]);
+      expect([code, stdout]).toEqual([0, expect.stringContaining("was renamed to")]);
     }
     // The first one is held by its writer to the end; the others can be packed at once, or one rotation later.
     expect(waiting().length).toBeGreaterThan(0);

@@ -47,7 +47,7 @@ test.each<[string, string]>([
   ["/a;/b;copy;;", "it has more than four fields; put a ; that belongs to EXTRA in quotes"],
   [
     "/a;/b;copy;--x 'y",
-    "in EXTRA, the ' at character 5 is never closed: close it, or write \\' for the sign itself",
+    "in EXTRA, the ' at character 5 is never closed: close it, or write \\' for a literal one",
   ],
 ])("malformed %j", (text, why) => {
   const { rows, malformed } = parseRows(`\n${text}\n/c;/d\n`);

@@ -127,8 +127,8 @@ describe("a wrong command line does nothing and ends with 2:", () => {
     [[], "An argument is missing: expected <job> [<lock-file>] <command> [<argument>…]."],
     [["job"], "An argument is missing"],
     [["job", "a.lock"], "The command is missing after job a.lock."],
-    [["../job", "true"], '"../job" is no name for a job'],
-    [["", "true"], '"" is no name for a job'],
+    [["../job", "true"], '"../job" is not the name of a job'],
+    [["", "true"], '"" is not the name of a job'],
     [["--wait", "job", "true"], "The flag --wait is unknown."],
   ];
   test.each(wrong)("%j", async (words, says) => {

@@ -18,10 +18,13 @@ function talkative(): World {
 const ways: Record<string, { shell: string; reason: RegExp | undefined }> = {
   "is closed": { shell: "backup >&-; echo $? >code", reason: undefined },
   "and stdin and stderr are closed": { shell: "backup <&- >&- 2>&-; echo $? >code", reason: undefined },
-  "is a pipe whose reader has gone": { shell: "(backup; echo $? >code) | true", reason: /nobody reads it/ },
+  "is a pipe whose reader has gone": {
+    shell: "(backup; echo $? >code) | true",
+    reason: /no process reads it/,
+  },
   "is a pipe whose reader goes in the middle": {
     shell: "(backup; echo $? >code) | head -n 5 >/dev/null",
-    reason: /nobody reads it/,
+    reason: /no process reads it/,
   },
   "is full": { shell: "backup >/dev/full; echo $? >code", reason: /no space left on the device/ },
   "is opened for reading only": { shell: "backup 1</dev/null; echo $? >code", reason: /it is closed/ },

@@ -229,7 +229,7 @@ describe("doctor --hooks", () => {
     expect(stdout).toContain("\nhooks/post-backup.sh: not executable (mode 0744, but refused)\n");
     chmodSync(world.hooks, 0o700);
     const closed = await world.exec(nobody);
-    expect(closed.stdout).toContain("\nhooks/pre-backup.sh: cannot be looked at (permission denied)\n");
+    expect(closed.stdout).toContain("\nhooks/pre-backup.sh: cannot be examined (permission denied)\n");
     expect(closed.stdout).toContain(`[FAIL] HOOKS_DIR=${world.hooks} cannot be read: permission denied.`);
     expect(closed.stdout.match(/FAIL/g)).toHaveLength(1);
     chmodSync(world.hooks, 0o744);

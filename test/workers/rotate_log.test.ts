@@ -26,7 +26,7 @@ test("a log that is large enough becomes an archive of that time, and a new one 
   });
   expect(await unpacked(world, name)).toBe("0123456789\n");
   expect(world.read("log/cron.log")).toBe("");
-  expect(stdout).toContain("with 11 B was set aside");
+  expect(stdout).toContain("(11 B) was renamed to ");
   expect((await world.exec(["stat", "-c", "%a", join(world.log, "cron.log")])).stdout).toBe("640\n");
 });
 
@@ -73,7 +73,9 @@ test("a file that somebody still writes to waits for the next rotation; one that
   );
   const { code, stdout } = await rotate(world);
   expect(code).toBe(0);
-  expect(stdout).toContain(`is still written to by pid ${writer.pid}; it is packed at the next rotation.`);
+  expect(stdout).toContain(
+    `is still open for writing in pid ${writer.pid}; it is packed at the next rotation.`,
+  );
   expect([archives(world).length, waiting(world).length]).toEqual([0, 1]);
   writer.stdin.write("\n");
   writer.stdin.end();
