@@ -3,7 +3,14 @@
 import { environment, PROGRAM } from "../environment.ts";
 import { bugReport, EXIT, Failure, UsageError } from "../errors.ts";
 import { isTerminal, print, writeAll } from "../log/stdout.ts";
-import { type Command, findLinked, findRow, type Held, type Invocation, type Row } from "../run/command.ts";
+import {
+  type Command,
+  findLinked,
+  findRow,
+  type Invocation,
+  type Prepared,
+  type Row,
+} from "../run/command.ts";
 import { parseWords } from "./parse.ts";
 
 /** `/bin/backup`, `backup.sh` and `./backup` all mean backup. */
@@ -19,14 +26,15 @@ export async function dispatch(
   table: readonly Row[],
   argv0: string,
   args: readonly string[],
-  held?: Held,
+  prepared?: Prepared,
 ): Promise<number> {
   const called = commandName(argv0);
   const row = findLinked(table, called);
-  if (row !== undefined) return run(table, row, called, args, held);
+  if (row !== undefined) return run(table, row, called, args, prepared);
   const [first, ...rest] = args;
   const named = first === undefined ? undefined : findRow(table, commandName(first));
-  if (first !== undefined && named !== undefined) return run(table, named, commandName(first), rest, held);
+  if (first !== undefined && named !== undefined)
+    return run(table, named, commandName(first), rest, prepared);
   return reported(PROGRAM, async () => {
     const { runBuiltin } = await import("./builtins.ts");
     return runBuiltin(table, args);
@@ -38,7 +46,7 @@ async function run(
   row: Row,
   called: string,
   args: readonly string[],
-  held?: Held,
+  prepared?: Prepared,
 ): Promise<number> {
   return reported(row.link === false ? `${PROGRAM} ${row.name}` : row.name, async () => {
     const command = await row.load();
@@ -47,7 +55,7 @@ async function run(
       print(await commandHelp(row, command, isTerminal(1) && !environment.NO_COLOR));
       return EXIT.ok;
     }
-    return command.main(await buildInvocation(table, row, called, command, args, held));
+    return command.main(await buildInvocation(table, row, called, command, args, prepared));
   });
 }
 
@@ -57,14 +65,14 @@ async function buildInvocation(
   called: string,
   command: Command,
   args: readonly string[],
-  held: Held | undefined,
+  prepared: Prepared | undefined,
 ): Promise<Invocation> {
   return {
     name: row.name,
     called,
     table,
     ...((await parseWords(command, args)) as Pick<Invocation, "flags" | "operands" | "rest">),
-    ...(held === undefined ? {} : { held }),
+    ...(prepared === undefined ? {} : { prepared }),
     call: (name, words, heldThen) => dispatch(table, name, words, heldThen),
   };
 }

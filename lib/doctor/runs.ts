@@ -3,7 +3,7 @@
 import { inspectLock } from "../state/holder.ts";
 import { type Judged, judgeJobs } from "../state/jobs.ts";
 import type { RunMark } from "../state/marker.ts";
-import { hasSucceeded, type Kept } from "../state/record.ts";
+import { hasSucceeded, type PastRecord } from "../state/record.ts";
 import { plural } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import { formatDuration } from "../units.ts";
@@ -54,7 +54,7 @@ function reportLast(checks: Checks, { job, found, result }: Judged, patient: Pat
   }
 }
 
-function describeRun(record: Kept, { now, zone }: Patient): string {
+function describeRun(record: PastRecord, { now, zone }: Patient): string {
   const { status, exit_code, finished_epoch, duration_seconds } = record;
   const age = now - finished_epoch;
   const ago = age < 0 ? "" : `${formatDuration(age)} ago `;
@@ -94,10 +94,10 @@ function reportLock(checks: Checks, worker: string, path: string): void {
     checks.info(`${worker}: its lock ${path} is held by pid ${lock.pid}${since}.`);
   }
   if (lock.state === "orphaned") {
-    const keepers = lock.keepers.map(({ name, pid }) => `${name} with pid ${pid}`);
+    const processes = lock.processes.map(({ name, pid }) => `${name} with pid ${pid}`);
     checks.warn(
       `${worker}: pid ${lock.pid} has died, but what it started still runs and holds the lock ${path}: ` +
-        `${keepers.join(", ")}. Runs are skipped until it ends.`,
+        `${processes.join(", ")}. Runs are skipped until it ends.`,
     );
   }
 }

@@ -67,13 +67,13 @@ export interface Invocation<F extends Flags = Flags> {
   readonly rest: readonly string[];
   readonly table: readonly Row[];
   /** What locked_run holds for this command, in this process. */
-  readonly held?: Held;
+  readonly prepared?: Prepared;
   /** Runs this program in this process, as if it had been called by the name `argv0`. */
-  call(argv0: string, args: readonly string[], held?: Held): Promise<number>;
+  call(argv0: string, args: readonly string[], prepared?: Prepared): Promise<number>;
 }
 
 /** What locked_run has taken and prepared for the command that it runs in its own process. */
-export interface Held {
+export interface Prepared {
   readonly lock: Lock;
   /** Of the job that it was called with; a worker of another name sets its own. */
   readonly context: Context;

@@ -19,10 +19,10 @@ import type { Notifier, Occasion } from "../notify/notifier.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
-import { appendHistory, historyPath, newestOfHistory, trimHistory } from "../state/history.ts";
+import { appendHistory, historyPath, newestLines, trimHistory } from "../state/history.ts";
 import type { RunMark } from "../state/marker.ts";
-import { header, type RunRecord, type Status } from "../state/record.ts";
-import { skipsSoFar } from "../state/skips.ts";
+import { type RunRecord, recordHeader, type Status } from "../state/record.ts";
+import { skipsInARow } from "../state/skips.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import type { Outcome, Run } from "./run.ts";
@@ -99,7 +99,7 @@ export function recordOf(
   const repository = context.shownRepository;
   return masked(
     {
-      ...header(context.identity, ending.startedMs, ending.finishedMs, ending.tookMs),
+      ...recordHeader(context.identity, ending.startedMs, ending.finishedMs, ending.tookMs),
       exit_code: ending.exitCode,
       status: ending.status,
       ...(ending.status === "interrupted" && signal !== undefined ? { signal } : {}),
@@ -140,8 +140,8 @@ export async function rememberDeath(context: Context, died: RunMark, nowMs: numb
   for (const path of [recordPath, errorLogPath, mailLogPath]) removeDeadTempFiles(path);
   // Killed in the instant between its line in the history and its last step, it has told all that there is.
   const name = `"run_id":${JSON.stringify(died.run_id)}`;
-  if (newestOfHistory(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
-  const ran = header({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
+  if (newestLines(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
+  const ran = recordHeader({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
   const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] };
   await remember(context, masked(entry, mask));
   return true;
@@ -191,5 +191,5 @@ export async function notifierOf(
 export async function announceSkip(context: Context): Promise<void> {
   if (!context.settings.configured("METRICS_DIR")) return;
   const { writeSkips } = await import("../notify/metrics.ts");
-  await writeSkips(context, () => skipsSoFar(context.lockDir, context.identity.job));
+  await writeSkips(context, () => skipsInARow(context.lockDir, context.identity.job));
 }

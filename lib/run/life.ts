@@ -18,15 +18,15 @@ import type { Announced, Notifier } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop, stopBudget } from "../process/stop.ts";
 import { eventLoopTurn } from "../process/timer.ts";
-import { lostKeepersOf } from "../state/holder.ts";
+import { processesHoldingDeleted } from "../state/holder.ts";
 import { freeLock, type Lock, signLock, takeLock, unsignLock } from "../state/lock.ts";
 import { Marker, type RunMark } from "../state/marker.ts";
 import type { RunRecord } from "../state/record.ts";
-import { forgetSkips, skipsSoFar } from "../state/skips.ts";
+import { forgetSkips, skipsInARow } from "../state/skips.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import { formatDuration } from "../units.ts";
-import type { Held } from "./command.ts";
+import type { Prepared } from "./command.ts";
 import {
   deathText,
   type Ending,
@@ -44,23 +44,23 @@ import { Run } from "./run.ts";
 import { skip } from "./skip.ts";
 
 /**
- * Lives one run of worker `job` and resolves to its exit code. `held` is what locked_run has taken for us,
+ * Lives one run of worker `job` and resolves to its exit code. `prepared` is what locked_run has taken for us,
  * its lock first of all; without it we take our own, and exit with 75 when somebody else has it.
  */
 export async function liveRun(
   job: string,
-  held: Held | undefined,
+  prepared: Prepared | undefined,
   work: Work,
   announced: Announced = {},
 ): Promise<number> {
-  const context = held?.context.forJob(job) ?? new Context(job);
+  const context = prepared?.context.forJob(job) ?? new Context(job);
   const path = context.lockPath;
-  const skipsBefore = skipsSoFar(context.lockDir, job);
-  const taking = takeLock(path, environment, held?.lock);
+  const skipsBefore = skipsInARow(context.lockDir, job);
+  const taking = takeLock(path, environment, prepared?.lock);
   // flock(1) works meanwhile.
   context.prepare();
   const busy = async (running?: RunMark) => {
-    const exitCode = held === undefined ? EXIT.busy : EXIT.ok;
+    const exitCode = prepared === undefined ? EXIT.busy : EXIT.ok;
     await skip(context, path, exitCode, running);
     return exitCode;
   };
@@ -76,7 +76,7 @@ export async function liveRun(
   const claimed = await life.claim();
   if (claimed.alive !== undefined) return busy(claimed.alive);
   // locked_run, which took this lock for this job, has forgotten them by then.
-  if (lock !== held?.lock && lock.inherited !== job) forgetSkips(context.lockDir, job, skipsBefore);
+  if (lock !== prepared?.lock && lock.inherited !== job) forgetSkips(context.lockDir, job, skipsBefore);
   return life.live(work, claimed.died);
 }
 
@@ -108,7 +108,7 @@ export class Job {
   async claim(): Promise<{ died?: RunMark; alive?: RunMark }> {
     const { lock, marker, context } = this;
     this.stop.install();
-    const claimed = marker.claim(() => lock !== undefined && lostKeepersOf(lock.path).length > 0);
+    const claimed = marker.claim(() => lock !== undefined && processesHoldingDeleted(lock.path).length > 0);
     if (claimed.died === undefined) return claimed;
     const isNews = await rememberDeath(context, claimed.died, this.startedMs);
     const alive = marker.takeOver();
@@ -231,7 +231,7 @@ export class Job {
     return recordOf(this.context, this.run, ending, this.hooks);
   }
 
-  private readonly skips = (): number => skipsSoFar(this.context.lockDir, this.context.identity.job);
+  private readonly skips = (): number => skipsInARow(this.context.lockDir, this.context.identity.job);
 
   private signature(): string {
     const since = stamp(this.startedMs, localZone());

@@ -3,9 +3,14 @@
 import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
 import { leaveLastWords } from "../log/termination.ts";
-import { type Holder, holderOf, keepersOf, lostKeepersOf } from "../state/holder.ts";
+import {
+  type LockHolder,
+  processesHolding,
+  processesHoldingDeleted,
+  readLockHolder,
+} from "../state/holder.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "../state/marker.ts";
-import { header } from "../state/record.ts";
+import { recordHeader } from "../state/record.ts";
 import { countSkip } from "../state/skips.ts";
 import { formatOrdinal } from "../text.ts";
 import { stamp } from "../time/format.ts";
@@ -31,7 +36,7 @@ export async function skip(
   log.warn(said);
   if (exitCode !== 0) leaveLastWords(said);
   await remember(context, {
-    ...header(identity, now, now),
+    ...recordHeader(identity, now, now),
     exit_code: exitCode,
     status: "skipped",
     skips_in_a_row: inARow,
@@ -45,29 +50,31 @@ export async function skip(
 }
 
 /** `pid 1357 since 2026-05-11 09:00:00, lock /var/run/backup.lock`, and who keeps it if that one has died. */
-function holderText(lockPath: string, holder: Holder): string {
+function holderText(lockPath: string, holder: LockHolder): string {
   const since = holder.since === undefined ? "" : ` since ${holder.since}`;
   const who = holder.pid === undefined ? `pid unknown${since}` : `pid ${holder.pid}${since}`;
   if (holder.alive) return `${who}, lock ${lockPath}`;
-  const keepers = [...keepersOf(lockPath), ...lostKeepersOf(lockPath)].map(
+  const processes = [...processesHolding(lockPath), ...processesHoldingDeleted(lockPath)].map(
     ({ pid, name }) => `${name} with pid ${pid}`,
   );
   if (holder.pid === undefined) {
-    return `${[who, ...keepers].join(", ")}, lock ${lockPath}`;
+    return `${[who, ...processes].join(", ")}, lock ${lockPath}`;
   }
   const left =
-    keepers.length > 0 ? `what it started still runs: ${keepers.join(", ")}` : "what it started still runs";
+    processes.length > 0
+      ? `what it started still runs: ${processes.join(", ")}`
+      : "what it started still runs";
   return `${who}, which has died; ${left}; lock ${lockPath}`;
 }
 
 /** Somebody may have emptied the lock file, or taken it away: then the marker tells. */
-function signedOrMarked({ lockDir, identity }: Context, lockPath: string): Holder {
-  const signed = holderOf(lockPath);
+function signedOrMarked({ lockDir, identity }: Context, lockPath: string): LockHolder {
+  const signed = readLockHolder(lockPath);
   const mark = signed.pid === undefined ? readMark(markerPath(lockDir, identity.job)) : undefined;
   return mark === undefined ? signed : holderFrom(mark);
 }
 
-function holderFrom(mark: RunMark): Holder {
+function holderFrom(mark: RunMark): LockHolder {
   const since = stamp(mark.started_epoch * 1000, localZone());
   return { pid: mark.pid, since, alive: isRunning(mark) };
 }

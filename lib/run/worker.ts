@@ -68,7 +68,7 @@ export function defineWorker<const F extends Flags, const D extends Fields = {}>
       worker.check?.(invocation);
       // A run begins without any facts, so that it is one of this worker's from here on.
       const work = (run: Run) => worker.work(run as Run<FactsOf<D>>, invocation);
-      return liveRun(invocation.name, invocation.held, work, worker);
+      return liveRun(invocation.name, invocation.prepared, work, worker);
     },
   } satisfies Command<F>;
 }

@@ -2,7 +2,7 @@
 
 import { plural } from "../text.ts";
 import { formatDuration } from "../units.ts";
-import { hasSucceeded, type Kept } from "./record.ts";
+import { hasSucceeded, type PastRecord } from "./record.ts";
 
 export interface Change {
   readonly kind: "fewer-files" | "slow" | "nothing-new";
@@ -23,7 +23,7 @@ const LIVELY_LEAST = 3;
 export const RUNS_COMPARED = 30;
 
 /** `runs` of one job, the newest last; failed ones do not count. */
-export function changesIn(runs: readonly Kept[]): Change[] {
+export function changesIn(runs: readonly PastRecord[]): Change[] {
   const good = runs.filter((run) => hasSucceeded(run) || run.status === "warning");
   const last = good.at(-1);
   if (last === undefined) return [];
@@ -33,7 +33,7 @@ export function changesIn(runs: readonly Kept[]): Change[] {
   );
 }
 
-function fewerFiles(last: Kept, before: readonly Kept[]): Change | undefined {
+function fewerFiles(last: PastRecord, before: readonly PastRecord[]): Change | undefined {
   const files = numberOf(last, "total_files_processed");
   const usual = median(before.map((run) => numberOf(run, "total_files_processed")).filter(isNumber));
   if (files === undefined || usual === undefined || files * 2 >= usual) return undefined;
@@ -43,7 +43,7 @@ function fewerFiles(last: Kept, before: readonly Kept[]): Change | undefined {
   return { kind: "fewer-files", message };
 }
 
-function slow(last: Kept, before: readonly Kept[]): Change | undefined {
+function slow(last: PastRecord, before: readonly PastRecord[]): Change | undefined {
   const usual = median(before.map((run) => run.duration_seconds));
   if (usual === undefined || before.length < DURATIONS_LEAST) return undefined;
   const took = last.duration_seconds;
@@ -54,7 +54,7 @@ function slow(last: Kept, before: readonly Kept[]): Change | undefined {
   return { kind: "slow", message };
 }
 
-function nothingNew(good: readonly Kept[]): Change | undefined {
+function nothingNew(good: readonly PastRecord[]): Change | undefined {
   const news = good.map(newFilesOf);
   const quiet = news.slice(-QUIET_RUNS);
   const lively = news.slice(0, -QUIET_RUNS);
@@ -67,12 +67,12 @@ function nothingNew(good: readonly Kept[]): Change | undefined {
 }
 
 /** undefined for a run whose record counts no files. */
-function newFilesOf(run: Kept): number | undefined {
+function newFilesOf(run: PastRecord): number | undefined {
   const [fresh, changed] = [numberOf(run, "files_new"), numberOf(run, "files_changed")];
   return fresh === undefined && changed === undefined ? undefined : (fresh ?? 0) + (changed ?? 0);
 }
 
-function numberOf(run: Kept, field: string): number | undefined {
+function numberOf(run: PastRecord, field: string): number | undefined {
   const value = run[field];
   return typeof value === "number" ? value : undefined;
 }

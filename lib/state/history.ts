@@ -33,7 +33,7 @@ import { isFileAt } from "../files/files.ts";
 import { lastLines } from "../files/tail.ts";
 import { lockShortly } from "../process/flock.ts";
 import { sleep } from "../process/timer.ts";
-import { type Kept, keptIn } from "./record.ts";
+import { type PastRecord, parseRecord } from "./record.ts";
 
 /** Bytes of the shortest object on a line. A file that is smaller than so many of them need not be counted. */
 const LINE_LEAST = 3;
@@ -110,7 +110,7 @@ export async function trimHistory(
  * The newest lines, at most so many and never more than so many bytes, the last one last; none where there is no
  * history to be read.
  */
-export function newestOfHistory(
+export function newestLines(
   logDir: string,
   most: number,
   mostBytes: number = most * LINE_LONG,
@@ -203,18 +203,18 @@ function endsInNewline(fd: number): boolean {
 const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
 
 /** The newest runs, at most `most` of each of these jobs, the last one last. `lines` are those of the history. */
-export function pastRuns(
+export function runsByJob(
   lines: readonly string[],
   jobs: readonly string[],
   most: number,
-): ReadonlyMap<string, readonly Kept[]> {
-  const runs = new Map<string, Kept[]>(jobs.map((job) => [job, []]));
+): ReadonlyMap<string, readonly PastRecord[]> {
+  const runs = new Map<string, PastRecord[]>(jobs.map((job) => [job, []]));
   // Backwards, and parsed only where wanted: JSON of a thousand lines costs more than all the rest.
   for (let at = lines.length - 1; at >= 0; at--) {
     const line = lines[at] ?? "";
-    const of = runs.get(jobOf(line) ?? "");
+    const of = runs.get(parseJobName(line) ?? "");
     if (of === undefined || of.length >= most) continue;
-    const run = keptIn(line);
+    const run = parseRecord(line);
     if (run !== undefined) of.push(run);
   }
   for (const of of runs.values()) of.reverse();
@@ -222,10 +222,10 @@ export function pastRuns(
 }
 
 /** The history's end, as much of it as `bytes` hold. */
-export const historyEnd = (logDir: string, bytes: number): readonly string[] =>
-  newestOfHistory(logDir, Number.POSITIVE_INFINITY, bytes);
+export const readHistoryEnd = (logDir: string, bytes: number): readonly string[] =>
+  newestLines(logDir, Number.POSITIVE_INFINITY, bytes);
 
 /** The first thing that looks like the job: a record's own field stands before all that could imitate it. */
-export function jobOf(line: string): string | undefined {
+export function parseJobName(line: string): string | undefined {
   return /"job":"([^"\\]*)"/.exec(line)?.[1];
 }

@@ -12,18 +12,18 @@ const LOOKS = 10;
 const LOOK_MS = 5;
 
 /** What the holder of the lock wrote, and whether it still lives. */
-export interface Holder {
+export interface LockHolder {
   readonly pid: number | undefined;
   readonly since: string | undefined;
   readonly alive: boolean;
 }
 
-export function holderOf(path: string): Holder {
+export function readLockHolder(path: string): LockHolder {
   return parseSignature(signatureAt(path));
 }
 
 /** What a lock file holds. A name in it whose process is gone tells of a death: see unsignLock. */
-export function parseSignature(text: string): Holder {
+export function parseSignature(text: string): LockHolder {
   const pid = Number(/^pid (\d+)$/m.exec(text)?.[1] ?? Number.NaN);
   return {
     pid: Number.isNaN(pid) ? undefined : pid,
@@ -38,7 +38,7 @@ export type LockState =
   | { readonly state: "unreadable"; readonly problem: string }
   | { readonly state: "held"; readonly pid: number; readonly since: string | undefined }
   /** Its holder has died, but processes that the holder started keep it. */
-  | { readonly state: "orphaned"; readonly pid: number; readonly keepers: { pid: number; name: string }[] };
+  | { readonly state: "orphaned"; readonly pid: number; readonly processes: { pid: number; name: string }[] };
 
 /** A lock file holds a few short lines. */
 const SIGNATURE_MOST = 4096;
@@ -56,8 +56,8 @@ export function inspectLock(path: string): LockState {
   const { pid, since, alive } = parseSignature(text);
   if (pid === undefined) return { state: "free" };
   if (alive && hasOpen(pid, path)) return { state: "held", pid, since };
-  const keepers = keepersOf(path);
-  return keepers.length === 0 ? { state: "free" } : { state: "orphaned", pid, keepers };
+  const processes = processesHolding(path);
+  return processes.length === 0 ? { state: "free" } : { state: "orphaned", pid, processes };
 }
 
 /** A holder signs a moment after it has locked: an empty file is worth a few more looks. */
@@ -76,7 +76,7 @@ function signatureAt(path: string): string {
 }
 
 /** Processes that have the lock file open, as far as we may look: who keeps it when its holder has died. */
-export function keepersOf(path: string): { pid: number; name: string }[] {
+export function processesHolding(path: string): { pid: number; name: string }[] {
   return (
     pids()
       // A child has it as its 3; that is the one descriptor worth a look at.
@@ -89,7 +89,7 @@ export function keepersOf(path: string): { pid: number; name: string }[] {
  * Processes that hold a lock file which was deleted at `path`, by a person or with all of LOCK_DIR: a restic, which has
  * it as its 3, or a process of this program. None of them is above us: locked_run lets its command in.
  */
-export function lostKeepersOf(path: string): { pid: number; name: string }[] {
+export function processesHoldingDeleted(path: string): { pid: number; name: string }[] {
   const lost = `${realPathOf(path)} (deleted)`;
   const us = linkAt("/proc/self/exe");
   return pids()

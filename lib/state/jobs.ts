@@ -8,11 +8,11 @@ import { iso, stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
 import { formatDuration } from "../units.ts";
 import { changesIn, RUNS_COMPARED } from "./changes.ts";
-import { historyEnd, pastRuns } from "./history.ts";
+import { readHistoryEnd, runsByJob } from "./history.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
-import { type Found, hasSucceeded, type Kept, recordAt } from "./record.ts";
+import { hasSucceeded, type PastRecord, type RecordFile, readRecord } from "./record.ts";
 import { dueOf, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
-import { SKIPS_MANY, skipsSoFar } from "./skips.ts";
+import { SKIPS_MANY, skipsInARow } from "./skips.ts";
 
 /** As it stands in the JSON report of status. */
 export interface Job {
@@ -59,7 +59,7 @@ export interface Finding {
 export interface Judged {
   readonly job: Job;
   /** The record of the last run. */
-  readonly found: Found | undefined;
+  readonly found: RecordFile | undefined;
   /** What the last run's result is worth; undefined without a record that can be read. */
   readonly result: Result | undefined;
   /** The mark of the run that is alive. */
@@ -90,7 +90,7 @@ export function judgeJobs(view: View): Judged[] {
   // One look at the folder is cheaper than one for each marker that is not there.
   const inLockDir = new Set(pathsIn(lockDir));
   const scheduled = schedules.schedules.map(({ job }) => job);
-  const past = pastRuns(historyEnd(logDir, COMPARED_BYTES), scheduled, RUNS_COMPARED);
+  const past = runsByJob(readHistoryEnd(logDir, COMPARED_BYTES), scheduled, RUNS_COMPARED);
   return workers.map((worker) =>
     judgeJob(worker, scheduleFor(schedules, worker), past.get(worker) ?? [], inLockDir, view),
   );
@@ -109,11 +109,11 @@ function pathsIn(folder: string): string[] {
 function judgeJob(
   worker: string,
   schedule: Schedule | undefined,
-  past: readonly Kept[],
+  past: readonly PastRecord[],
   inLockDir: ReadonlySet<string>,
   { logDir, lockDir, now, zone }: View,
 ): Judged {
-  const found = recordAt(`${logDir}/last-${worker}.json`);
+  const found = readRecord(`${logDir}/last-${worker}.json`);
   const record = found?.record;
   const isScheduled = schedule !== undefined;
   const markPath = markerPath(lockDir, worker);
@@ -123,7 +123,7 @@ function judgeJob(
   const due = schedule?.cron && record ? dueOf(schedule.cron, record.finished_epoch, now, zone) : undefined;
   // While one runs, the next is not late: it would be skipped.
   const isOverdue = due?.isOverdue === true && running === undefined;
-  const skips = skipsSoFar(lockDir, worker);
+  const skips = skipsInARow(lockDir, worker);
   const result = record && judgeResult(record, isScheduled);
 
   const findings: Finding[] = [];
@@ -180,7 +180,7 @@ export type Result = Verdict | "INFO";
  * work had succeeded changes nothing of that. Pure.
  */
 export function judgeResult(
-  record: Pick<Kept, "status" | "exit_code" | "work_exit_code">,
+  record: Pick<PastRecord, "status" | "exit_code" | "work_exit_code">,
   isScheduled: boolean,
 ): Result {
   const { status } = record;
@@ -193,7 +193,7 @@ export function judgeResult(
   return isScheduled ? "FAIL" : "WARN";
 }
 
-function describeResult(record: Kept, now: number): Pick<Finding, "kind" | "message"> {
+function describeResult(record: PastRecord, now: number): Pick<Finding, "kind" | "message"> {
   const { status, exit_code, finished_epoch, error } = record;
   const when = `${formatDuration(now - finished_epoch)} ago`;
   const why = typeof error === "string" ? ` ${error}` : "";
@@ -214,7 +214,7 @@ function describeResult(record: Kept, now: number): Pick<Finding, "kind" | "mess
 /** A record from further ahead than this was written before the clock was set back. */
 const AHEAD_SECONDS = 60;
 
-function future({ started_epoch }: Kept, zone: Zone): string {
+function future({ started_epoch }: PastRecord, zone: Zone): string {
   const when = stamp(started_epoch * 1000, zone);
   return `its last run began at ${when}, which is still to come. Was the clock set back?`;
 }

@@ -12,7 +12,7 @@ import { writeAt } from "../log/stdout.ts";
 import { FlockFailed, flock, INHERITED_FD, unflock } from "../process/flock.ts";
 import { isAncestor } from "../process/proc.ts";
 import { CannotStart } from "../process/spawn.ts";
-import { lostKeepersOf } from "./holder.ts";
+import { processesHoldingDeleted } from "./holder.ts";
 
 export interface Lock {
   readonly path: string;
@@ -30,9 +30,9 @@ export class LockFailure extends Failure {
 }
 
 /** Tells the children of `locked_run` which lock they run under: `<pid>:<descriptor>:<job>:<path>`. */
-export const HELD_VARIABLE = "RBH_LOCK";
-/** The value of HELD_VARIABLE for a child that inherits the descriptor of `lock`. */
-export const heldBy = (lock: Lock, job: string): string =>
+export const LOCK_VARIABLE = "RBH_LOCK";
+/** The value of LOCK_VARIABLE for a child that inherits the descriptor of `lock`. */
+export const formatLockVariable = (lock: Lock, job: string): string =>
   `${process.pid}:${INHERITED_FD}:${job}:${lock.path}`;
 
 /**
@@ -41,7 +41,7 @@ export const heldBy = (lock: Lock, job: string): string =>
  */
 export async function takeLock(path: string, env: Environment, held?: Lock): Promise<Lock | undefined> {
   if (held !== undefined && isSameFile(held.path, path)) return held;
-  const inherited = inheritedLock(path, env[HELD_VARIABLE]);
+  const inherited = inheritedLock(path, env[LOCK_VARIABLE]);
   if (inherited !== undefined) return inherited;
   for (;;) {
     const { fd, isNew } = openLockFile(path);
@@ -51,7 +51,7 @@ export async function takeLock(path: string, env: Environment, held?: Lock): Pro
     }
     // Somebody may have deleted or replaced the file since we opened it: then ours locks nothing.
     if (isFileAt(path, fd)) {
-      if (!isNew || lostKeepersOf(path).length === 0) return { path, fd };
+      if (!isNew || processesHoldingDeleted(path).length === 0) return { path, fd };
       // The one before ours was deleted while it was held. The next one, too, has to find none and look.
       discard(path);
       closeSync(fd);

@@ -73,7 +73,7 @@ export function hasSucceeded({
 }
 
 /** `tookMs` where it was measured: a clock that was set in between falsifies the difference. */
-export function header(
+export function recordHeader(
   identity: Identity,
   startedMs: number,
   finishedMs: number,
@@ -95,7 +95,7 @@ export function header(
 }
 
 /** The fields that are looked at. Those of a worker stand beside them. */
-export interface Kept {
+export interface PastRecord {
   readonly status: string;
   readonly exit_code: number;
   readonly work_exit_code?: number;
@@ -105,10 +105,10 @@ export interface Kept {
   readonly [field: string]: unknown;
 }
 
-export interface Found {
+export interface RecordFile {
   readonly path: string;
   readonly size: number;
-  readonly record?: Kept;
+  readonly record?: PastRecord;
   /** Why there is no record although there is a file. */
   readonly problem?: string;
 }
@@ -117,10 +117,10 @@ export interface Found {
 const RECORD_MOST = 4 * 1024 * 1024;
 
 /** undefined when there is no file. Throws nothing. */
-export function recordAt(path: string): Found | undefined {
+export function readRecord(path: string): RecordFile | undefined {
   try {
     const text = readSmallFile(path, RECORD_MOST);
-    const record = keptIn(text);
+    const record = parseRecord(text);
     const found = { path, size: Buffer.byteLength(text) };
     return record === undefined ? { ...found, problem: "it is no record of a run" } : { ...found, record };
   } catch (error) {
@@ -129,7 +129,7 @@ export function recordAt(path: string): Found | undefined {
 }
 
 /** The record in a text; undefined when it is not JSON, or not ours. Pure. */
-export function keptIn(text: string): Kept | undefined {
+export function parseRecord(text: string): PastRecord | undefined {
   try {
     const value = JSON.parse(text) as Record<string, unknown> | null;
     const { finished_epoch, exit_code = null, status, duration_seconds } = value ?? {};

@@ -19,7 +19,7 @@ export function countSkip(lockDir: string, job: string, stamp: string): number {
   const path = pathOf(lockDir, job);
   try {
     appendFileSync(path, `${stamp}\n`);
-    return Math.max(1, skipsSoFar(lockDir, job));
+    return Math.max(1, skipsInARow(lockDir, job));
   } catch {
     // A full or read-only LOCK_DIR: the skip itself is logged all the same.
     return 1;
@@ -27,7 +27,7 @@ export function countSkip(lockDir: string, job: string, stamp: string): number {
 }
 
 /** How many there have been in a row until now. */
-export function skipsSoFar(lockDir: string, job: string): number {
+export function skipsInARow(lockDir: string, job: string): number {
   try {
     return Math.round((statSync(pathOf(lockDir, job), { throwIfNoEntry: false })?.size ?? 0) / LINE_BYTES);
   } catch {

@@ -6,9 +6,9 @@
  * A small picture of how a number developed. Pure.
  */
 
-import { jobOf } from "../state/history.ts";
+import { parseJobName } from "../state/history.ts";
 import type { Finding, Job, Verdict } from "../state/jobs.ts";
-import { type Kept, keptIn } from "../state/record.ts";
+import { type PastRecord, parseRecord } from "../state/record.ts";
 import { plural, tableLines, visible } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
@@ -89,7 +89,7 @@ const HISTORY_HEADS = ["START", "JOB", "DURATION", "RESULT", "DATA ADDED", "HOOK
 
 export interface Past {
   readonly job: string;
-  readonly run: Kept;
+  readonly run: PastRecord;
 }
 
 /** The newest runs of a worker, or of all; the last one last. `lines` are those of the history. */
@@ -97,9 +97,9 @@ export function lastRuns(lines: readonly string[], worker: string | undefined): 
   const past: Past[] = [];
   for (let at = lines.length - 1; at >= 0 && past.length < SHOWN_MOST; at--) {
     const line = lines[at] ?? "";
-    const job = jobOf(line);
+    const job = parseJobName(line);
     if (job === undefined || (worker !== undefined && job !== worker)) continue;
-    const run = keptIn(line);
+    const run = parseRecord(line);
     if (run !== undefined) past.push({ job, run });
   }
   return past.reverse();
@@ -127,7 +127,7 @@ export function historyText(past: readonly Past[], zone: Zone): string {
 }
 
 /** Duration, added and size, each with its range; nothing of a job that ran only once. */
-function curvesOf(job: string, runs: readonly Kept[]): string[][] {
+function curvesOf(job: string, runs: readonly PastRecord[]): string[][] {
   const real = runs.filter(isRun);
   const curves: [name: string, text: (value: number) => string, field: string][] = [
     ["duration", formatDuration, "duration_seconds"],
@@ -144,13 +144,13 @@ function curvesOf(job: string, runs: readonly Kept[]): string[][] {
 }
 
 /** A skip did nothing, and of a run that died nobody knows when. */
-const isRun = ({ status }: Kept): boolean => status !== "skipped" && status !== "died";
+const isRun = ({ status }: PastRecord): boolean => status !== "skipped" && status !== "died";
 
-function resultOf(run: Kept): string {
+function resultOf(run: PastRecord): string {
   return isRun(run) && run.exit_code !== 0 ? `${run.status} ${run.exit_code}` : run.status;
 }
 
-function bytesText(run: Kept, field: string): string {
+function bytesText(run: PastRecord, field: string): string {
   const value = numberOf(run, field);
   return value === undefined ? "-" : formatBytes(value);
 }
@@ -161,7 +161,7 @@ interface HookSeen {
 }
 
 /** `2 ok`, `1 of 2 failed`, `1 of 2 timed out`, `-`. */
-function hooksOf({ hooks }: Kept): string {
+function hooksOf({ hooks }: PastRecord): string {
   const listed: readonly unknown[] = Array.isArray(hooks) ? hooks : [];
   const all = listed.filter((hook) => typeof hook === "object" && hook !== null) as readonly HookSeen[];
   if (all.length === 0) return "-";
@@ -171,7 +171,7 @@ function hooksOf({ hooks }: Kept): string {
   return late === failed ? `${late} of ${all.length} timed out` : `${failed} of ${all.length} failed`;
 }
 
-function numberOf(run: Kept, field: string): number | undefined {
+function numberOf(run: PastRecord, field: string): number | undefined {
   const value = run[field];
   return typeof value === "number" ? value : undefined;
 }

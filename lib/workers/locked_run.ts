@@ -9,15 +9,15 @@ import { resolveProgram } from "../process/spawn.ts";
 import type { Command, Invocation } from "../run/command.ts";
 import { skip } from "../run/skip.ts";
 import {
-  HELD_VARIABLE,
-  heldBy,
+  formatLockVariable,
+  LOCK_VARIABLE,
   type Lock,
   LockFailure,
   signLock,
   takeLock,
   unsignLock,
 } from "../state/lock.ts";
-import { forgetSkips, skipsSoFar } from "../state/skips.ts";
+import { forgetSkips, skipsInARow } from "../state/skips.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 
@@ -52,8 +52,8 @@ async function main(invocation: Invocation): Promise<number> {
   const path = lockFile ?? context.lockPath;
   // Resolved before the lock is taken, so that a misspelt command does not count as a run.
   const program = resolveProgram(words[0] ?? "", environment.PATH);
-  const skipsBefore = skipsSoFar(context.lockDir, job);
-  const taking = takeLock(path, environment, invocation.held?.lock);
+  const skipsBefore = skipsInARow(context.lockDir, job);
+  const taking = takeLock(path, environment, invocation.prepared?.lock);
   // flock(1) works meanwhile.
   context.prepare();
   const isOurs = isThisProgram(program);
@@ -75,7 +75,7 @@ async function main(invocation: Invocation): Promise<number> {
   const exitCode = isOurs
     ? await invocation.call(program, words.slice(1), { lock, context })
     : await foreground(words, {
-        env: { ...environment, [HELD_VARIABLE]: heldBy(lock, job) },
+        env: { ...environment, [LOCK_VARIABLE]: formatLockVariable(lock, job) },
         inherit: lock.fd,
       });
   unsignLock(lock);

@@ -8,7 +8,7 @@ import { postWebhook, webhookUrl } from "../notify/webhook.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
-import { header } from "../state/record.ts";
+import { recordHeader } from "../state/record.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 
@@ -147,7 +147,14 @@ async function mail({ context, stop }: Run, { subject, message }: Text) {
 async function webhook({ context, stop }: Run, text: Text) {
   const now = Date.now();
   const record = masked(
-    { ...header(context.identity, now, now), exit_code: 0, status: "ok", test: "ON", ...text, hooks: [] },
+    {
+      ...recordHeader(context.identity, now, now),
+      exit_code: 0,
+      status: "ok",
+      test: "ON",
+      ...text,
+      hooks: [],
+    },
     context.mask,
   );
   const { to, delivered, words } = await postWebhook(context, record, untilStopped(stop).signal);

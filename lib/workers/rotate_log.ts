@@ -41,14 +41,14 @@ const command: Command = {
     ["2", "the command line is wrong; nothing was done"],
     ["75", "another rotation is active"],
   ],
-  main: async ({ held }) => {
+  main: async ({ prepared }) => {
     const { settings, log, lockPath } = new Context("rotate_log");
     const plan = {
       folder: settings.text("LOG_DIR"),
       most: readNumber("CRON_LOG_MAX_SIZE"),
       keep: readNumber("MAX_CRON_LOG_ARCHIVES"),
     };
-    const lock = await takeLock(lockPath, environment, held?.lock);
+    const lock = await takeLock(lockPath, environment, prepared?.lock);
     if (lock === undefined) {
       log.warn("Another rotation is active; skipping this one.");
       return EXIT.busy;

@@ -7,7 +7,7 @@ import { didYouMean, nearest } from "../nearest.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import { CRON_VARIABLES } from "../schedule/schedule.ts";
-import { historyEnd } from "../state/history.ts";
+import { readHistoryEnd } from "../state/history.ts";
 import { type Finding, type Judged, judgeJobs, type Verdict, View, verdictOf } from "../state/jobs.ts";
 import { scheduleFor } from "../state/schedules.ts";
 import { buildReport } from "../status/json.ts";
@@ -71,7 +71,7 @@ function showHistory(view: View, worker: string | undefined): number {
     const near = nearest(worker, view.workers);
     throw new UsageError(`There is no worker ${worker}${didYouMean(near)}`);
   }
-  const past = lastRuns(historyEnd(view.logDir, HISTORY_BYTES), worker);
+  const past = lastRuns(readHistoryEnd(view.logDir, HISTORY_BYTES), worker);
   const whose = worker === undefined ? "" : ` of ${worker}`;
   writeAll(
     1,

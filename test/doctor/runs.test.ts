@@ -1,17 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import { judgeResult } from "../../lib/state/jobs.ts";
-import { keptIn } from "../../lib/state/record.ts";
+import { parseRecord } from "../../lib/state/record.ts";
 
 describe("a record", () => {
   test("of ours, and of an older release that wrote less", () => {
     const full = { exit_code: 3, status: "warning", finished_epoch: 5, duration_seconds: 2, job: "backup" };
-    expect(keptIn(JSON.stringify(full))).toMatchObject({
+    expect(parseRecord(JSON.stringify(full))).toMatchObject({
       exit_code: 3,
       status: "warning",
       finished_epoch: 5,
       duration_seconds: 2,
     });
-    expect(keptIn('{"exit_code":0,"finished_epoch":5}')).toMatchObject({
+    expect(parseRecord('{"exit_code":0,"finished_epoch":5}')).toMatchObject({
       exit_code: 0,
       status: "ok",
       started_epoch: 5,
@@ -31,7 +31,7 @@ describe("a record", () => {
     '{"exit_code":0}',
     '{"exit_code":0,"finished_epoch":1e300}',
     "\u0000",
-  ])("%j is none", (text) => expect(keptIn(text)).toBeUndefined());
+  ])("%j is none", (text) => expect(parseRecord(text)).toBeUndefined());
 });
 
 test.each([
@@ -46,7 +46,7 @@ test.each([
   [undefined, 0, "OK", "OK"],
   [undefined, 1, "FAIL", "WARN"],
 ] as const)("%s, exit %d: %s where it is scheduled, else %s", (status, exit_code, scheduled, not) => {
-  const record = keptIn(JSON.stringify({ exit_code, status, finished_epoch: 1 }));
+  const record = parseRecord(JSON.stringify({ exit_code, status, finished_epoch: 1 }));
   if (record === undefined) throw new Error("no record");
   expect([judgeResult(record, true), judgeResult(record, false)]).toEqual([scheduled, not]);
 });

@@ -12,8 +12,8 @@ import {
 import { parseNode, permissionsOf } from "../../lib/restic/nodes.ts";
 import { codeOfWords, normalizeExit } from "../../lib/restic/outcome.ts";
 import { formatBar, formatStatus, percentOf } from "../../lib/restic/progress.ts";
-import { jobOf } from "../../lib/state/history.ts";
-import { keptIn } from "../../lib/state/record.ts";
+import { parseJobName } from "../../lib/state/history.ts";
+import { parseRecord } from "../../lib/state/record.ts";
 import { historyText, lastRuns } from "../../lib/status/overview.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 import { type CheckSummary, checkAdvice, checkFacts, checkVerdict } from "../../lib/workers/check.ts";
@@ -181,8 +181,8 @@ function record(random: Random): string {
 }
 
 property("a line of the history is a run or none, and a table can be drawn of any", record, (text) => {
-  const run = keptIn(text);
-  const job = jobOf(text);
+  const run = parseRecord(text);
+  const job = parseJobName(text);
   if (run !== undefined && !(isText(run.status) && Number.isFinite(run.exit_code))) return broken("run", run);
   const drawn = historyText(lastRuns([text, text, ""], undefined), zone);
   return differ(job === undefined || isText(job), true) ?? (/undefined|NaN/.test(drawn) ? drawn : undefined);

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { appendHistory, historyPath, newestOfHistory, trimHistory } from "../../lib/state/history.ts";
+import { appendHistory, historyPath, newestLines, trimHistory } from "../../lib/state/history.ts";
 import { World, waitFor } from "../support/world.ts";
 
 // As long as `make test` gives every test: a busy machine needs more than five seconds here.
@@ -104,10 +104,10 @@ describe("trimming", () => {
 
 test("the newest of it", () => {
   using folder = new Folder();
-  expect(newestOfHistory(folder.path, 10)).toEqual([]);
+  expect(newestLines(folder.path, 10)).toEqual([]);
   folder.fill(3);
-  expect(newestOfHistory(folder.path, 2)).toEqual(['{"id":"old-1"}', '{"id":"old-2"}']);
-  expect(newestOfHistory(folder.path, 9)).toHaveLength(3);
+  expect(newestLines(folder.path, 2)).toEqual(['{"id":"old-1"}', '{"id":"old-2"}']);
+  expect(newestLines(folder.path, 9)).toHaveLength(3);
 });
 
 describe("many at once", () => {

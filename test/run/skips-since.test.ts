@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
-import { countSkip, forgetSkips, skipsSoFar } from "../../lib/state/skips.ts";
+import { countSkip, forgetSkips, skipsInARow } from "../../lib/state/skips.ts";
 import { Gate } from "../support/gate.ts";
 import { finish, World } from "../support/world.ts";
 
@@ -17,10 +17,10 @@ describe("forgetSkips", () => {
   ])("$before before the run and $since since: the latter remain", ({ before, since }) => {
     using world = new World();
     for (let n = 0; n < before; n++) countSkip(world.lock, "backup", STAMP);
-    const asked = skipsSoFar(world.lock, "backup");
+    const asked = skipsInARow(world.lock, "backup");
     for (let n = 0; n < since; n++) countSkip(world.lock, "backup", STAMP);
     forgetSkips(world.lock, "backup", asked);
-    expect(skipsSoFar(world.lock, "backup")).toBe(since);
+    expect(skipsInARow(world.lock, "backup")).toBe(since);
     expect(countSkip(world.lock, "backup", STAMP)).toBe(since + 1);
   });
 });

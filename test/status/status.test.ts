@@ -2,9 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { parseCron } from "../../lib/schedule/cron.ts";
 import { changesIn } from "../../lib/state/changes.ts";
-import { jobOf, pastRuns } from "../../lib/state/history.ts";
+import { parseJobName, runsByJob } from "../../lib/state/history.ts";
 import { verdictOf } from "../../lib/state/jobs.ts";
-import { type Kept, keptIn } from "../../lib/state/record.ts";
+import { type PastRecord, parseRecord } from "../../lib/state/record.ts";
 import { dueOf, parseCrontab, slackOf } from "../../lib/state/schedules.ts";
 import { historyText, lastRuns, sparkline } from "../../lib/status/overview.ts";
 import { loadZone } from "../../lib/time/zone.ts";
@@ -89,7 +89,7 @@ test.each([
   expect(verdictOf(statuses.map((status) => ({ job: "x", status, kind: "x", message: "x" })))).toBe(verdict);
 });
 
-const run = (fields: Record<string, unknown> = {}): Kept => ({
+const run = (fields: Record<string, unknown> = {}): PastRecord => ({
   status: "ok",
   exit_code: 0,
   started_epoch: 0,
@@ -195,8 +195,8 @@ describe("a record that is read again", () => {
     ['{"started_epoch":-1,"finished_epoch":5}', undefined],
     ['{"started_epoch":1,"finished_epoch":5,"duration_seconds":"x"}', { duration_seconds: 4 }],
   ])("%s", (text, expected) => {
-    if (expected === undefined) expect(keptIn(text)).toBeUndefined();
-    else expect(keptIn(text)).toMatchObject(expected);
+    if (expected === undefined) expect(parseRecord(text)).toBeUndefined();
+    else expect(parseRecord(text)).toMatchObject(expected);
   });
 });
 
@@ -225,7 +225,7 @@ describe("runs of the history", () => {
   ];
 
   test("the newest of each job, the last one last", () => {
-    const past = pastRuns(lines, ["backup", "check", "prune"], 2);
+    const past = runsByJob(lines, ["backup", "check", "prune"], 2);
     const found = [...past].map(([job, of]) => [job, of.map((each) => each.started_epoch)]);
     expect(found).toEqual([
       ["backup", [3, 4]],
@@ -235,8 +235,8 @@ describe("runs of the history", () => {
   });
 
   test("a path cannot pretend to be a job", () => {
-    expect(jobOf(JSON.stringify({ job: "check", source: '"job":"backup"' }))).toBe("check");
-    expect(jobOf("")).toBeUndefined();
+    expect(parseJobName(JSON.stringify({ job: "check", source: '"job":"backup"' }))).toBe("check");
+    expect(parseJobName("")).toBeUndefined();
   });
 
   test("as a table", () => {
