@@ -1,8 +1,4 @@
-/**
- * busybox's crond as a child, and what it says in the log.
- *
- * Who starts the jobs: busybox's crond where it can, we ourselves where it cannot.
- */
+/** Who starts the jobs: busybox's crond, as a child whose words are logged, where it can; entry itself where it cannot. */
 
 import { readFileSync } from "node:fs";
 import type { Context } from "../context.ts";
@@ -15,24 +11,23 @@ import { within } from "../process/timer.ts";
 import type { Scheduler } from "./start.ts";
 import { Ticker } from "./ticker.ts";
 
-/** crond's level of what is not usual: its greeting and a line per job are left out, the run's own lines say more. */
+/** crond's log level for what is unusual: its greeting and its line for each job are left out, as a run logs more. */
 const UNUSUAL = "9";
-/** How long crond's last words are waited for once it has ended, in milliseconds. */
+/** Milliseconds that crond's last words are waited for once it has ended. */
 const LAST_WORDS_MS = 200;
 /** Milliseconds that crond gets to end after SIGTERM, which it does not handle. */
 const GONE_MS = 500;
 
 export class Crond implements Scheduler {
   readonly died: Promise<string>;
-  private stopping = false;
-
   private readonly child: Child;
+  private stopping = false;
 
   private constructor({ child, output }: Started) {
     this.child = child;
     this.died = new Promise((resolve) => {
       void child.exited.then(async (exit) => {
-        // A job may hold the pipe open; what crond itself said last is there within a moment.
+        // A job may hold the pipe open; what crond itself wrote last arrives within a moment.
         await within(LAST_WORDS_MS, output);
         if (!this.stopping) resolve(`crond ended (${howOf(exit)})`);
       });
@@ -50,7 +45,7 @@ export class Crond implements Scheduler {
     const logTo = pipe === undefined ? "/dev/stderr" : path;
     const crontabDir = settings.text("CRONTAB_DIR");
     const crond = startChild(["crond", "-f", "-l", UNUSUAL, "-L", logTo, "-c", crontabDir], {
-      // It takes the jobs' shell from here; a bash would stay as a process beside each job.
+      // crond runs the jobs with this shell; bash would stay as a process beside each job.
       env: { ...env, SHELL: "/bin/sh" },
       ...output,
     });
@@ -61,7 +56,7 @@ export class Crond implements Scheduler {
   async stop(): Promise<number[]> {
     this.stopping = true;
     const { pid, exited } = this.child;
-    // Stopped first, so that it cannot start a job between our look and its end.
+    // Suspended first, so that it cannot start a job after we have looked for them.
     signal(pid, "SIGSTOP");
     const jobs = descendantsOf([pid]);
     signal(pid, "SIGTERM");
@@ -106,7 +101,7 @@ function hasCapability(bit: bigint): boolean {
     const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
     return ((BigInt(`0x${effective ?? "0"}`) >> bit) & 1n) === 1n;
   } catch {
-    // No /proc: root has its capabilities, as a rule.
+    // No /proc: root usually has its capabilities.
     return true;
   }
 }

@@ -1,8 +1,4 @@
-/**
- * An export by way of a work directory: restored there with its patterns, then packed.
- *
- * Packs a folder with tar(1), GNU's or busybox's.
- */
+/** An export by way of a work directory: restored there with its patterns, then packed by tar(1), GNU's or busybox's. */
 
 import { lstatSync, rmSync, utimesSync } from "node:fs";
 import { EXIT, Failure } from "../errors.ts";
@@ -54,7 +50,7 @@ async function leaveOutSpecials(run: Run, workdir: string): Promise<void> {
   const specials = await removeSpecials(run, workdir);
   if (specials === 0) return;
   run.log.info(
-    `${plural(specials, "special file")} (named pipes, sockets, devices) left out, as of every archive by restic.`,
+    `${plural(specials, "special file")} (named pipes, sockets, devices) left out, as in every archive by restic.`,
   );
 }
 
@@ -67,7 +63,7 @@ const SCRIPT = `cd "$1" && shift && for name in * .[!.]* ..?*; do
   if [ -e "$name" ] || [ -h "$name" ]; then printf '%s\\0' "$name"; fi
 done | xargs -0 tar -cf - "$@" --`;
 
-/** As restic's own archives have it: numbers for owners, attributes, and the content of every name of a file. */
+/** As in restic's own archives: numeric owners, extended attributes, and the content under each name of a file. */
 const GNU = [
   "--format=posix",
   "--numeric-owner",
@@ -91,7 +87,7 @@ export async function packInto(feed: Feed, run: Run, folder: string): Promise<nu
   return code;
 }
 
-/** Takes named pipes, sockets and devices away, which restic's own archives lack too. Returns how many there were. */
+/** Removes named pipes, sockets and devices, which restic's own archives lack too. Returns how many there were. */
 export async function removeSpecials(run: Run, folder: string): Promise<number> {
   let removed = 0;
   await visitTree(
@@ -101,7 +97,7 @@ export async function removeSpecials(run: Run, folder: string): Promise<number> 
       const parent = path.subarray(0, path.lastIndexOf("/"));
       const { atime, mtime } = lstatSync(parent);
       rmSync(path);
-      // Its folder keeps the time that it had in the snapshot.
+      // The folder keeps the modification time that it had in the snapshot.
       utimesSync(parent, atime, mtime);
       removed++;
     },

@@ -97,7 +97,7 @@ function tell(log: Log, phase: string, ended: ChildEnd, plan: HookPlan): void {
   }
 }
 
-/** What only this hook and its children carry in their environment: /proc finds them by it. */
+/** What only this hook and its children carry in their environment: they are found in /proc by it. */
 function marksOf(env: ChildEnvironment): string[] {
   return ["RBH_RUN_ID", "RBH_HOOK", "RBH_HOOK_PATH"].map((name) => `${name}=${env[name] ?? ""}`);
 }

@@ -1,9 +1,6 @@
 /**
- * Watches a mount come up, tells where to look, and takes it away in the end.
- *
- * Makes sure that nothing is mounted at a place any more, whatever became of the restic that served it.
- *
- * Who keeps a mount busy, as far as /proc shows it.
+ * Watches a mount come up, tells where to look, and unmounts it in the end: whatever became of the restic that served
+ * it, nothing is mounted there afterwards, or the log says who keeps it busy and what to do.
  */
 
 import { promises, readdirSync, readlinkSync } from "node:fs";
@@ -18,7 +15,7 @@ import { sleep, within } from "../process/timer.ts";
 import type { Run } from "../run/run.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 
-/** Polls for the mount, the more rarely the longer it takes: a large index is read for minutes. */
+/** Polls for the mount, the less often the longer it takes: reading a large index takes minutes. False when restic ended. */
 export async function appears(place: string, ended: () => boolean): Promise<boolean> {
   for (let ms = 10; !ended(); ms = Math.min(ms * 1.2, 250)) {
     if (isResticMounted(place)) return true;
@@ -38,23 +35,27 @@ export const serveFacts = {
 
 type ServeRun = Run<FactsOf<typeof serveFacts>>;
 
-/** The list of snapshots comes from restic, which asks the repository: so long it is waited for. */
+/** Milliseconds that the list of snapshots is waited for: it comes from restic, which asks the repository. */
 const LIST_MS = 30_000;
 
-/** `which` names the snapshots that were asked for. `over` settles when restic ends: a list that is still asked for then is let go. */
+/**
+ * `which` names the snapshots that were asked for. `over` settles when restic ends: then the list of them, which is
+ * waited for at most `listMs`, will not come any more.
+ */
 export async function tellWhereToLook(
   run: ServeRun,
   place: string,
   which: string,
   over: Promise<unknown>,
+  listMs = LIST_MS,
 ): Promise<void> {
   const { log } = run;
   let count: number | undefined;
-  // Asked for in another thread: while this one waits for the mounted repository, it could not hear a signal.
+  // Read in another thread: this one could handle no signal while it waited for the mounted repository.
   const counting = promises.readdir(`${place}/ids`).then((names) => {
     count = names.length;
   });
-  await within(LIST_MS, Promise.race([counting, over]));
+  await within(listMs, Promise.race([counting, over]));
   if (count !== undefined) run.facts.snapshots = count;
   log.info(`Mounted at ${place}, read-only${count === undefined ? "" : `; snapshots: ${count}`}.`);
   if (count === 0) {
@@ -65,10 +66,10 @@ export async function tellWhereToLook(
   log.info(`To end it: Ctrl-C, kill ${process.pid}, or fusermount -u ${place}.`);
 }
 
-/** How long a busy mount may become free by itself. */
+/** Milliseconds in which a busy mount may become free by itself. */
 const PATIENCE_MS = 1000;
 
-/** Whatever became of restic: nothing is mounted afterwards, or it is said what to do. */
+/** Unmounts what is still mounted at `place`, and says in the log and in the record how that went. */
 export async function release(run: ServeRun, place: string): Promise<Unmounted> {
   const end = performance.now() + PATIENCE_MS;
   const left = await unmount(place, run.settings.env, () =>
@@ -80,21 +81,21 @@ export async function release(run: ServeRun, place: string): Promise<Unmounted> 
     const users = left.users.length > 0 ? left.users.join(", ") : "something that cannot be seen from here";
     run.log.warn(
       `${place} was in use by ${users}. It was unmounted lazily: it is gone from the tree, and what they still ` +
-        "hold of it only gives errors.",
+        "hold of it gives only errors.",
     );
   }
   if (left.how === "failed") {
-    run.log.error(`${place} is still mounted: ${left.words}. Take it away by hand: umount -l ${place}`);
+    run.log.error(`${place} is still mounted: ${left.words}. Unmount it by hand: umount -l ${place}`);
   }
   return left;
 }
 
 export type Unmounted =
-  /** Nothing was mounted any more. */
+  /** Nothing was mounted any more: restic unmounts when it ends. */
   | { readonly how: "gone" }
-  /** What restic had left behind was in nobody's use. */
+  /** restic had left its mount behind, and nobody used it. */
   | { readonly how: "plain" }
-  /** It was in use: taken out of the tree, its users keep what they hold of it until they let go. */
+  /** It was in use: it is out of the tree, and its users keep what they hold of it until they close it. */
   | { readonly how: "lazy"; readonly users: readonly string[] }
   | { readonly how: "failed"; readonly words: string };
 
@@ -129,7 +130,7 @@ export async function unmount(
     if (!isResticMounted(place)) return { how: "plain" };
     await sleep(Math.min(RETRY_MS, Math.max(0, patienceMs())));
   } while (patienceMs() > 0);
-  // Asked now: once it is out of the tree, nothing tells any more who uses it.
+  // Looked up now: once it is out of the tree, nothing shows any more who uses it.
   const users = usersOf(place);
   const words = await attempt(LAZY, place, env, callMs);
   return isResticMounted(place) ? { how: "failed", words } : { how: "lazy", users };

@@ -58,7 +58,7 @@ export function logForMail({ logPath, identity, mask }: Context): string | undef
   try {
     fd = openSync(logPath, "r");
   } catch {
-    // LOG_DIR is missing or full: the run has said so already, and the caller has other words to send.
+    // LOG_DIR is missing or full: the run has logged that already, and the caller mails something else.
     return undefined;
   }
   try {
