@@ -3,14 +3,24 @@
  * same run, and fails when the new one is worse in any row by more than the noise of such a run.
  */
 
-import { existsSync, mkdirSync, realpathSync, symlinkSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { binary } from "../support/world.ts";
+import { readInOrder } from "./page-cache.ts";
 
-/** The program of before; undefined when none was named. */
-export const oldProgram: string | undefined = process.env.RBH_OLD_BINARY
-  ? resolve(process.env.RBH_OLD_BINARY)
-  : undefined;
+/** A copy of the program of before; undefined when none was named. Its file lies in memory as that of ours does. */
+export const oldProgram = process.env.RBH_OLD_BINARY ? prepared(process.env.RBH_OLD_BINARY) : undefined;
+
+function prepared(path: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "rbh-old-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const copy = join(folder, "restic-backup-helper");
+  copyFileSync(path, copy);
+  Bun.spawnSync(["sync", copy, binary]);
+  for (const program of [copy, binary]) readInOrder(program);
+  return copy;
+}
 
 /**
  * The same command as the program of before runs it: each word that is a link to ours becomes a link to that, which

@@ -1,8 +1,8 @@
 /** What a start costs: with the program in memory, and when it has to be read from the disk. */
 
-import { readFileSync, realpathSync } from "node:fs";
 import { World } from "../support/world.ts";
 import { oldProgram } from "./before.ts";
+import { forget, readInOrder } from "./page-cache.ts";
 import { type Contender, compare, type Measure } from "./paired.ts";
 import { hello } from "./programs.ts";
 import { type Row, wallRow } from "./report.ts";
@@ -38,25 +38,4 @@ export async function cold(): Promise<Row[]> {
 function row(what: string, [bare, ours]: readonly Measure[], limit: number): Row {
   if (bare === undefined || ours === undefined) throw new Error("nothing was measured");
   return wallRow(what, ours, bare, "hello world", { limit });
-}
-
-/**
- * As a build leaves it. What page faults have read stays in small pieces, and makes each start after it slower: a bare
- * one by a third, a tick by a fifth (measured, Linux 6.18, ext4).
- */
-function readInOrder(path: string): void {
-  forget(path);
-  readFileSync(path);
-}
-
-/** Takes a file, and nothing else of this machine's, out of the page cache; GNU dd asks for it with posix_fadvise(3). */
-function forget(path: string): void {
-  const { exitCode, stderr } = Bun.spawnSync([
-    "dd",
-    `if=${realpathSync(path)}`,
-    "iflag=nocache",
-    "count=0",
-    "status=none",
-  ]);
-  if (exitCode !== 0) throw new Error(`dd could not drop ${path} from the cache: ${stderr}`);
 }

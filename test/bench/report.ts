@@ -13,6 +13,8 @@ export interface Row {
   readonly unit: string;
   /** The ratio that must not be exceeded. */
   readonly limit?: number;
+  /** By how much a figure of before differs from itself, where that is more than NOISE. */
+  readonly noise?: number;
   /** The ratio that we would like. */
   readonly goal?: number;
 }
@@ -107,8 +109,8 @@ export const exceeds = ({ ours, floor, limit }: Row): boolean =>
   limit !== undefined && !(ours / floor <= limit);
 
 /** Dearer than it was, by more than noise. */
-export const isWorse = ({ ours, before }: Row): boolean =>
-  before !== undefined && !Number.isNaN(before) && !(ours / before <= NOISE);
+export const isWorse = ({ ours, before, noise = NOISE }: Row): boolean =>
+  before !== undefined && !Number.isNaN(before) && !(ours / before <= noise);
 
 function againstBefore(row: Row): string {
   if (row.before === undefined || Number.isNaN(row.ours / row.before)) return "";
