@@ -113,8 +113,8 @@ export interface ArchivePlan extends FeedPlan {
 }
 
 /**
- * `fill` feeds the tar stream and resolves to an exit code; with any but 0, and when the run is told to end, nothing
- * is left behind. Throws a Failure when the archive cannot be written or verified.
+ * `fill` feeds the tar stream and resolves to an exit code; with any but 0, and when the run is to end, nothing is left
+ * behind. Throws a Failure when the archive cannot be written or verified.
  */
 export async function makeArchive(
   run: ExportRun,
@@ -128,11 +128,11 @@ export async function makeArchive(
   try {
     const feed = new Feed(run, archive, plan);
     const exitCode = await fill(feed);
-    if (exitCode !== EXIT.ok || run.ending) return exitCode;
+    if (exitCode !== EXIT.ok) return exitCode;
     await feed.end();
     await archive.finish();
-    if (verify) await verifyArchive(archive, format, () => run.expired());
-    if (run.ending) return exitCode;
+    if (verify) await verifyArchive(archive, format, () => run.stopping);
+    run.throwIfStopping();
     await archive.publish();
     published = true;
     tell(run, output, feed, archive, verify);

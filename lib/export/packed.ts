@@ -34,7 +34,6 @@ async function restoreAndPack(job: Job, workdir: string): Promise<Outcome> {
   const { include, exclude, verbose, verify, "dry-run": dryRun } = flags;
   const words = { snapshot: snapshot.id, target: workdir, include, exclude, verbose, verify, dryRun };
   const { exitCode, files, bytes } = await restoreTree(run, restic, words);
-  if (run.ending) return { exitCode };
   if (exitCode !== EXIT.ok) {
     await restic.afterFailure("restore", exitCode);
     return { exitCode };
@@ -73,7 +72,7 @@ const GNU = [
   "--hard-dereference",
 ];
 
-/** Resolves to 0, or to what a stop made of it. Throws a Failure when tar fails, and what the feed throws. */
+/** Resolves to 0. Throws a Failure when tar fails, and what the feed throws. */
 export async function packInto(feed: Feed, run: Run, folder: string): Promise<number> {
   const options = (await isGnu(run)) ? GNU : [];
   const { code } = await run.child(["sh", "-c", SCRIPT, "sh", folder, ...options], {
@@ -81,7 +80,7 @@ export async function packInto(feed: Feed, run: Run, folder: string): Promise<nu
     onBytes: feed.take,
     onStderr: (line) => run.log.childLine("tar", line),
   });
-  if (code !== 0 && !run.ending) {
+  if (code !== 0) {
     throw new Failure(`tar could not pack ${folder} (exit ${code}). See its messages above.`, EXIT.failed);
   }
   return code;
@@ -101,8 +100,9 @@ export async function removeSpecials(run: Run, folder: string): Promise<number> 
       utimesSync(parent, atime, mtime);
       removed++;
     },
-    () => run.ending,
+    () => run.stopping,
   );
+  run.throwIfStopping();
   return removed;
 }
 

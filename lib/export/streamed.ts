@@ -52,7 +52,6 @@ export async function exportStreamed(job: Job, lineage: Lineage): Promise<Outcom
   const plan = { output, expected, leaveOut, verify: flags.verify, verbose: flags.verbose };
   const exitCode = await makeArchive(run, plan, async (feed) => {
     const code = await dumpInto(feed, job, lineage);
-    if (run.ending) return code;
     if (code !== EXIT.ok) await restic.afterFailure("dump", code);
     return code === EXIT.ok && feed.scan.files + feed.scan.folders === 0 ? nothing(job) : code;
   });

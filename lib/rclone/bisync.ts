@@ -30,14 +30,14 @@ export async function bisync(run: Run, rclone: Rclone, pair: Pair): Promise<Pair
   const { log } = run;
   const first = await callBisync(rclone, pair);
   const failed = { exitCode: first.exitCode, recovered: false };
-  if (first.exitCode === EXIT.ok || run.ending || isBarred(run, first, pair)) return failed;
+  if (first.exitCode === EXIT.ok || isBarred(run, first, pair)) return failed;
   if (first.noListings) {
     if (isSurelyFirst(first)) {
       log.info(
         "This is the first bisync of this pair: rclone has no listings of it. Starting with --resync.",
       );
       const begun = await callResync(run, rclone, pair);
-      if (begun.exitCode === EXIT.ok || run.ending || isBarred(run, begun, pair)) {
+      if (begun.exitCode === EXIT.ok || isBarred(run, begun, pair)) {
         return { exitCode: begun.exitCode, recovered: false };
       }
     } else {
@@ -106,7 +106,6 @@ async function isAccessible(run: Run, rclone: Rclone, pair: Pair): Promise<boole
         found ||= line === marker || line.endsWith(`/${marker}`);
       },
     });
-    if (run.ending) return false;
     if (!found) {
       isBarred(run, { exitCode: EXIT.failed, noAccess: true }, pair);
       return false;
@@ -126,7 +125,6 @@ async function recover(run: Run, rclone: Rclone, pair: Pair): Promise<boolean> {
   ] as const;
   for (const [name, step] of steps) {
     const { exitCode } = await step();
-    if (run.ending) return false;
     if (exitCode !== EXIT.ok) {
       run.log.error(`The ${name} failed too ${exitText(exitCode)}; the pair is left as it is.`);
       return false;

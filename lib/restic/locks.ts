@@ -42,13 +42,19 @@ export async function readLocks(restic: Caller): Promise<Listing> {
   const rest = [...ids];
   const found: HeldLock[] = [];
   while (rest.length > 0) {
-    found.push(...(await Promise.all(rest.splice(0, AT_ONCE).map((id) => readLock(restic, id)))));
+    found.push(...(await allEnded(rest.splice(0, AT_ONCE).map((id) => readLock(restic, id)))));
   }
   if (found.every(({ lock }) => lock !== undefined)) return { exitCode, locks: found };
   // What could not be read may be damaged, or may have been removed since it was listed.
   const again = await listIds(restic);
   const isThere = ({ id }: HeldLock) => again.ids.some((each) => each.startsWith(id));
   return { exitCode, locks: found.filter((each) => each.lock !== undefined || isThere(each)) };
+}
+
+/** What all of them resolve to. When one fails, the others have ended too before its error is thrown. */
+async function allEnded<T>(calls: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(calls);
+  return Promise.all(calls);
 }
 
 async function listIds(restic: Caller) {

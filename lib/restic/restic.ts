@@ -3,7 +3,7 @@
 import type { VariableName } from "../config/variables.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import { EXIT, Failure } from "../errors.ts";
-import type { Outcome, Run } from "../run/run.ts";
+import { type Outcome, type Run, Stopped } from "../run/run.ts";
 import { formatBytes } from "../units.ts";
 import { ACCESS_ENVIRONMENT, type Access, accessOf } from "./access.ts";
 import { errorText, type Message, parseMessage } from "./messages.ts";
@@ -58,7 +58,7 @@ export class Restic implements Caller {
   /** Once in a run: a lock that reappears is not a dead one. */
   private async clearsTheWay(): Promise<boolean> {
     const { run } = this;
-    if (run.ending || this.hasCleared || run.settings.choice("RESTIC_AUTO_UNLOCK") !== "STALE") return false;
+    if (this.hasCleared || run.settings.choice("RESTIC_AUTO_UNLOCK") !== "STALE") return false;
     this.hasCleared = true;
     const { removeDeadLocks } = await import("./locks.ts");
     return removeDeadLocks(this, run.log);
@@ -82,12 +82,9 @@ export class Restic implements Caller {
       ...(onBytes === undefined ? { onStdout: onLine ?? show } : { onBytes }),
       onStderr: show,
       startsOthers: this.startsOthers(),
-    });
-    if (ended.cause !== undefined && ended.signal === "SIGKILL") {
-      log.warn(
+      ifKilled:
         "restic did not exit in time and was killed. Its lock may still be in the repository; run unlock to remove it.",
-      );
-    }
+    });
     return { exitCode: ended.cause === undefined ? normalizeExit(ended.code, told) : ended.code };
   }
 
@@ -112,8 +109,11 @@ export class Restic implements Caller {
         );
       answer.push(bytes);
     };
-    const { exitCode } = await this.call(words, { onBytes, env });
-    if (this.run.ending) throw new Failure(`restic was stopped before it told ${what}.`, exitCode);
+    const { exitCode } = await this.call(words, { onBytes, env }).catch((error) => {
+      if (error instanceof Stopped)
+        throw new Stopped(error.exitCode || EXIT.failed, `restic was stopped before it told ${what}.`);
+      throw error;
+    });
     if (exitCode !== EXIT.ok) {
       const meaning = explain(exitCode, this.shown) ?? "See its messages above.";
       throw new Failure(`restic could not tell ${what} (exit ${exitCode}). ${meaning}`, exitCode);
@@ -203,7 +203,6 @@ export async function callRestic(
   { lockedOut, onEnd, ...plan }: CallPlan = {},
 ): Promise<Outcome> {
   const { exitCode } = await restic.call(words, plan);
-  if (run.ending) return { exitCode };
   onEnd?.(exitCode);
   if (exitCode === EXIT.ok) return { exitCode };
   if (exitCode === RESTIC.locked && lockedOut !== undefined) run.log.warn(lockedOut);

@@ -1,6 +1,6 @@
 /** `restic restore` and its result, counted alike for every version of restic. */
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError, EXIT } from "../errors.ts";
 import { type Entry, visitTree } from "../files/tree.ts";
 import { isVacant } from "../paths.ts";
 import type { Run } from "../run/run.ts";
@@ -125,7 +125,9 @@ async function countRestored(run: Run, target: string, sinceMs: number) {
     if (stat.nlink > 1) inodes.add(inode);
     count.bytes += stat.size;
   };
-  await visitTree(target, visit, () => run.ending);
+  await visitTree(target, visit, () => run.stopping);
+  // The restore itself is done.
+  run.throwIfStopping(EXIT.ok);
   return count;
 }
 

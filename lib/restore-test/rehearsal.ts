@@ -80,7 +80,7 @@ async function restoreAll(
     const words = { snapshot: snapshot.id, target, include, exclude: [], verify, dryRun };
     const { exitCode, files, bytes, skipped } = await restoreTree(run, restic, words);
     all = { exitCode, files: all.files + files, bytes: all.bytes + bytes, skipped: all.skipped + skipped };
-    if (exitCode !== EXIT.ok || run.ending) break;
+    if (exitCode !== EXIT.ok) break;
   }
   return all;
 }
@@ -108,7 +108,7 @@ export async function checkCount({ run, plan }: Test, root: string, startedMs: n
     if (inode !== undefined) inodes.add(inode);
     bytes += stat.size;
   };
-  await visitTree(root, visit, () => run.expired());
+  await visitTree(root, visit, () => run.stopping);
   const isMet = files >= plan.minFiles;
   run.addFacts({
     files_restored: files,
@@ -124,8 +124,8 @@ export async function checkCanaries({ run, canaries }: Test, root: string): Prom
   if (canaries.length === 0) return [];
   const results: CanaryResult[] = [];
   for (const canary of canaries) {
-    if (run.expired()) break;
-    const result = await checkCanary(root, canary, () => run.expired());
+    if (run.stopping) break;
+    const result = await checkCanary(root, canary, () => run.stopping);
     results.push(result);
     if (result.status !== "passed") log.error(`Canary ${result.path}: ${result.message}.`);
   }
@@ -150,8 +150,8 @@ export async function checkSample(
   const { log } = run;
   const results: Comparison[] = [];
   for (const picked of sample) {
-    if (run.expired()) break;
-    const result = await compare(root, picked, () => run.expired());
+    if (run.stopping) break;
+    const result = await compare(root, picked, () => run.stopping);
     results.push(result);
     if (isBad(result)) log.error(`Sample ${result.path}: ${result.message}.`);
     else log.note(`Sample ${result.path}: ${result.message}.`);

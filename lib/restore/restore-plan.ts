@@ -10,7 +10,7 @@ import { ConfigError, UsageError } from "../errors.ts";
 import { absolute, realPath } from "../paths.ts";
 import { readId, snapshotFlags } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
-import type { Run } from "../run/run.ts";
+import { exitOfStopped, type Run } from "../run/run.ts";
 import { type Refusal, restoreRefusal } from "../run/target.ts";
 import { parseLocal } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
@@ -183,14 +183,14 @@ export async function giveTo(run: Run, to: Owner, target: string): Promise<boole
   const owner = ownerText(to);
   run.log.info(`Giving everything in ${target} to ${owner}.`);
   const show = (line: string) => run.log.childLine("chown", line);
-  const { code } = await run.child(["chown", "-hR", owner, realPath(target)], {
-    onStdout: show,
-    onStderr: show,
-  });
-  if (code !== 0) {
+  const command = ["chown", "-hR", owner, realPath(target)];
+  const { exitCode } = await run
+    .child(command, { onStdout: show, onStderr: show })
+    .then(({ code }) => ({ exitCode: code }), exitOfStopped);
+  if (exitCode !== 0) {
     run.log.warn(
-      `Not everything in ${target} belongs to ${owner} now (chown exit ${code}). The restore itself is done.`,
+      `Not everything in ${target} belongs to ${owner} now (chown exit ${exitCode}). The restore itself is done.`,
     );
   }
-  return code === 0;
+  return exitCode === 0;
 }

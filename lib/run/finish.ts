@@ -25,7 +25,7 @@ import { type RunRecord, recordHeader, type Status } from "../state/record.ts";
 import { skipsInARow } from "../state/skips.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
-import type { Outcome, Run } from "./run.ts";
+import { type Outcome, type Run, Stopped } from "./run.ts";
 
 export type Work = (run: Run) => Promise<Outcome>;
 
@@ -76,7 +76,8 @@ async function attempt(work: Work, run: Run): Promise<Outcome & { error?: string
     settings.refuseDoubles();
     return await work(run);
   } catch (error) {
-    if (error instanceof Failure) {
+    if (error instanceof Stopped && error.message === "") return { exitCode: error.exitCode };
+    if (error instanceof Failure || error instanceof Stopped) {
       log.error(error.message);
       return { exitCode: error.exitCode, error: error.message };
     }

@@ -47,7 +47,7 @@ import { skip } from "./skip.ts";
  * Lives one run of worker `job` and resolves to its exit code. `prepared` is what locked_run has taken for us,
  * its lock first of all; without it we take our own, and exit with 75 when somebody else has it.
  */
-export async function liveRun(
+export async function runWorker(
   job: string,
   prepared: Prepared | undefined,
   work: Work,
@@ -245,7 +245,7 @@ export class Job {
 }
 
 /** Resolves to the exit code. A Failure is the caller's to report. */
-export async function lookAside(job: string, look: (run: Run) => Promise<number>): Promise<number> {
+export async function runReadOnly(job: string, look: (run: Run) => Promise<number>): Promise<number> {
   const context = new Context(job);
   const { identity, settings, log, lockDir } = context;
   const stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);

@@ -3,6 +3,7 @@
 import { type Settings, screaming } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
+import { EXIT } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { runChild } from "../process/child.ts";
 import { familyMembers, nameOf } from "../process/proc.ts";
@@ -21,6 +22,30 @@ export interface Outcome {
   readonly endedByStop?: true;
 }
 
+/**
+ * The run is to end: it was told to stop, or its time is over. Thrown by the run's own means (child, throwIfStopping)
+ * and turned into the run's outcome in one place, attempt() of finish.ts. What a worker must do all the same stands in
+ * its `finally`.
+ */
+export class Stopped extends Error {
+  override readonly name = "Stopped";
+
+  constructor(
+    /** What the work has come to: as its last child ended, or 1 where something was left undone. */
+    readonly exitCode: number,
+    /** A sentence for the log and the record, where the exit code does not say enough. */
+    message = "",
+  ) {
+    super(message);
+  }
+}
+
+/** For a worker that goes on after a stop: what its child came to. Throws every other error. */
+export function exitOfStopped(error: unknown): { readonly exitCode: number } {
+  if (error instanceof Stopped) return { exitCode: error.exitCode };
+  throw error;
+}
+
 export interface ChildPlan {
   /** Added to the run's environment; undefined takes a variable out. */
   readonly env?: ChildEnvironment;
@@ -33,6 +58,8 @@ export interface ChildPlan {
   readonly onBytes?: TakeBytes;
   /** Is it known to start programs of its own, which may outlive it as daemons? */
   readonly startsOthers?: boolean;
+  /** What to warn of when it did not end in time, so that it had to be killed. */
+  readonly ifKilled?: string;
 }
 
 interface RunParts {
@@ -81,15 +108,15 @@ export class Run<F extends object = object> {
     if (seconds > 0) this.deadline = performance.now() + seconds * 1000;
   }
 
-  /** Has the run been told to end? Whatever is still to do is then left undone. */
-  get ending(): boolean {
+  /** Is the run to end? For loops that no child ends: the time of the work may be over without one. */
+  get stopping(): boolean {
+    if (performance.now() > this.deadline) this.endByTimeout();
     return this.timedOut || this.stop.signal !== undefined;
   }
 
-  /** The same, for work that no child does: its time-out may be over without any child to end. */
-  expired(): boolean {
-    if (performance.now() > this.deadline) this.timedOut = true;
-    return this.ending;
+  /** Throws Stopped when the run is to end. `exitCode`: what the work has come to by now. */
+  throwIfStopping(exitCode: number = EXIT.failed): void {
+    if (this.stopping) throw new Stopped(exitCode);
   }
 
   /** Where the work has got to, for `status` and for people. */
@@ -97,13 +124,14 @@ export class Run<F extends object = object> {
     this.marker.update({ percent, ...(etaSeconds === undefined ? {} : { eta_seconds: etaSeconds }) });
   }
 
-  /** Runs a program to its end, line by line. Throws CannotStart, and what onBytes throws. */
+  /**
+   * Runs a program to its end, line by line. Throws CannotStart, what onBytes throws, and Stopped once it has ended in a
+   * run that is to end, also when it ended by itself.
+   */
   async child(command: readonly string[], plan: ChildPlan): Promise<Ended> {
-    const { env = {}, onStdout, onStderr, onBytes, startsOthers = false } = plan;
-    if (this.stop.signal !== undefined) {
-      return { code: exitCodeOfSignal(this.stop.signal), signal: undefined, cause: "stopped" };
-    }
-    return runChild(command, {
+    const { env = {}, onStdout, onStderr, onBytes, startsOthers = false, ifKilled } = plan;
+    if (this.stop.signal !== undefined) throw new Stopped(exitCodeOfSignal(this.stop.signal));
+    const ended = await runChild(command, {
       env: { ...this.context.env, ...env },
       stdout: onBytes === undefined ? this.lines(onStdout) : readBytes(onBytes),
       stderr: this.lines(onStderr),
@@ -119,6 +147,10 @@ export class Run<F extends object = object> {
         this.lookBehind(pid, !isDrained || startsOthers);
       },
     });
+    if (ifKilled !== undefined && ended.cause !== undefined && ended.signal === "SIGKILL")
+      this.log.warn(ifKilled);
+    if (this.timedOut || this.stop.signal !== undefined) throw new Stopped(ended.code);
+    return ended;
   }
 
   /** A child's lines, one by one; what one read has brought is written to the log at once. */
@@ -131,6 +163,7 @@ export class Run<F extends object = object> {
   }
 
   private endByTimeout(): void {
+    if (this.timedOut) return;
     this.timedOut = true;
     const name = `${screaming(this.name)}_TIMEOUT`;
     this.log.error(`The work was ended because it took longer than ${name}=${this.settings.env[name]}.`);

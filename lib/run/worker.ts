@@ -3,7 +3,7 @@
 import type { VariableName } from "../config/variables.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import type { Command, ExitStatus, Flags, Invocation } from "./command.ts";
-import { liveRun } from "./life.ts";
+import { runWorker } from "./life.ts";
 import type { Outcome, Run } from "./run.ts";
 
 export interface Worker<F extends Flags, D extends Fields> extends Omit<Command<F>, "main"> {
@@ -68,7 +68,7 @@ export function defineWorker<const F extends Flags, const D extends Fields = {}>
       worker.check?.(invocation);
       // A run begins without any facts, so that it is one of this worker's from here on.
       const work = (run: Run) => worker.work(run as Run<FactsOf<D>>, invocation);
-      return liveRun(invocation.name, invocation.prepared, work, worker);
+      return runWorker(invocation.name, invocation.prepared, work, worker);
     },
   } satisfies Command<F>;
 }

@@ -61,7 +61,7 @@ export async function examineSources(run: Run, plan: SourcesPlan): Promise<Exami
     if (errors.length < NAMED_MOST) errors.push({ path, reason });
   };
   const { sizes, depth, oneFileSystem } = plan;
-  const walk = new Walk({ sizes, depth, oneFileSystem, onError, enough: () => run.expired() });
+  const walk = new Walk({ sizes, depth, oneFileSystem, onError, enough: () => run.stopping });
   const read = plan.lists.map(({ flag, path }) => readFileList(flag, path));
   const covered = new Cover([
     ...plan.sources.map(({ path }) => path),
@@ -70,7 +70,7 @@ export async function examineSources(run: Run, plan: SourcesPlan): Promise<Exami
 
   const sources: Source[] = [];
   for (const named of plan.sources) {
-    if (run.expired()) break;
+    if (run.stopping) break;
     sources.push(await examine(named, walk, covered, onError));
   }
   const lists: ListReport[] = [];
@@ -82,7 +82,7 @@ export async function examineSources(run: Run, plan: SourcesPlan): Promise<Exami
       onError(list.path, problem);
     }
     for (const path of targets) {
-      if (run.expired()) break;
+      if (run.stopping) break;
       const source = await examine({ path, origin: list.flag }, walk, covered, onError);
       if (source.type === "missing") missing.push(path);
       addTo(tally, source.tally);

@@ -75,12 +75,12 @@ async function work(run: BackupRun): Promise<Outcome> {
   const restic = new Restic(run);
   run.log.info(`Backing up to ${restic.shown}.`);
   const seen = new Seen(run);
-  const ended = await restic.call(words, {
-    onMessage: (message) => seen.message(message),
-    onWords: (line) => seen.line(line),
-  });
-  seen.conclude();
-  if (run.ending) return ended;
+  const ended = await restic
+    .call(words, {
+      onMessage: (message) => seen.message(message),
+      onWords: (line) => seen.line(line),
+    })
+    .finally(() => seen.conclude());
   // Before 0.19 restic exits with 0 although a source was not there at all.
   const exitCode = ended.exitCode === EXIT.ok && seen.unreadable > 0 ? RESTIC.incomplete : ended.exitCode;
   if (exitCode === RESTIC.incomplete) {
@@ -131,7 +131,7 @@ async function forget(run: BackupRun, restic: Restic, words: readonly string[]):
     "Forgetting was skipped, because another restic has locked the repository; the backup itself is done.",
   );
   const { exitCode } = outcome;
-  if (run.ending || exitCode === EXIT.ok) return outcome;
+  if (exitCode === EXIT.ok) return outcome;
   if (exitCode === RESTIC.locked) return { ...outcome, exitCode: EXIT.ok };
   run.log.error("The backup itself is done; only the retention policy was not applied.");
   return { exitCode, status: "failed" };

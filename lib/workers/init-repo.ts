@@ -70,14 +70,13 @@ async function work(run: InitRun, { flags, rest }: Given): Promise<Outcome> {
     init_args: words.map(quoteWord).join(" "),
   });
   const existed = await probe(run, restic);
-  if (run.ending) return { exitCode: EXIT.failed };
   if (existed) return leaveAlone(run, restic, flags["dry-run"]);
   if (flags["dry-run"]) {
     run.log.info(`There is no repository at ${restic.shown}; it would be created (--dry-run).`);
     return { exitCode: EXIT.ok };
   }
   if (!(await isConfirmed(run, restic, flags))) {
-    if (!run.ending) run.log.info("Declined; nothing was created.");
+    run.log.info("Declined; nothing was created.");
     return { exitCode: EXIT.ok, status: "cancelled" };
   }
   run.facts.confirmed = "ON";
@@ -89,7 +88,7 @@ async function probe(run: InitRun, restic: Restic): Promise<boolean> {
   const { log, settings, stop, facts } = run;
   log.info(`Probing ${restic.shown}.`);
   const { status, code, message } = await probeRepository(restic.access, settings.env, stop);
-  if (run.ending) return false;
+  run.throwIfStopping();
   facts.probe_exit_code = code;
   // A password is only ever wrong for a repository that is there; of any other failure nothing is known, or said.
   const isThere = status === "ok" || status === "wrong_password";
@@ -124,13 +123,13 @@ async function isConfirmed(run: Run, restic: Restic, given: InitFlags): Promise<
     );
   } catch (error) {
     if (!(error instanceof Cancelled)) throw error;
+    run.throwIfStopping();
     return false;
   }
 }
 
 async function create(run: Run, restic: Restic, words: readonly string[]): Promise<Outcome> {
   const { exitCode } = await restic.call(["init", ...words]);
-  if (run.ending) return { exitCode };
   if (exitCode !== EXIT.ok) {
     throw new Failure(
       `restic init failed (exit ${exitCode}). ${explain(exitCode, restic.shown) ?? "See its messages above."}`,

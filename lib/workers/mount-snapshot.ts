@@ -13,7 +13,7 @@ import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { type Filter, filterOf, filterText, snapshotFlags } from "../restic/snapshots.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
-import type { Outcome, Run } from "../run/run.ts";
+import { exitOfStopped, type Outcome, type Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 
@@ -105,6 +105,8 @@ async function work(run: MountRun, given: MountFlags): Promise<Outcome> {
     const serving = restic
       // The filter is said in full: restic must not add a host of its own.
       .call(mountArgs({ target: place, filter, paths, allowOther }), { env: { RESTIC_HOST: undefined } })
+      // A stop is how a mount is meant to end.
+      .catch(exitOfStopped)
       .finally(() => {
         ended = true;
       });
@@ -127,7 +129,7 @@ async function conclude(run: MountRun, restic: Restic, exitCode: number, left: U
     log.info(`${stop.signal} ended the mount; nothing is mounted any more.`);
     return { exitCode: EXIT.ok, status, endedByStop: true };
   }
-  if (run.ending) return { exitCode };
+  run.throwIfStopping(exitCode);
   if (exitCode !== EXIT.ok) {
     await restic.afterFailure("mount", exitCode);
     return { exitCode };

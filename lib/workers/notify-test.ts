@@ -68,7 +68,7 @@ async function work(run: NotifyTestRun, asked: Options): Promise<Outcome> {
   const text = buildText(run, asked);
   const results: Record<Channel, Result> = { mail: "skipped", webhook: "skipped" };
   for (const channel of channels) {
-    if (run.ending) break;
+    if (run.stopping) break;
     results[channel] = asked["dry-run"] ? announce(run, channel, text) : await send(run, channel, text);
   }
   run.addFacts({

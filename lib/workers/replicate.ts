@@ -9,7 +9,7 @@ import { exitText, Rclone, type Totals } from "../rclone/rclone.ts";
 import { type JobFile, type JobRow, MODES, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
 import { TransferProgress } from "../rclone/stats.ts";
 import type { Invocation } from "../run/command.ts";
-import type { Outcome, Run } from "../run/run.ts";
+import { exitOfStopped, type Outcome, type Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
@@ -138,7 +138,7 @@ async function workThrough(
   note(run, jobs);
   let done = 0;
   for (const row of rows) {
-    if (run.ending) break;
+    if (run.stopping) break;
     jobs.push(await workOn(run, row, { ...common, done, all: rows.length }));
     done++;
     note(run, jobs);
@@ -151,7 +151,7 @@ async function workThrough(
   }
   const failed = inOrder(jobs).filter(isFailed);
   log.info(`${plural(jobs.length, "job")}, ${failed.length} failed.`);
-  return { exitCode: failed[0]?.exit_code ?? EXIT.ok };
+  return { exitCode: failed[0]?.exit_code ?? (done < rows.length ? EXIT.failed : EXIT.ok) };
 }
 
 interface Place extends Common {
@@ -175,15 +175,17 @@ async function workOn(
   log.info(`${named}: begun`);
 
   const rclone = new Rclone(run, hide, (stats) => progress.show(stats, done, all));
-  const { exitCode, recovered } =
+  const working =
     mode === "bisync"
-      ? await bisync(run, rclone, { source, destination, words, mode: resync.mode })
-      : { ...(await rclone.transfer(mode, source, destination, words)), recovered: false };
+      ? bisync(run, rclone, { source, destination, words, mode: resync.mode })
+      : rclone.transfer(mode, source, destination, words);
+  const { exitCode, recovered = false }: { exitCode: number; recovered?: boolean } =
+    await working.catch(exitOfStopped);
 
   const { totals } = rclone;
   const seconds = Math.round((performance.now() - begun) / 1000);
   const moved = movedText(totals);
-  if (run.ending) log.warn(`${named}: stopped after ${formatDuration(seconds)}`);
+  if (run.stopping) log.warn(`${named}: stopped after ${formatDuration(seconds)}`);
   else if (exitCode !== EXIT.ok)
     log.error(`${named}: failed ${exitText(exitCode)} after ${formatDuration(seconds)}`);
   else if (recovered) log.warn(`${named}: recovered in ${formatDuration(seconds)}${moved}`);

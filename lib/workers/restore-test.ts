@@ -97,7 +97,6 @@ async function work(run: RestoreTestRun, { flags }: { readonly flags: RestoreTes
     `Testing snapshot ${describeSnapshot(snapshot, localZone())}: ${textOf(plan, canaries.length)}.`,
   );
   const sample = plan.sample > 0 ? await pickSample(restic, snapshot.id, plan.sample, plan.path) : undefined;
-  if (run.ending) return { exitCode: EXIT.failed };
   try {
     return await test({ run, restic, plan, snapshot, canaries, sample, ground });
   } finally {
@@ -108,7 +107,6 @@ async function work(run: RestoreTestRun, { flags }: { readonly flags: RestoreTes
 async function test(test: Test): Promise<Outcome> {
   const { run, restic, plan, sample } = test;
   const { exitCode, nothing, root, startedMs } = await restoreWhat(test);
-  if (run.ending) return { exitCode };
   if (exitCode !== EXIT.ok) {
     run.facts.verification = "failed";
     await restic.afterFailure("restore", exitCode);
@@ -127,7 +125,7 @@ async function test(test: Test): Promise<Outcome> {
     ...(await checkCanaries(test, root)),
     ...(sample === undefined ? [] : await checkSample(run, root, sample)),
   ];
-  if (run.expired()) return { exitCode };
+  run.throwIfStopping();
   run.facts.verification = problems.length === 0 ? "passed" : "failed";
   if (problems.length === 0) {
     run.log.info("Everything that was asked for came back.");

@@ -26,7 +26,7 @@ import {
   readPlan,
   restoreFlags,
 } from "../restore/restore-plan.ts";
-import { lookAside } from "../run/life.ts";
+import { runReadOnly } from "../run/life.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
@@ -115,7 +115,7 @@ async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | un
   }
   guard.warn(target);
   const outcome = await pass(false);
-  if (plan.owner !== undefined && outcome.exitCode === EXIT.ok && !run.ending) {
+  if (plan.owner !== undefined && outcome.exitCode === EXIT.ok) {
     run.facts.owner = ownerText(plan.owner);
     run.facts.owner_changed = (await giveTo(run, plan.owner, target)) ? "ON" : "OFF";
   }
@@ -151,7 +151,7 @@ function newest(snapshots: readonly Snapshot[], filter: Filter, all: boolean): S
 
 /** --list: changes nothing, so that it needs neither the lock nor the hooks of a run. */
 function list(flags: RestoreFlags): Promise<number> {
-  return lookAside("restore", async (run) => {
+  return runReadOnly("restore", async (run) => {
     const filter = filterOf(flags, run);
     const snapshots = await listSnapshots(new Restic(run));
     const shown = newest(snapshots, filter, flags.all);
@@ -177,9 +177,9 @@ async function performRestore(
     `${dryRun ? "Rehearsing the restore of" : "Restoring"} snapshot ${describeSnapshot(snapshot, localZone())} ` +
       `to ${target}: ${patternText(words)}.`,
   );
+  run.addFacts({ dry_run: dryRun ? "ON" : "OFF", files_restored: 0, bytes_restored: 0 });
   const { exitCode, files, bytes, skipped } = await restoreTree(run, restic, words);
-  run.addFacts({ dry_run: dryRun ? "ON" : "OFF", files_restored: files, bytes_restored: bytes });
-  if (run.ending) return { exitCode };
+  run.addFacts({ files_restored: files, bytes_restored: bytes });
   if (exitCode !== EXIT.ok) {
     await restic.afterFailure("restore", exitCode);
     return { exitCode };

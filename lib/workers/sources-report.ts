@@ -40,7 +40,7 @@ async function work(
   const { log } = run;
   const examination = await examineSources(run, plan);
   run.addFacts(factsOf(examination, plan.sizes));
-  if (run.ending) return { exitCode: EXIT.failed };
+  run.throwIfStopping();
   for (const line of tableOf(examination, plan.sizes)) log.info(line);
   sayMore(run, examination);
   const { files, bytes } = examination.totals;

@@ -62,7 +62,7 @@ async function work(run: UnlockRun, given: FlagValues<typeof flags>): Promise<Ou
   const restic = new Restic(run);
   run.addFacts({ remove_all: all ? "ON" : "OFF", dry_run: dryRun ? "ON" : "OFF" });
   const before = await readLocks(restic);
-  if (run.ending || before.exitCode !== EXIT.ok) return failed(run, restic, before);
+  if (before.exitCode !== EXIT.ok) return failed(run, restic, before);
   show(run, restic, before.locks);
 
   const going = before.locks.filter(({ evidence }) => all || evidence.goes);
@@ -100,9 +100,9 @@ function factsOf({ id, lock, evidence }: HeldLock): NonNullable<UnlockFacts["loc
 
 async function remove(run: UnlockRun, restic: Restic, all: boolean): Promise<Outcome> {
   const { exitCode } = await restic.call(["unlock", ...(all ? ["--remove-all"] : [])]);
-  if (run.ending || exitCode !== EXIT.ok) return failed(run, restic, { exitCode });
+  if (exitCode !== EXIT.ok) return failed(run, restic, { exitCode });
   const after = await readLocks(restic);
-  if (run.ending || after.exitCode !== EXIT.ok) return failed(run, restic, after);
+  if (after.exitCode !== EXIT.ok) return failed(run, restic, after);
   run.facts.locks_after = after.locks.length;
   run.log.info(`Locks before: ${run.facts.locks_before}, after: ${after.locks.length}.`);
   if (after.locks.length > 0) run.log.info(`What stays is not evidently stale, or new: ${ids(after.locks)}.`);
@@ -112,9 +112,7 @@ async function remove(run: UnlockRun, restic: Restic, all: boolean): Promise<Out
 const ids = (locks: readonly HeldLock[]): string => locks.map(({ id }) => id).join(", ");
 
 function failed(run: Run, restic: Restic, { exitCode }: Pick<Listing, "exitCode">): Outcome {
-  if (!run.ending) {
-    const meaning = explain(exitCode, restic.shown) ?? "See its messages above.";
-    run.log.error(`restic failed (exit ${exitCode}). ${meaning}`);
-  }
+  const meaning = explain(exitCode, restic.shown) ?? "See its messages above.";
+  run.log.error(`restic failed (exit ${exitCode}). ${meaning}`);
   return { exitCode };
 }

@@ -1,7 +1,7 @@
 // A backup whose work has a bug: what a run makes of an error that nobody expected. Run by bun itself.
-import { liveRun } from "../../lib/run/life.ts";
+import { runWorker } from "../../lib/run/life.ts";
 
 const work = () => {
   throw new TypeError("undefined is not a snapshot");
 };
-process.exit(await liveRun("backup", undefined, work));
+process.exit(await runWorker("backup", undefined, work));
