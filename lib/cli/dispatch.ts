@@ -73,7 +73,7 @@ async function buildInvocation(
     table,
     ...((await parseWords(command, args)) as Pick<Invocation, "flags" | "operands" | "rest">),
     ...(prepared === undefined ? {} : { prepared }),
-    call: (name, words, heldThen) => dispatch(table, name, words, heldThen),
+    call: (name, words, preparedThen) => dispatch(table, name, words, preparedThen),
   };
 }
 

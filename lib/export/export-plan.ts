@@ -22,7 +22,7 @@ import {
 } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
-import { removeLeftovers } from "../run/workdir.ts";
+import { removeDeadWorkDirs } from "../run/workdir.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural } from "../text.ts";
 import { compact } from "../time/format.ts";
@@ -175,7 +175,7 @@ export function wouldBe({ run }: Job, files: number, bytes: number): Outcome {
 
 /** Removes what exports that died have left in a folder. */
 export function clean(run: Run, folder: string): void {
-  for (const name of removeLeftovers(folder)) {
+  for (const name of removeDeadWorkDirs(folder)) {
     run.log.warn(`${folder}/${name} was left by an export that died; it is removed.`);
   }
 }

@@ -3,7 +3,7 @@
  * remove without removing anything.
  */
 
-import type { Outcome, Run } from "../run/run.ts";
+import { exitOfStopped, type Outcome, type Run } from "../run/run.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { tableLines } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
@@ -102,7 +102,10 @@ export async function applyPolicy(
   words: readonly string[],
   lockedOut: string,
 ): Promise<Outcome> {
-  const outcome = await callRestic(run, restic, ["forget", ...words], { lockedOut });
+  const outcome = await callRestic(run, restic, ["forget", ...words], { lockedOut }).catch((error) => {
+    run.facts.forget_exit_code = exitOfStopped(error).exitCode;
+    throw error;
+  });
   run.facts.forget_exit_code = outcome.exitCode;
   return outcome.exitCode === RESTIC.locked ? { ...outcome, status: "warning" } : outcome;
 }

@@ -5,7 +5,7 @@ import { ConfigError, reasonOf } from "../errors.ts";
 import { absolute } from "../paths.ts";
 import type { Run } from "../run/run.ts";
 import { restoreRefusal } from "../run/target.ts";
-import { makeWorkdir, removeLeftovers, removeWorkdir } from "../run/workdir.ts";
+import { makeWorkdir, removeDeadWorkDirs, removeWorkdir } from "../run/workdir.ts";
 import { compact } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
 import { formatBytes } from "../units.ts";
@@ -31,7 +31,7 @@ export class Ground {
   ) {
     this.parent = plan.target ?? absolute(run.settings.text("TMPDIR"));
     if (plan.dryRun) return;
-    for (const name of leftovers(this.parent)) {
+    for (const name of removeDead(this.parent)) {
       run.log.warn(`${this.parent}/${name} was left by a run that died; it is removed.`);
     }
     if (plan.target === undefined) return;
@@ -94,9 +94,9 @@ export class Ground {
 }
 
 /** The names of what was removed. */
-function leftovers(folder: string): string[] {
+function removeDead(folder: string): string[] {
   try {
-    return removeLeftovers(folder);
+    return removeDeadWorkDirs(folder);
   } catch {
     // Not a folder, or not ours to look into: restoring will tell.
     return [];

@@ -1,12 +1,6 @@
 /**
- * What the work of a run comes to, whatever becomes of it.
- *
- * What a run leaves behind in LOG_DIR, and what a run that died could not.
- *
- * Adds to the history. A failure is said, and changes nothing else.
- *
- * Whom a run tells of itself. What does that is loaded only where the environment names somebody to be told;
- * `require` inside a bundle is as lazy as `import()`, and cheaper (see lib/workers/index.ts).
+ * How a run finishes: what the work comes to, whatever becomes of it; the record and the history that it leaves in
+ * LOG_DIR, also for a run that died and could not; and who is notified.
  */
 
 import type { VariableName } from "../config/variables.ts";
@@ -29,8 +23,8 @@ import { type Outcome, type Run, Stopped } from "./run.ts";
 
 export type Work = (run: Run) => Promise<Outcome>;
 
-/** What the work came to, and when. */
-export interface Ending extends Outcome {
+/** What a run came to: its work, and a stop that may have come after it. */
+export interface RunOutcome extends Outcome {
   readonly status: Status;
   readonly startedMs: number;
   readonly finishedMs: number;
@@ -42,7 +36,7 @@ export interface Ending extends Outcome {
 }
 
 /** Does the work, unless the run has been told to stop before. Never throws for what the work does. */
-export async function endingOf(work: Work, run: Run): Promise<Ending> {
+export async function doWork(work: Work, run: Run): Promise<RunOutcome> {
   const { stop } = run;
   const startedMs = Date.now();
   const begun = performance.now();
@@ -51,22 +45,22 @@ export async function endingOf(work: Work, run: Run): Promise<Ending> {
     const exitCode = exitCodeOfSignal(stop.signal);
     return { exitCode, status: "interrupted", startedMs, finishedMs: startedMs, tookMs: 0 };
   }
-  const outcome = await attempt(work, run);
-  const status = outcome.status ?? (outcome.exitCode === 0 ? "ok" : "failed");
+  const came = await attempt(work, run);
+  const status = came.status ?? (came.exitCode === 0 ? "ok" : "failed");
   const tookMs = performance.now() - begun;
-  const ending: Ending = { ...outcome, status, startedMs, finishedMs: Date.now(), tookMs };
+  const outcome: RunOutcome = { ...came, status, startedMs, finishedMs: Date.now(), tookMs };
   if (run.timedOut && stop.signal === undefined) {
-    return { ...ending, exitCode: EXIT.timedOut, status: "timed_out" };
+    return { ...outcome, exitCode: EXIT.timedOut, status: "timed_out" };
   }
-  return interrupted(ending, stop);
+  return interrupted(outcome, stop);
 }
 
 /** A stop gives the run its exit code, whenever it came; what the work came to stays known. */
-export function interrupted(ending: Ending, { signal, forced }: Stop): Ending {
-  if (signal === undefined || ending.status === "interrupted") return ending;
-  if (ending.endedByStop && !forced) return ending;
+export function interrupted(outcome: RunOutcome, { signal, forced }: Stop): RunOutcome {
+  if (signal === undefined || outcome.status === "interrupted") return outcome;
+  if (outcome.endedByStop && !forced) return outcome;
   const exitCode = exitCodeOfSignal(signal);
-  return { ...ending, exitCode, status: "interrupted", workExitCode: ending.exitCode };
+  return { ...outcome, exitCode, status: "interrupted", workExitCode: outcome.exitCode };
 }
 
 /** Whatever the work throws becomes its exit code: here and nowhere else. */
@@ -90,23 +84,23 @@ async function attempt(work: Work, run: Run): Promise<Outcome & { error?: string
 const DEATH_LOOKED_BACK = 200;
 
 /** The record of a run that has come to this end, with what its hooks have come to so far. */
-export function recordOf(
+export function buildRecord(
   context: Context,
   run: Run,
-  ending: Ending,
+  outcome: RunOutcome,
   hooks: readonly HookResult[],
 ): RunRecord {
   const { signal } = run.stop;
   const repository = context.shownRepository;
   return masked(
     {
-      ...recordHeader(context.identity, ending.startedMs, ending.finishedMs, ending.tookMs),
-      exit_code: ending.exitCode,
-      status: ending.status,
-      ...(ending.status === "interrupted" && signal !== undefined ? { signal } : {}),
-      ...(ending.status === "timed_out" ? { timed_out: true as const } : {}),
-      ...(ending.workExitCode === undefined ? {} : { work_exit_code: ending.workExitCode }),
-      ...(ending.error === undefined ? {} : { error: ending.error }),
+      ...recordHeader(context.identity, outcome.startedMs, outcome.finishedMs, outcome.tookMs),
+      exit_code: outcome.exitCode,
+      status: outcome.status,
+      ...(outcome.status === "interrupted" && signal !== undefined ? { signal } : {}),
+      ...(outcome.status === "timed_out" ? { timed_out: true as const } : {}),
+      ...(outcome.workExitCode === undefined ? {} : { work_exit_code: outcome.workExitCode }),
+      ...(outcome.error === undefined ? {} : { error: outcome.error }),
       ...(repository === undefined ? {} : { repository }),
       ...run.facts,
       hooks,
@@ -115,15 +109,15 @@ export function recordOf(
   );
 }
 
-/** What stands there by us: without hooks the completed record is the first one, and a disk takes 30 ms to say so. */
-const left = new Map<string, string>();
+/** What we have saved: without hooks the completed record is the first one, and a disk takes 30 ms to sync it again. */
+const saved = new Map<string, string>();
 
 /** Writes the record, and keeps the log of a failure where the next run does not begin it anew. */
-export function leaveRecord({ log, recordPath, logPath, errorLogPath }: Context, record: RunRecord): void {
+export function saveRecord({ log, recordPath, logPath, errorLogPath }: Context, record: RunRecord): void {
   try {
     const text = `${JSON.stringify(record, null, 2)}\n`;
-    if (text !== left.get(recordPath)) replaceFile(recordPath, text);
-    left.set(recordPath, text);
+    if (text !== saved.get(recordPath)) replaceFile(recordPath, text);
+    saved.set(recordPath, text);
   } catch (error) {
     log.lost(`The record ${recordPath}`, error);
   }
@@ -135,16 +129,16 @@ export function leaveRecord({ log, recordPath, logPath, errorLogPath }: Context,
   }
 }
 
-/** Writes into the history that the run before this one died; false when it had told all that there is. */
-export async function rememberDeath(context: Context, died: RunMark, nowMs: number): Promise<boolean> {
+/** Writes into the history that the previous run died; false when its own line stands there already. */
+export async function recordDeath(context: Context, died: RunMark, nowMs: number): Promise<boolean> {
   const { identity, mask, logDir, recordPath, errorLogPath, mailLogPath } = context;
   for (const path of [recordPath, errorLogPath, mailLogPath]) removeDeadTempFiles(path);
-  // Killed in the instant between its line in the history and its last step, it has told all that there is.
+  // It was killed in the instant between its line in the history and its last step.
   const name = `"run_id":${JSON.stringify(died.run_id)}`;
   if (newestLines(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
   const ran = recordHeader({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
   const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] };
-  await remember(context, masked(entry, mask));
+  await addToHistory(context, masked(entry, mask));
   return true;
 }
 
@@ -156,7 +150,8 @@ export function deathText({ run_id, pid, started_epoch, phase }: RunMark): strin
   );
 }
 
-export async function remember({ log, logDir, settings, env }: Context, entry: object): Promise<void> {
+/** A failure is logged, and changes nothing else. */
+export async function addToHistory({ log, logDir, settings, env }: Context, entry: object): Promise<void> {
   let before: number;
   try {
     before = await appendHistory(logDir, entry, env);
@@ -171,6 +166,7 @@ export async function remember({ log, logDir, settings, env }: Context, entry: o
   }
 }
 
+/** What a run can notify through. */
 const CHANNELS = [
   "METRICS_DIR",
   "MAILX_RCPT",
@@ -178,7 +174,11 @@ const CHANNELS = [
   "HEALTHCHECKS_URL",
 ] as const satisfies readonly VariableName[];
 
-export async function notifierOf(
+/**
+ * Loaded only where the environment names somebody to be notified; `require` inside a bundle is as lazy as `import()`,
+ * and cheaper (see lib/workers/index.ts).
+ */
+export async function loadNotifier(
   context: Context,
   stop: Stop,
   occasion: Occasion,
@@ -189,7 +189,7 @@ export async function notifierOf(
 }
 
 /** A skip shows in the metrics, and nowhere else: mails about it would come with every tick. */
-export async function announceSkip(context: Context): Promise<void> {
+export async function writeSkipMetrics(context: Context): Promise<void> {
   if (!context.settings.configured("METRICS_DIR")) return;
   const { writeSkips } = await import("../notify/metrics.ts");
   await writeSkips(context, () => skipsInARow(context.lockDir, context.identity.job));

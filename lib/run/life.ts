@@ -1,12 +1,11 @@
 /**
- * How a run begins: with its lock, or not at all.
+ * The life of a run, step by step, the same for every worker:
  *
- * The life of a run:
- *
- *   lock → per-run log opened → pre-hooks → work → record, metrics, mail, webhook → post-hooks
+ *   lock → per-run log opened → pre-hooks → work → record → metrics, mail, webhook → post-hooks
  *        → record completed, history → lock released → exit with the work's exit code
  *
- * What a worker does that only looks: no lock, no hooks, no record, beside a run that may be under way.
+ * A run that finds its lock taken does not begin: see skip.ts. What the work comes to, and what of it is kept, is in
+ * finish.ts; what a worker gets to do its work with is a Run, in run.ts.
  */
 
 import { Context } from "../context.ts";
@@ -24,28 +23,27 @@ import { Marker, type RunMark } from "../state/marker.ts";
 import type { RunRecord } from "../state/record.ts";
 import { forgetSkips, skipsInARow } from "../state/skips.ts";
 import { stamp } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
 import { formatDuration } from "../units.ts";
 import type { Prepared } from "./command.ts";
 import {
+  addToHistory,
+  buildRecord,
   deathText,
-  type Ending,
-  endingOf,
+  doWork,
   interrupted,
-  leaveRecord,
-  notifierOf,
-  recordOf,
-  remember,
-  rememberDeath,
+  loadNotifier,
+  type RunOutcome,
+  recordDeath,
+  saveRecord,
   type Work,
 } from "./finish.ts";
-import { hookEnvironment, resultEnvironment, runPhase } from "./phase.ts";
+import { hookEnvironment, type PhasePlan, resultEnvironment, runPhase } from "./phase.ts";
 import { Run } from "./run.ts";
 import { skip } from "./skip.ts";
 
 /**
- * Lives one run of worker `job` and resolves to its exit code. `prepared` is what locked_run has taken for us,
- * its lock first of all; without it we take our own, and exit with 75 when somebody else has it.
+ * Runs worker `job` once and resolves to the exit code. `prepared` is what locked_run has taken and made for it, the
+ * lock first of all; without it the run takes its own lock, and exits with 75 when another process has it.
  */
 export async function runWorker(
   job: string,
@@ -54,14 +52,14 @@ export async function runWorker(
   announced: Announced = {},
 ): Promise<number> {
   const context = prepared?.context.forJob(job) ?? new Context(job);
-  const path = context.lockPath;
-  const skipsBefore = skipsInARow(context.lockDir, job);
-  const taking = takeLock(path, environment, prepared?.lock);
+  const { lockPath, lockDir } = context;
+  const skipsBefore = skipsInARow(lockDir, job);
+  const taking = takeLock(lockPath, environment, prepared?.lock);
   // flock(1) works meanwhile.
   context.prepare();
-  const busy = async (running?: RunMark) => {
+  const isBusy = async (running?: RunMark) => {
     const exitCode = prepared === undefined ? EXIT.busy : EXIT.ok;
-    await skip(context, path, exitCode, running);
+    await skip(context, lockPath, exitCode, running);
     return exitCode;
   };
   let lock: Lock | undefined;
@@ -69,19 +67,19 @@ export async function runWorker(
     lock = await taking;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return new Job(context, undefined, announced).fail(error);
+    return new Execution(context, undefined, announced).fail(error);
   }
-  if (lock === undefined) return busy();
-  const life = new Job(context, lock, announced);
-  const claimed = await life.claim();
-  if (claimed.alive !== undefined) return busy(claimed.alive);
+  if (lock === undefined) return isBusy();
+  const execution = new Execution(context, lock, announced);
+  const { alive, died } = await execution.claim();
+  if (alive !== undefined) return isBusy(alive);
   // locked_run, which took this lock for this job, has forgotten them by then.
-  if (lock !== prepared?.lock && lock.inherited !== job) forgetSkips(context.lockDir, job, skipsBefore);
-  return life.live(work, claimed.died);
+  if (lock !== prepared?.lock && lock.inherited !== job) forgetSkips(lockDir, job, skipsBefore);
+  return execution.execute(work, died);
 }
 
 /** One run, from its first line in the log to its last. */
-export class Job {
+class Execution {
   private readonly startedMs = Date.now();
   private readonly stop: Stop;
   private readonly marker: Marker;
@@ -101,74 +99,49 @@ export class Job {
   }
 
   /**
-   * Says that this run is alive. Resolves to the mark of one that is alive already (see Marker.claim), or of the run
-   * before this one, when that died and nobody knows: it is in the history before its marker goes, so that no kill
-   * can make us forget it. From here on a signal stops this run in good order.
+   * Marks this run as alive. Resolves to the mark of one that is alive already (see Marker.claim), or of the previous
+   * run, when that died and nobody knows: it is in the history before its marker goes, so that no kill can make us
+   * forget it. From here on a signal stops this run in good order.
    */
   async claim(): Promise<{ died?: RunMark; alive?: RunMark }> {
     const { lock, marker, context } = this;
     this.stop.install();
     const claimed = marker.claim(() => lock !== undefined && processesHoldingDeleted(lock.path).length > 0);
     if (claimed.died === undefined) return claimed;
-    const isNews = await rememberDeath(context, claimed.died, this.startedMs);
+    const isNews = await recordDeath(context, claimed.died, this.startedMs);
     const alive = marker.takeOver();
     if (alive !== undefined) return { alive };
     return isNews ? claimed : {};
   }
 
-  async live(work: Work, died: RunMark | undefined): Promise<number> {
-    const { context, stop, marker } = this;
-    const { identity, log } = context;
-    if (this.lock !== undefined) signLock(this.lock, this.signature());
-    log.openFile(context.logPath);
-    log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
-    if (died !== undefined) log.warn(deathText(died));
-    this.notifier = await notifierOf(context, stop, { ...this.announced, died: died !== undefined });
-    stop.listen(() => this.tellOfStop());
+  /** All of it, in order. Resolves to the exit code. */
+  async execute(work: Work, died: RunMark | undefined): Promise<number> {
+    const { stop, marker } = this;
+    await this.begin(died);
 
     marker.update({ phase: "pre-hooks" });
-    const pre = `pre-${identity.job}`;
-    const hadTheirTurn = stop.signal === undefined;
-    await this.runHooks({
-      phase: pre,
-      argument: undefined,
-      env: hookEnvironment(context),
-      budget: stopBudget.preHook,
-      skipOnStop: true,
-    });
+    const hooksBegan = stop.signal === undefined;
+    const hookEnv = hookEnvironment(this.context);
+    await this.preHooks(hookEnv);
 
     await this.notifier?.begin();
     marker.update({ phase: "work" });
-    const worked = await endingOf(work, this.run);
+    const worked = await doWork(work, this.run);
 
     marker.update({ phase: "record" });
-    leaveRecord(context, this.record(worked));
-    // A signal that came while we waited for the disk is heard now, before the post-hooks are told how it went.
-    await eventLoopTurn();
-    const ending = interrupted(worked, stop);
-    const record = this.record(ending);
-    if (ending !== worked) leaveRecord(context, record);
-    await this.notifier?.tell(record, this.skips);
+    const outcome = await this.record(worked);
 
     marker.update({ phase: "post-hooks" });
-    if (hadTheirTurn) {
-      await this.runHooks({
-        phase: `post-${identity.job}`,
-        argument: String(ending.exitCode),
-        env: { ...hookEnvironment(context), ...resultEnvironment(context, this.resultOf(ending)) },
-        budget: stopBudget.postHook,
-        skipOnStop: false,
-      });
-    }
-    return this.close(worked);
+    if (hooksBegan) await this.postHooks(hookEnv, outcome);
+    return this.close(interrupted(worked, stop));
   }
 
-  /** A run that could not begin: recorded like any other, but nothing of it was run. */
+  /** A run that cannot begin: recorded like any other, but nothing of it is run. */
   async fail(failure: Failure): Promise<number> {
     const { context, startedMs } = this;
     context.log.error(failure.message);
-    leaveLastWords(context.mask(`${context.identity.job}: ${failure.message}`));
-    const record = this.record({
+    leaveLastWords(context.mask(`${context.job}: ${failure.message}`));
+    const record = this.recordOf({
       exitCode: failure.exitCode,
       status: "failed",
       startedMs,
@@ -176,26 +149,100 @@ export class Job {
       tookMs: 0,
       error: failure.message,
     });
-    leaveRecord(context, record);
-    await remember(context, record);
-    this.notifier = await notifierOf(context, this.stop, { ...this.announced, died: false });
+    saveRecord(context, record);
+    await addToHistory(context, record);
+    this.notifier = await loadNotifier(context, this.stop, { ...this.announced, died: false });
     await this.notifier?.tell(record, this.skips);
     return failure.exitCode;
   }
 
-  private async runHooks(plan: Omit<Parameters<typeof runPhase>[1], "stop" | "pipePath">): Promise<void> {
+  /** The first lines of the log. */
+  private async begin(died: RunMark | undefined): Promise<void> {
+    const { context, stop, lock } = this;
+    const { identity, log } = context;
+    if (lock !== undefined) signLock(lock, this.signature());
+    log.openFile(context.logPath);
+    log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
+    if (died !== undefined) log.warn(deathText(died));
+    this.notifier = await loadNotifier(context, stop, { ...this.announced, died: died !== undefined });
+    stop.listen(() => this.announceStop());
+  }
+
+  private preHooks(env: PhasePlan["env"]): Promise<void> {
+    const phase = `pre-${this.context.job}`;
+    return this.runHooks({ phase, argument: undefined, env, budget: stopBudget.preHook, skipOnStop: true });
+  }
+
+  private postHooks(env: PhasePlan["env"], outcome: RunOutcome): Promise<void> {
+    const { snapshot_id }: Pick<RunRecord, "snapshot_id"> = this.run.facts;
+    return this.runHooks({
+      phase: `post-${this.context.job}`,
+      argument: String(outcome.exitCode),
+      env: {
+        ...env,
+        ...resultEnvironment(this.context, {
+          exitCode: outcome.exitCode,
+          status: outcome.status,
+          durationSeconds: Math.round(outcome.tookMs / 1000),
+          snapshotId: snapshot_id,
+        }),
+      },
+      budget: stopBudget.postHook,
+      skipOnStop: false,
+    });
+  }
+
+  private async runHooks(plan: Omit<PhasePlan, "stop" | "pipePath">): Promise<void> {
     const { context, stop, hooks } = this;
-    const pipePath = `${context.lockDir}/${context.identity.job}.pipe`;
+    const pipePath = `${context.lockDir}/${context.job}.pipe`;
     try {
       hooks.push(...(await runPhase(context, { ...plan, stop, pipePath })));
     } catch (error) {
       // Whatever went wrong, it was a hook's affair: it must not cost the backup.
-      this.context.log.error(bugReport(error));
+      context.log.error(bugReport(error));
       hooks.push({ phase: plan.phase, path: context.hooksDir, error: reasonOf(error) });
     }
   }
 
-  private tellOfStop(): void {
+  /** Saves the record as the post-hooks will read it, and notifies. Resolves to the outcome that it holds. */
+  private async record(worked: RunOutcome): Promise<RunOutcome> {
+    const { context, stop } = this;
+    let record = this.recordOf(worked);
+    saveRecord(context, record);
+    // A signal that came while we waited for the disk is heard now, before the post-hooks are told how it went.
+    await eventLoopTurn();
+    const outcome = interrupted(worked, stop);
+    if (outcome !== worked) {
+      record = this.recordOf(outcome);
+      saveRecord(context, record);
+    }
+    await this.notifier?.tell(record, this.skips);
+    return outcome;
+  }
+
+  /** The last line, the record completed with what the post-hooks did, the history, the lock. Returns the exit code. */
+  private async close(outcome: RunOutcome): Promise<number> {
+    const { context, marker, lock } = this;
+    const { log } = context;
+    const record = this.recordOf(outcome);
+    const said = `${context.job} finished: ${outcome.status}, exit ${outcome.exitCode}, ${formatDuration(record.duration_seconds)}`;
+    if (outcome.status === "ok") log.info(said);
+    else if (outcome.status === "warning") log.warn(said);
+    else log.error(said);
+    leaveLastWords(context.mask(outcome.error === undefined ? said : `${said}: ${outcome.error}`));
+    saveRecord(context, record);
+    await this.notifier?.complete(record, this.skips);
+    await addToHistory(context, record);
+    marker.release();
+    if (lock !== undefined) {
+      unsignLock(lock);
+      if (this.run.leavesLock) await freeLock(lock, context.env);
+    }
+    log.closeFile();
+    return outcome.exitCode;
+  }
+
+  private announceStop(): void {
     const { log, settings } = this.context;
     if (this.stop.forced) log.warn("A second signal came: everything is ended at once.");
     else {
@@ -204,48 +251,24 @@ export class Job {
     }
   }
 
-  /** The last words: the record completed with what the post-hooks did, the history, the exit code. */
-  private async close(ending: Ending): Promise<number> {
-    const { context, marker } = this;
-    const { log, identity } = context;
-    const last = interrupted(ending, this.stop);
-    const record = this.record(last);
-    const said = `${identity.job} finished: ${last.status}, exit ${last.exitCode}, ${formatDuration(record.duration_seconds)}`;
-    if (last.status === "ok") log.info(said);
-    else if (last.status === "warning") log.warn(said);
-    else log.error(said);
-    leaveLastWords(context.mask(last.error === undefined ? said : `${said}: ${last.error}`));
-    leaveRecord(context, record);
-    await this.notifier?.complete(record, this.skips);
-    await remember(context, record);
-    marker.release();
-    if (this.lock !== undefined) {
-      unsignLock(this.lock);
-      if (this.run.leavesLock) await freeLock(this.lock, context.env);
-    }
-    log.closeFile();
-    return last.exitCode;
+  private recordOf(outcome: RunOutcome): RunRecord {
+    return buildRecord(this.context, this.run, outcome, this.hooks);
   }
 
-  private record(ending: Ending): RunRecord {
-    return recordOf(this.context, this.run, ending, this.hooks);
-  }
+  private readonly skips = (): number => skipsInARow(this.context.lockDir, this.context.job);
 
-  private readonly skips = (): number => skipsInARow(this.context.lockDir, this.context.identity.job);
-
+  /** What the lock file tells a person who reads it. */
   private signature(): string {
-    const since = stamp(this.startedMs, localZone());
-    return `pid ${process.pid}\nsince ${since}\nrun ${this.context.identity.runId}\n`;
-  }
-
-  private resultOf({ exitCode, status, tookMs }: Ending) {
-    const { snapshot_id }: Pick<RunRecord, "snapshot_id"> = this.run.facts;
-    return { exitCode, status, durationSeconds: Math.round(tookMs / 1000), snapshotId: snapshot_id };
+    const { identity, zone } = this.context;
+    return `pid ${process.pid}\nsince ${stamp(this.startedMs, zone)}\nrun ${identity.runId}\n`;
   }
 }
 
-/** Resolves to the exit code. A Failure is the caller's to report. */
-export async function runReadOnly(job: string, look: (run: Run) => Promise<number>): Promise<number> {
+/**
+ * For what a worker does that only reads (`restore --list`): no lock, no hooks and no record, beside a run that may be
+ * under way. Resolves to the exit code. A Failure is the caller's to report.
+ */
+export async function runReadOnly(job: string, read: (run: Run) => Promise<number>): Promise<number> {
   const context = new Context(job);
   const { identity, settings, log, lockDir } = context;
   const stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
@@ -254,7 +277,7 @@ export async function runReadOnly(job: string, look: (run: Run) => Promise<numbe
   const marker = new Marker(lockDir, job, identity.runId, 0);
   const run = new Run(context, { stop, marker, lockFd: undefined });
   try {
-    const exitCode = await look(run);
+    const exitCode = await read(run);
     return stop.signal === undefined ? exitCode : exitCodeOfSignal(stop.signal);
   } catch (error) {
     if (stop.signal !== undefined) return exitCodeOfSignal(stop.signal);

@@ -17,7 +17,7 @@ export interface PhasePlan {
   /** `pre-backup`. */
   readonly phase: string;
   readonly argument: string | undefined;
-  /** RBH_* of this run. */
+  /** The environment of what we start, with RBH_* of this run. */
   readonly env: ChildEnvironment;
   readonly stop: Stop;
   readonly budget: StopBudget;
@@ -45,7 +45,7 @@ export async function runPhase(context: Context, plan: PhasePlan): Promise<HookR
         log,
         stop,
         budget: plan.budget,
-        env: { ...context.env, ...plan.env },
+        env: plan.env,
         argument: plan.argument,
         timeout: settings.hookTimeout(phase),
         killAfter: settings.count("HOOK_KILL_AFTER"),
@@ -64,9 +64,10 @@ function warnOfFolder(log: Log, hooksDir: string): void {
   if (caution !== undefined) log.warn(`HOOKS_DIR=${hooksDir}: ${caution}. Its hooks run all the same.`);
 }
 
-/** For every hook. */
-export function hookEnvironment({ identity, logPath, shownRepository }: Context): ChildEnvironment {
+/** What every hook of a run gets, but for its own name: our environment and RBH_*. */
+export function hookEnvironment({ env, identity, logPath, shownRepository }: Context): ChildEnvironment {
   return {
+    ...env,
     RBH_WORKER: identity.job,
     RBH_RUN_ID: identity.runId,
     RBH_LOG: logPath,
@@ -83,7 +84,7 @@ export interface Result {
   readonly snapshotId: string | undefined;
 }
 
-/** For post-hooks too. */
+/** Added for post-hooks. */
 export function resultEnvironment(context: Context, result: Result): ChildEnvironment {
   return {
     RBH_EXIT_CODE: String(result.exitCode),

@@ -15,7 +15,7 @@ import { countSkip } from "../state/skips.ts";
 import { formatOrdinal } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
-import { announceSkip, remember } from "./finish.ts";
+import { addToHistory, writeSkipMetrics } from "./finish.ts";
 
 /**
  * Logs and counts the skip. `exitCode` is what the caller will end with; `running` is the run that is in the
@@ -35,7 +35,7 @@ export async function skip(
   const said = `${identity.job} skipped: previous run still active (${holderText(lockPath, holder)})${again}`;
   log.warn(said);
   if (exitCode !== 0) leaveLastWords(said);
-  await remember(context, {
+  await addToHistory(context, {
     ...recordHeader(identity, now, now),
     exit_code: exitCode,
     status: "skipped",
@@ -43,7 +43,7 @@ export async function skip(
     hooks: [],
   });
   try {
-    await announceSkip(context);
+    await writeSkipMetrics(context);
   } catch (error) {
     log.warn(`The metrics do not show this skip: ${reasonOf(error)}.`);
   }

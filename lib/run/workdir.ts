@@ -81,7 +81,7 @@ export function ownMark(kind: "part" | "work"): string {
 }
 
 /** Removes what dead runs have left in `folder`. Returns the names; what cannot be removed is left. */
-export function removeLeftovers(folder: string, now = Date.now()): string[] {
+export function removeDeadWorkDirs(folder: string, now = Date.now()): string[] {
   return names(folder).filter((name) => {
     const path = `${folder}/${name}`;
     try {

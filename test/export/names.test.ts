@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ancestry, defaultOutput, formatOf, plainPath } from "../../lib/export/export-plan.ts";
-import { ownMark, removeLeftovers } from "../../lib/run/workdir.ts";
+import { ownMark, removeDeadWorkDirs } from "../../lib/run/workdir.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
 test.each([
@@ -72,10 +72,10 @@ describe("leftovers", () => {
     const removed = [put(`b.tar.${gone}`), put(`c.tar.${reused}`), put(`f.tar.${elsewhere}`, 8)];
     const folder = `snapshot-export.${ownMark("work").replace(/rbh-\d+/, "rbh-4194304")}`;
     mkdirSync(join(dir, folder, "deep/er"), { recursive: true });
-    expect(removeLeftovers(dir, now).sort()).toEqual([...removed, folder].sort());
+    expect(removeDeadWorkDirs(dir, now).sort()).toEqual([...removed, folder].sort());
     expect(kept.filter((name) => !existsSync(join(dir, name)))).toEqual([]);
   });
 
   test("a folder that is not there has none", () =>
-    expect(removeLeftovers(join(dir, "missing"))).toEqual([]));
+    expect(removeDeadWorkDirs(join(dir, "missing"))).toEqual([]));
 });
