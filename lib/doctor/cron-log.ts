@@ -9,9 +9,9 @@ import { Checks, type Findings } from "./checks.ts";
 
 /** workers.md */
 const LINES = 40;
-/** Read at most: forty lines of the longest that a hook may print (16 KiB), and no more. */
+/** Bytes that are read at most: more than forty of the longest lines that a hook may print (16 KiB). */
 const BYTES_MOST = 1024 * 1024;
-/** A line is cut after so many characters; the log itself has all of it. */
+/** Characters after which a line is cut; the log itself has all of it. */
 const WIDTH = 1000;
 
 export function cronLog(logDir: string, nowMs: number): Findings {

@@ -1,8 +1,7 @@
 /**
- * Section Effective environment: every variable that counts here, with the value that counts, secrets masked.
- *
- * What the ENV lines of the image set. To us a variable of the image looks like one that the container was given; so
- * the image's build notes them (`RUN restic-backup-helper env --image`), and they are named nowhere else.
+ * Section Effective environment, and the worker env: every variable that counts here, with its value, secrets masked.
+ * A variable that the image's ENV lines set looks like one that the container was given; so the image's build notes
+ * them in a file (`RUN restic-backup-helper env --image`), which is read and written here.
  */
 
 import { mkdirSync } from "node:fs";
@@ -20,7 +19,7 @@ const HANDED_ON = /^((AWS|AZURE|B2|GOOGLE|OS|RCLONE|RESTIC|ST)_.+|(https?|no)_pr
 
 export interface Entry {
   readonly name: string;
-  /** As it may be shown; undefined when there is none. */
+  /** As it may be shown; undefined when the variable is not set and has no default. */
   readonly value: string | undefined;
   /** Where it comes from, when not from the variable itself. */
   readonly from?: string;
@@ -46,14 +45,14 @@ export function effectiveEnvironment(entries: readonly Entry[]): Findings<Enviro
 
 const noted = (from: string | undefined): string => (from === undefined ? "" : `  (${from})`);
 
-/** What Entry.from says of a value that the image set. */
+/** Entry.from of a value that the image set. */
 export const BY_IMAGE = "image default";
 
 /**
  * Every variable that counts. `known`: every name that we read. `repository`: the one that counts, as it may be
  * shown; undefined when none is configured. `image`: what the image sets.
  */
-export function entriesOf(
+export function buildEntries(
   settings: Settings,
   known: ReadonlySet<string>,
   repository: string | undefined,
@@ -66,26 +65,26 @@ export function entriesOf(
       if (name === "RESTIC_REPOSITORY" && env.RESTIC_REPOSITORY_FILE) {
         return { name, value: repository, from: "from RESTIC_REPOSITORY_FILE" };
       }
-      return entryOf(name as VariableName, variable, env, image);
+      return buildEntry(name as VariableName, variable, env, image);
     });
   const names = new Set(declared.map(({ name }) => name));
   const others = Object.keys(env)
     .filter((name) => env[name] && !names.has(name) && (known.has(name) || HANDED_ON.test(name)))
     .sort()
-    .map((name) => ownEntry(name, env[name] ?? "", known.has(name), image));
+    .map((name) => buildOwnEntry(name, env[name] ?? "", known.has(name), image));
   return [...declared, ...others];
 }
 
-function ownEntry(name: string, value: string, isOurs: boolean, image: ImageDefaults): Entry {
+function buildOwnEntry(name: string, value: string, isOurs: boolean, image: ImageDefaults): Entry {
   const entry = { name, value: shown(name, value, isOurs) };
   return Object.hasOwn(image, name) && image[name] === value ? { ...entry, from: BY_IMAGE } : entry;
 }
 
 /**
- * What of an environment an image may set: what we read or hand on, but for secrets, and for what the build of an image
- * itself is given (its host's name, its proxies). `refused`: the names of secrets.
+ * The variables of an environment that an image may set: those that we read or hand on, except secrets and what the
+ * build itself is given (its host's name, its proxies). `refused`: the names of secrets.
  */
-export function imageDefaultsOf(
+export function findImageDefaults(
   env: Environment,
   known: ReadonlySet<string>,
 ): { defaults: ImageDefaults; refused: string[] } {
@@ -100,20 +99,20 @@ export function imageDefaultsOf(
   };
 }
 
-function entryOf(
+function buildEntry(
   name: VariableName,
   { fallback, file, old }: Variable,
   env: Environment,
   image: ImageDefaults,
 ): Entry {
   const path = env[`${name}_FILE`];
-  if (env[name]) return ownEntry(name, env[name], true, image);
+  if (env[name]) return buildOwnEntry(name, env[name], true, image);
   if (file && path) return { name, value: shown(name, contentOf(path), true), from: `from ${name}_FILE` };
   if (old && env[old]) return { name, value: shown(name, env[old], true), from: `from ${old}` };
   return fallback === undefined ? { name, value: undefined } : { name, value: fallback, from: "default" };
 }
 
-/** The value as it may be shown. What only passes through here is judged by its name more harshly. */
+/** The value as it may be shown. The name of a variable that is not ours is judged more strictly. */
 export function shown(name: string, value: string, isOurs: boolean): string {
   if (name === "WEBHOOK_URL" || name === "HEALTHCHECKS_URL") return maskWebhook(value);
   if (isSecret(name) || (!isOurs && isForeignSecret(name))) return PLACEHOLDER;
@@ -132,16 +131,16 @@ function contentOf(path: string): string {
 
 export type ImageDefaults = Readonly<Record<string, string>>;
 
-/** Beside the program, as hier(7) has it: /usr/local/share/… for /usr/local/bin/restic-backup-helper. */
+/** Beside the program, by hier(7): /usr/local/share/… for /usr/local/bin/restic-backup-helper. */
 const FOLDER = `${process.execPath.replace(/\/[^/]*\/[^/]*$/, "")}/share/restic-backup-helper`;
 const FILE = `${FOLDER}/image.json`;
 
-/** Nothing where nobody has noted any, or where the note cannot be read: then everything counts as given. */
+/** {} where the image's build has noted nothing, or the file cannot be read: then every value counts as given. */
 export function readImageDefaults(): ImageDefaults {
   try {
     return (JSON.parse(readIfThere(FILE) ?? "{}") ?? {}) as ImageDefaults;
   } catch {
-    // Half a file, or not ours to read: as if nobody had noted any.
+    // Half a file, or not ours to read: as if nothing had been noted.
     return {};
   }
 }

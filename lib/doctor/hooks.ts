@@ -1,9 +1,6 @@
 /**
- * Section Hooks: every phase of every run, in the words that the run itself logs.
- *
- * HOOKS_DIR itself, and what lies in it besides hooks.
- *
- * Files in HOOKS_DIR that look meant as hooks but never run. Pure.
+ * Section Hooks: the hooks of every phase of every run, in the words that the run itself logs; HOOKS_DIR itself; and
+ * the files in it that look like hooks but never run.
  */
 
 import { accessSync, constants, readdirSync, type Stats, statSync } from "node:fs";
@@ -38,7 +35,7 @@ export interface HooksJson {
   readonly present: readonly HookJson[];
   /** Phases without any. */
   readonly absent: readonly string[];
-  /** Names that look meant as hooks but are none, each with the nearest real one. */
+  /** Names that look like hooks but are not, each with the nearest real one. */
   readonly misnamed: readonly { readonly name: string; readonly nearest: string | null }[];
 }
 
@@ -46,7 +43,7 @@ export function hooks({ env, runs, phases, misspelt }: Patient): Findings<HooksJ
   const checks = new Checks("Hooks");
   const settings = new Settings(env, (message) => checks.warn(message));
   const directory = settings.folder("HOOKS_DIR");
-  const timeouts = timeoutsOf(settings, env, phases);
+  const timeouts = readTimeouts(settings, env, phases);
   const isThere = judgeFolder(checks, directory);
   const found = phases.map((phase) => ({ phase, hooks: discoverHooks(directory, phase, env.PATH) }));
   const present = found.flatMap((each) => each.hooks);
@@ -69,7 +66,7 @@ export function hooks({ env, runs, phases, misspelt }: Patient): Findings<HooksJ
       phase_timeouts: Object.fromEntries(timeouts.own),
       directory,
       directory_mounted: isThere,
-      present: present.map((hook) => jsonOf(hook, timeouts.of(hook.phase))),
+      present: present.map((hook) => buildHookJson(hook, timeouts.of(hook.phase))),
       absent: found.filter((each) => each.hooks.length === 0).map(({ phase }) => phase),
       misnamed: strange.map(({ name, nearest }) => ({ name, nearest: nearest ?? null })),
     },
@@ -77,7 +74,7 @@ export function hooks({ env, runs, phases, misspelt }: Patient): Findings<HooksJ
 }
 
 /** The time-outs that count, each variable judged once. */
-function timeoutsOf(settings: Settings, env: Environment, phases: readonly string[]) {
+function readTimeouts(settings: Settings, env: Environment, phases: readonly string[]) {
   // No phase has this name, so the answer is HOOK_TIMEOUT's own.
   const all = settings.hookTimeout("");
   const own = new Map(
@@ -94,7 +91,7 @@ function timeoutLines({ all, own }: { all: number; own: ReadonlyMap<string, numb
 }
 
 function judgeSettings(checks: Checks, settings: Settings, misspelt: readonly Misspelt[]): void {
-  // Odd values are told to the settings' own listener, which is these checks.
+  // These settings report odd values to the checks.
   settings.count("HOOK_KILL_AFTER");
   settings.count("HOOK_LOG_MAX_BYTES");
   for (const { name, nearest } of misspelt.filter(({ name }) => isAboutHooks(name))) {
@@ -116,7 +113,7 @@ function phaseLines(phase: string, found: readonly Hook[]): string[] {
 /** Variables of this section; the configuration checks leave them to it. */
 export const isAboutHooks = (variable: string): boolean => variable.startsWith("HOOK");
 
-function jsonOf({ phase, command, state, path, remedy, caution }: Hook, timeout: number): HookJson {
+function buildHookJson({ phase, command, state, path, remedy, caution }: Hook, timeout: number): HookJson {
   return {
     phase,
     executable: command !== undefined,
@@ -128,7 +125,7 @@ function jsonOf({ phase, command, state, path, remedy, caution }: Hook, timeout:
   };
 }
 
-/** What runs as root should be root's. */
+/** What runs as root should belong to root. */
 export const HARDEN = "Let it belong to root or to the running user, and nobody else write it.";
 
 /** Is HOOKS_DIR a folder in which hooks can be found? */
@@ -156,7 +153,7 @@ function judgeCaution(checks: Checks, what: string, stat: Stats): void {
   if (caution !== undefined) checks.warn(`${what}: ${caution}. ${HARDEN}`);
 }
 
-/** What in HOOKS_DIR looks meant as a hook and is none, each told of. */
+/** Warns about every file in HOOKS_DIR that looks like a hook but is not. */
 export function judgeNames(checks: Checks, directory: string, workers: readonly Worker[]): Misnamed[] {
   const entries = readdirSync(directory, { withFileTypes: true });
   const named = entries.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
@@ -165,7 +162,7 @@ export function judgeNames(checks: Checks, directory: string, workers: readonly 
   return strange;
 }
 
-/** The folder of a phase's further hooks, and what in it is none. One that cannot be read is a hook that cannot run. */
+/** Warns about files that never run in the folder of a phase's further hooks. */
 export function judgeParts(checks: Checks, directory: string, phase: string): void {
   const path = `${directory}/${phase}.d`;
   const shown = `hooks/${phase}.d`;
@@ -175,7 +172,7 @@ export function judgeParts(checks: Checks, directory: string, phase: string): vo
     const others = names.filter((name) => !name.startsWith(".") && !/\.sh$|^README/.test(name));
     for (const name of others) checks.warn(`${shown}/${name} does not end in .sh: it never runs.`);
   } catch {
-    // Most phases have none; of one that is there but cannot be read discoverHooks tells.
+    // Most phases have no such folder; discoverHooks reports one that cannot be read.
   }
 }
 
@@ -196,15 +193,15 @@ export interface Worker {
 
 export interface Misnamed {
   readonly name: string;
-  /** The real name that was meant; undefined where none is near. */
+  /** The real name that was probably meant; undefined when no name is near. */
   readonly nearest: string | undefined;
 }
 
-/** What editors, package managers and careful people append to a name. */
+/** What editors, package managers and people who keep copies append to a name. */
 const ENDINGS =
   /(\.(sh|bash|py|txt|bak|backup|old|orig|save|swp|tmp|sample|example|disabled|off|new|d|\d+)|~)+$/i;
 
-/** Hidden files are nobody's hooks: a ConfigMap keeps its data in them. */
+/** Skips hidden files: a ConfigMap keeps its data in them. Pure. */
 export function misnamed(entries: readonly Named[], workers: readonly Worker[]): Misnamed[] {
   const phases = workers.flatMap(({ name }) => [`pre-${name}`, `post-${name}`]);
   const real = new Set(phases.flatMap((phase) => [`${phase}.sh`, `${phase}.d`]));

@@ -1,5 +1,5 @@
 /**
- * Section Repository probe: can restic open the repository, and does anybody hold it? Every call has --no-lock and
+ * Section Repository probe: can restic open the repository, and is it locked? Every call has --no-lock and
  * --no-cache, without which restic would write a lock into the repository and a cache on this host.
  */
 
@@ -23,7 +23,7 @@ export interface ProbeJson {
 
 /** restic tries a dead network for a quarter of an hour; nobody waits so long for a diagnosis. */
 const PROBE_MS = 30_000;
-/** Locks that are described one by one. */
+/** Locks beyond this number are only counted. */
 const LOCKS_MOST = 5;
 const QUIETLY = ["--no-lock", "--no-cache"];
 
@@ -33,7 +33,7 @@ export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
     checks: checks.list,
     json: { status, repository, restic_exit_code: code },
   });
-  const access = accessTo(patient);
+  const access = findAccess(patient);
   if (typeof access === "string") {
     checks.info(`Not probed: ${access}`);
     return end("not_configured", null, null);
@@ -58,8 +58,8 @@ export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
   }
 }
 
-/** How to reach the repository, or why it cannot be told. */
-function accessTo(patient: Patient): Access | string {
+/** How to reach the repository, or why that is not known. */
+function findAccess(patient: Patient): Access | string {
   try {
     return accessOf(patient, () => {});
   } catch (error) {

@@ -88,7 +88,7 @@ async function checkPath(key: string, path: string): Promise<Check> {
     : ok(key, path);
 }
 
-/** One entry is enough to tell, of a folder that may hold millions. */
+/** Reads one entry only: the folder may hold millions. */
 function isEmpty(folder: string): boolean {
   const entries = opendirSync(folder);
   try {

@@ -3,7 +3,7 @@
 import { inspectLock } from "../state/holder.ts";
 import { type Judged, judgeJobs } from "../state/jobs.ts";
 import type { RunMark } from "../state/marker.ts";
-import { hasSucceeded, type PastRecord } from "../state/record.ts";
+import { hasSucceeded, type PastRecord, recordPath } from "../state/record.ts";
 import { plural } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import { formatDuration } from "../units.ts";
@@ -26,7 +26,7 @@ export function recentRuns(patient: Patient): Findings<RecentJson[]> {
       if (!TOLD_ELSEWHERE.has(kind)) checks.warn(`${job}: ${message}`);
     }
     return {
-      path: `${patient.logDir}/last-${job}.json`,
+      path: recordPath(patient.logDir, job),
       present: found !== undefined,
       size_bytes: found?.size ?? 0,
     };

@@ -5,7 +5,7 @@ import { accessWithin } from "../files/within.ts";
 import { Checks, type Findings, type Patient, type Section } from "./checks.ts";
 import { configuration } from "./configuration.ts";
 import { cronLog } from "./cron-log.ts";
-import { effectiveEnvironment, entriesOf, readImageDefaults } from "./effective-environment.ts";
+import { buildEntries, effectiveEnvironment, readImageDefaults } from "./effective-environment.ts";
 import { hooks } from "./hooks.ts";
 import { probe } from "./probe.ts";
 import { replicate } from "./replication.ts";
@@ -32,7 +32,7 @@ export function examine(patient: Patient): Promise<Examined>[] {
   // Those that wait for other programs go first; the rest is done meanwhile.
   const asked = runtime(patient);
   const probed = probe(patient);
-  const entries = entriesOf(settings, known, patient.shownRepository, readImageDefaults());
+  const entries = buildEntries(settings, known, patient.shownRepository, readImageDefaults());
   return [
     part("Runtime", "runtime", asked),
     part("Effective environment", "environment", Promise.resolve(effectiveEnvironment(entries))),

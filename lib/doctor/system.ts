@@ -37,7 +37,7 @@ export async function runtime(patient: Patient): Promise<Findings<RuntimeJson>> 
   if (user === undefined) judgeProgram(checks, "rclone", rclone, "INFO", "Nothing here needs it.");
   else judgeProgram(checks, "rclone", rclone, "FAIL", `It is needed by ${user}.`);
   judgeProgram(checks, "busybox", busybox, "INFO", "entry needs its crond.");
-  judgeProgram(checks, "flock", flock, "FAIL", "Without it no run can take its lock, and none begins.");
+  judgeProgram(checks, "flock", flock, "FAIL", "Without it no run can take its lock, so no run begins.");
   return {
     checks: checks.list,
     json: {
@@ -107,7 +107,7 @@ export interface Program {
   readonly problem?: string;
 }
 
-/** How a program is asked for its version, and where in the answer it is. */
+/** The words that make a program print its version, and where the version is in the output. */
 const QUESTIONS = {
   restic: { words: ["version"], answer: /^restic v?(\S+)/m },
   // Without a configuration of its own choice rclone would create a folder for one.
@@ -144,9 +144,9 @@ async function versionOf(name: ProgramName, path: string, ask: Patient["ask"]) {
   try {
     // Without its garbage collector a Go program answers a tenth sooner, and it does nothing else here.
     const { code, cause, stdout } = await ask([name, ...QUESTIONS[name].words], VERSION_MS, { GOGC: "off" });
-    if (cause === "timed out") return silent(`did not say its version within ${VERSION_MS / 1000} s.`);
+    if (cause === "timed out") return silent(`did not print its version within ${VERSION_MS / 1000} s.`);
     const version = versionIn(name, stdout);
-    return version === undefined ? silent(`does not say its version (exit ${code}).`) : { version };
+    return version === undefined ? silent(`does not print its version (exit ${code}).`) : { version };
   } catch (error) {
     if (!(error instanceof CannotStart)) throw error;
     return { version: null, problem: error.message };

@@ -1,4 +1,4 @@
-/** Can each value be read as what its variable is declared to be? */
+/** Does each value have the form that its variable is declared with? Pure, but for the files of *_FILE. */
 
 import { knownNames, misspelt, misspeltText } from "../config/misspelt.ts";
 import {

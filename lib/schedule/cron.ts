@@ -1,11 +1,14 @@
-/** // When crond will run a job. It wakes every minute of real time and compares the local clock's fields: an hour */
+/**
+ * Cron expressions as busybox's crond understands them, and when it will run a job. Facts from its crond.c and from
+ * running the crond of 1.35 and 1.37:
+ *   - It logs a field that it cannot read and keeps the line, with whatever the field held so far, often "always". So
+ *     nothing may reach a crontab that crond would read differently from us.
+ *   - It wakes every minute of real time and compares the local clock's fields: an hour that the clock skips never
+ *     comes, and one that it repeats comes twice. (It does not start a job that still runs; that cannot be known here.)
+ */
 
 import { plural } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
-
-// Cron expressions as busybox's crond understands them. Facts from its crond.c and from running the crond of
-// 1.35 and 1.37: a field that it cannot read is logged and the line is kept, with whatever the field held so
-// far, often "always". So nothing may reach a crontab that crond would not read as we do.
 
 export type CronField = "minute" | "hour" | "day of month" | "month" | "day of week";
 
@@ -18,7 +21,7 @@ export interface Cron {
   readonly days: readonly boolean[];
   readonly months: readonly boolean[];
   readonly weekdays: readonly boolean[];
-  /** What is valid but hardly meant, one sentence each. */
+  /** What is valid but probably a mistake, one sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -39,7 +42,7 @@ interface FieldSpec {
   readonly field: CronField;
   readonly min: number;
   readonly max: number;
-  /** Values crond counts round, from `first`: 0 to 31 for days of the month, so that day 0 is stepped over too. */
+  /** crond cycles through the values from `first`: 0 to 31 for days of the month, so a step counts day 0 too. */
   readonly first: number;
   readonly names?: readonly string[];
 }
@@ -89,8 +92,8 @@ export function parseCron(text: string): Cron {
     parseField(spec, words[index] ?? "", notes),
   ) as [boolean[], boolean[], boolean[], boolean[], boolean[]];
 
-  // crond's rule: the field that is not restricted drops out when the other one is; restricted is what leaves
-  // out any of the values it counts, day 0 included.
+  // crond's rule: when only one of the two fields is restricted, the other one is ignored. A field is restricted
+  // when it omits any of the values that crond counts, day 0 included.
   const byDay = days.includes(false);
   const byWeekday = weekdays.includes(false);
   if (byDay && !byWeekday) weekdays.fill(false);
@@ -159,11 +162,8 @@ function expected({ min, max, names }: FieldSpec, item: string): string {
   return `cannot read ${JSON.stringify(item)}: write *, ${min} to ${max}${named}, a range a-b or a step */n`;
 }
 
-// that the clock skips never comes, and one that it repeats comes twice. (A job that still runs is not started
-// again; that cannot be known here.)
-
 const DAY_MINUTES = 1440;
-/** 29 February is eight years away at most (1896 to 1904, 2096 to 2104). What takes longer never comes. */
+/** Seconds; 29 February is at most eight years away (1896 to 1904, 2096 to 2104). What takes longer never comes. */
 const HORIZON_SECONDS = 9 * 366 * 86_400;
 
 /**
@@ -178,7 +178,7 @@ export function nextTimes(cron: Cron, afterEpochSeconds: number, zone: Zone, cou
     const { offset, until } = zone.periodAt(at);
     const end = Math.min(until, limit);
     const minute = nextLocalMinute(cron, Math.floor((at + offset) / 60), Math.ceil((end + offset) / 60));
-    // Rounded up, as crond looks on full minutes of UTC and an offset may have odd seconds (before 1972).
+    // Rounded up: crond wakes on full minutes of UTC, and an offset may have odd seconds (before 1972).
     at = Math.ceil((minute * 60 - offset) / 60) * 60;
     if (at >= end) {
       at = Math.ceil(end / 60) * 60;

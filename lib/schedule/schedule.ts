@@ -31,7 +31,7 @@ export interface Planned {
   readonly problem?: string;
 }
 
-/** Every job that can be scheduled, on or off. */
+/** Every job that can be scheduled, whether it is or not. */
 export function plannedJobs(settings: Settings): Planned[] {
   return CRON_VARIABLES.map((variable) => {
     const { job } = variables[variable];

@@ -79,7 +79,7 @@ function numberOf(run: PastRecord, field: string): number | undefined {
 
 const isNumber = (value: number | undefined): value is number => value !== undefined;
 
-/** The middle one, the higher of two; undefined of none. */
+/** The middle value, or the higher of the two in the middle; undefined for an empty list. */
 function median(values: readonly number[]): number | undefined {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }

@@ -10,7 +10,7 @@ import { formatDuration } from "../units.ts";
 import { changesIn, RUNS_COMPARED } from "./changes.ts";
 import { readHistoryEnd, runsByJob } from "./history.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
-import { hasSucceeded, type PastRecord, type RecordFile, readRecord } from "./record.ts";
+import { hasSucceeded, type PastRecord, type RecordFile, readRecord, recordPath } from "./record.ts";
 import { dueOf, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
 import { SKIPS_MANY, skipsInARow } from "./skips.ts";
 
@@ -113,7 +113,7 @@ function judgeJob(
   inLockDir: ReadonlySet<string>,
   { logDir, lockDir, now, zone }: View,
 ): Judged {
-  const found = readRecord(`${logDir}/last-${worker}.json`);
+  const found = readRecord(recordPath(logDir, worker));
   const record = found?.record;
   const isScheduled = schedule !== undefined;
   const markPath = markerPath(lockDir, worker);

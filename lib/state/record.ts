@@ -128,6 +128,20 @@ export function readRecord(path: string): RecordFile | undefined {
   }
 }
 
+/** `LOG_DIR/last-<job>.json`: the record of the job's last run. */
+export const recordPath = (logDir: string, job: string): string => `${logDir}/last-${job}.json`;
+
+/** All fields of a job's last record, whatever they are; {} where there is none that can be read. */
+export function lastFields(logDir: string, job: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(readSmallFile(recordPath(logDir, job), RECORD_MOST));
+    return (value ?? {}) as Record<string, unknown>;
+  } catch {
+    // No run yet, unreadable, or torn by a power cut: nothing is known.
+    return {};
+  }
+}
+
 /** The record in a text; undefined when it is not JSON, or not ours. Pure. */
 export function parseRecord(text: string): PastRecord | undefined {
   try {

@@ -3,6 +3,7 @@
 import { release, version } from "../environment.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import type { Finding, Judged, Verdict, View } from "../state/jobs.ts";
+import { recordPath } from "../state/record.ts";
 import { iso } from "../time/format.ts";
 
 /** The report for programs. Pure but for the release that it names. */
@@ -39,7 +40,7 @@ export function buildReport(
     }),
     jobs: judged.map(({ job }) => job),
     recent_json: judged.map(({ job, found }) => ({
-      path: `${logDir}/last-${job.job}.json`,
+      path: recordPath(logDir, job.job),
       present: found !== undefined,
       size_bytes: found?.size ?? 0,
     })),

@@ -1,10 +1,4 @@
-/**
- * status as text for people. Pure.
- *
- * The last runs as a table, with a line that draws how they developed. Pure.
- *
- * A small picture of how a number developed. Pure.
- */
+/** status as text for people: the overview, and the last runs as a table with sparklines of their figures. Pure. */
 
 import { parseJobName } from "../state/history.ts";
 import type { Finding, Job, Verdict } from "../state/jobs.ts";
@@ -35,7 +29,7 @@ export interface Shown {
   readonly next: number | undefined;
 }
 
-export function overviewText(
+export function formatOverview(
   { verdict, hostname, now, zone, jobs, findings }: Overview,
   colour: boolean,
 ): string {
@@ -43,15 +37,15 @@ export function overviewText(
     const text = status.padEnd(TAG_WIDTH);
     return colour ? `${COLOUR[status]}${text}${RESET}` : text;
   };
-  const told = findings.length === 0 ? "" : `, ${plural(findings.length, "finding")}`;
+  const findingsText = findings.length === 0 ? "" : `, ${plural(findings.length, "finding")}`;
   const lines = [
-    `${tag(verdict)}${oneLine(hostname)}, ${stamp(now * 1000, zone)}${told}`,
+    `${tag(verdict)}${oneLine(hostname)}, ${stamp(now * 1000, zone)}${findingsText}`,
     "",
     ...tableLines([HEADS, ...jobs.map((each) => row(each, zone))]),
-    ...jobs.flatMap(({ job }) => runningText(job)),
+    ...jobs.flatMap(({ job }) => formatRunning(job)),
     ...findings.map(({ status, job, message }) => `${tag(status)}${oneLine(`${job}: ${message}`)}`),
   ];
-  // An empty line before the first that belongs to no table.
+  // An empty line after the table, when something follows.
   const rows = 2 + 1 + jobs.length;
   if (lines.length > rows) lines.splice(rows, 0, "");
   return lines.map((line) => `${line}\n`).join("");
@@ -70,7 +64,7 @@ function row({ job, started, next }: Shown, zone: Zone): string[] {
   ];
 }
 
-function runningText({ job, running }: Job): string[] {
+function formatRunning({ job, running }: Job): string[] {
   if (running === null) return [];
   const { percent, eta_seconds, phase, pid, started_at } = running;
   const done = percent === null ? "" : `${percent}% done, `;
@@ -80,10 +74,10 @@ function runningText({ job, running }: Job): string[] {
   ];
 }
 
-/** What a record holds must not look like a line of ours. */
+/** The text of a record must not look like a line of ours. */
 const oneLine = (text: string): string => visible(text.replace(/\s+/g, " "));
 
-/** Runs that are shown: a screen of them. */
+/** A screen of runs. */
 const SHOWN_MOST = 20;
 const HISTORY_HEADS = ["START", "JOB", "DURATION", "RESULT", "DATA ADDED", "HOOKS"];
 
@@ -105,19 +99,19 @@ export function lastRuns(lines: readonly string[], worker: string | undefined): 
   return past.reverse();
 }
 
-export function historyText(past: readonly Past[], zone: Zone): string {
+export function formatHistory(past: readonly Past[], zone: Zone): string {
   const rows = past.map(({ job, run }) => [
     stamp(run.started_epoch * 1000, zone),
     job,
     isRun(run) ? formatDuration(run.duration_seconds) : "-",
-    resultOf(run),
-    bytesText(run, "data_added_bytes"),
-    hooksOf(run),
+    formatResult(run),
+    formatBytesField(run, "data_added_bytes"),
+    formatHooks(run),
   ]);
   const table = tableLines([HISTORY_HEADS, ...rows]);
   const jobs = [...new Set(past.map(({ job }) => job))];
   const drawn = jobs.flatMap((job) =>
-    curvesOf(
+    drawCurves(
       job,
       past.filter((each) => each.job === job).map(({ run }) => run),
     ),
@@ -126,8 +120,8 @@ export function historyText(past: readonly Past[], zone: Zone): string {
   return lines.map((line) => `${visible(line)}\n`).join("");
 }
 
-/** Duration, added and size, each with its range; nothing of a job that ran only once. */
-function curvesOf(job: string, runs: readonly PastRecord[]): string[][] {
+/** Duration, data added and size, each with its range; nothing for a job that ran only once. */
+function drawCurves(job: string, runs: readonly PastRecord[]): string[][] {
   const real = runs.filter(isRun);
   const curves: [name: string, text: (value: number) => string, field: string][] = [
     ["duration", formatDuration, "duration_seconds"],
@@ -143,14 +137,14 @@ function curvesOf(job: string, runs: readonly PastRecord[]): string[][] {
   });
 }
 
-/** A skip did nothing, and of a run that died nobody knows when. */
+/** A skip did nothing, and when a dead run ended is not known. */
 const isRun = ({ status }: PastRecord): boolean => status !== "skipped" && status !== "died";
 
-function resultOf(run: PastRecord): string {
+function formatResult(run: PastRecord): string {
   return isRun(run) && run.exit_code !== 0 ? `${run.status} ${run.exit_code}` : run.status;
 }
 
-function bytesText(run: PastRecord, field: string): string {
+function formatBytesField(run: PastRecord, field: string): string {
   const value = numberOf(run, field);
   return value === undefined ? "-" : formatBytes(value);
 }
@@ -161,7 +155,7 @@ interface HookSeen {
 }
 
 /** `2 ok`, `1 of 2 failed`, `1 of 2 timed out`, `-`. */
-function hooksOf({ hooks }: PastRecord): string {
+function formatHooks({ hooks }: PastRecord): string {
   const listed: readonly unknown[] = Array.isArray(hooks) ? hooks : [];
   const all = listed.filter((hook) => typeof hook === "object" && hook !== null) as readonly HookSeen[];
   if (all.length === 0) return "-";
@@ -178,7 +172,7 @@ function numberOf(run: PastRecord, field: string): number | undefined {
 
 const BARS = "▁▂▃▄▅▆▇█";
 
-/** One sign for each value, its height from 0 to the largest; a blank where there is none. */
+/** A sparkline: one bar for each value, its height from 0 to the largest; a blank for undefined. */
 export function sparkline(values: readonly (number | undefined)[]): string {
   const most = Math.max(0, ...values.map((value) => value ?? 0));
   return values

@@ -37,7 +37,7 @@ const command: Command = {
     const crontab = written ?? renderCrontab(settings, placesOf(settings));
     const now = Date.now();
     const lines = crontab.split("\n").filter((line) => readCrontabLine(line) !== undefined);
-    const entries = lines.map((line) => entryOf(line, now, zone));
+    const entries = lines.map((line) => describeLine(line, now, zone));
     const source = written === undefined ? `${path} is not written yet; entry would write` : path;
     const head = [
       `Time zone  ${zone.name}${zone.known ? "" : " (unknown: UTC is used)"}`,
@@ -50,7 +50,7 @@ const command: Command = {
 };
 export default command;
 
-/** undefined when there is none. Throws a Failure for one that is not ours to read: it is for its owner only. */
+/** undefined when there is no crontab. Throws a Failure when it cannot be read: it is private to its owner. */
 function readCrontab(path: string): string | undefined {
   try {
     return readIfThere(path);
@@ -64,9 +64,9 @@ function readCrontab(path: string): string | undefined {
 
 const TIMES = 3;
 
-/** What is said of one line. Pure but for the time it is given. */
-export function entryOf(line: string, nowMs: number, zone: Zone): { text: string; comes: boolean } {
-  const { times, problem, notes } = timesOf(line, nowMs, zone);
+/** A line of the crontab with its next times, and whether one ever comes. Pure. */
+export function describeLine(line: string, nowMs: number, zone: Zone): { text: string; comes: boolean } {
+  const { times, problem, notes } = findTimes(line, nowMs, zone);
   const said = problem ?? times.map((at) => stamp(at * 1000, zone)).join(", ");
   const hints = notes.map((note) => `\n  note  ${note}`).join("");
   return {
@@ -75,7 +75,7 @@ export function entryOf(line: string, nowMs: number, zone: Zone): { text: string
   };
 }
 
-function timesOf(line: string, nowMs: number, zone: Zone) {
+function findTimes(line: string, nowMs: number, zone: Zone) {
   const expression = readCrontabLine(line)?.expression ?? "";
   try {
     const cron = parseCron(expression);

@@ -6,9 +6,9 @@ import { type NameOf, type Variable, type VariableName, variables } from "../con
 import { Context } from "../context.ts";
 import {
   BY_IMAGE,
+  buildEntries,
   type Entry,
-  entriesOf,
-  imageDefaultsOf,
+  findImageDefaults,
   readImageDefaults,
   writeImageDefaults,
 } from "../doctor/effective-environment.ts";
@@ -46,7 +46,7 @@ export default command;
 
 type Origin = "environment" | typeof BY_IMAGE | "file" | "old name" | "default" | "unset";
 
-/** A row of the answer, and an object of the JSON. */
+/** A line of the table, and an object of the JSON. */
 interface Shown {
   readonly name: string;
   readonly value: string | null;
@@ -55,7 +55,7 @@ interface Shown {
   /** The other variable or the file that it comes from. */
   readonly from?: string;
   readonly secret: boolean;
-  /** What it was given, when that makes no sense and something else counts. */
+  /** The value that was given, when it makes no sense and the default counts instead. */
   readonly ignored?: string;
 }
 
@@ -68,8 +68,8 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const context = new Context("env", { onOddValue: (message) => complaints.push(message) });
   const { settings, mask, hostname, zone, shownRepository } = context;
   const quiet = new Settings(environment, () => {});
-  const rows = entriesOf(quiet, known, shownRepository, image).map((entry) => ({
-    ...rowOf(entry, settings),
+  const rows = buildEntries(quiet, known, shownRepository, image).map((entry) => ({
+    ...buildRow(entry, settings),
     ...(Object.hasOwn(image, entry.name) ? { default: image[entry.name] as string } : {}),
   }));
   for (const worker of workers) settings.workTimeout(worker);
@@ -91,7 +91,7 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
     writeAll(1, `${JSON.stringify(masked(answer, mask), null, 2)}\n`);
     return EXIT.ok;
   }
-  const lines = [["VARIABLE", "FROM", "DEFAULT", "VALUE"], ...rows.map(cellsOf)];
+  const lines = [["VARIABLE", "FROM", "DEFAULT", "VALUE"], ...rows.map(formatCells)];
   const text = tableLines(lines.map((line) => line.map((cell) => oneLine(mask(cell)))));
   const warnings = notes.map((note) => `[WARN] ${oneLine(mask(note))}`);
   writeAll(1, `${[...text, ...(warnings.length > 0 ? ["", ...warnings] : [])].join("\n")}\n`);
@@ -100,10 +100,10 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
 
 /** A secret in an image can be read by everyone who has it, so its build fails. */
 function note(known: ReadonlySet<string>): number {
-  const { defaults, refused } = imageDefaultsOf(environment, known);
+  const { defaults, refused } = findImageDefaults(environment, known);
   if (refused.length > 0) {
     throw new Failure(
-      `ENV sets ${refused.join(", ")}: who has the image can read that. Give it to the container instead.`,
+      `ENV sets ${refused.join(", ")}: everyone who has the image can read that. Give it to the container instead.`,
       EXIT.failed,
     );
   }
@@ -118,7 +118,7 @@ function note(known: ReadonlySet<string>): number {
 
 const oneLine = (text: string): string => visible(text).replaceAll("\n", "\\n");
 
-function cellsOf({ value, default: fallback, origin, from, name, ignored }: Shown): string[] {
+function formatCells({ value, default: fallback, origin, from, name, ignored }: Shown): string[] {
   const whence = from === undefined ? origin : `${origin} ${from}`;
   return [
     name,
@@ -128,7 +128,7 @@ function cellsOf({ value, default: fallback, origin, from, name, ignored }: Show
   ];
 }
 
-function rowOf({ name, value, from }: Entry, settings: Settings): Shown {
+function buildRow({ name, value, from }: Entry, settings: Settings): Shown {
   const declared: Variable | undefined = Object.hasOwn(variables, name)
     ? variables[name as VariableName]
     : undefined;
@@ -142,10 +142,10 @@ function rowOf({ name, value, from }: Entry, settings: Settings): Shown {
   ) {
     return { ...row, value: fallback, origin: "default", ignored: value };
   }
-  return { ...row, value, ...originOf(from, environment) };
+  return { ...row, value, ...parseOrigin(from, environment) };
 }
 
-/** Settings tells of what it does not understand, and takes the default. */
+/** Settings reports a value that it does not understand, and takes the default. */
 function isUnderstood(settings: Settings, name: VariableName, { kind }: Variable): boolean {
   let understood = true;
   const probe = new Settings(settings.env, () => {
@@ -155,7 +155,7 @@ function isUnderstood(settings: Settings, name: VariableName, { kind }: Variable
     try {
       if (kind === "switch") each.flag(name as NameOf<"switch">);
       if (kind === "choice") each.choice(name as NameOf<"choice">);
-      // Of this one hooks have a reading of their own.
+      // Hooks read this one in their own way.
       if (name === "HOOK_TIMEOUT") each.hookTimeout("");
       else if (kind === "count") each.count(name as NameOf<"count">);
       if (kind === "seconds") each.seconds(name as NameOf<"seconds">);
@@ -168,7 +168,7 @@ function isUnderstood(settings: Settings, name: VariableName, { kind }: Variable
   return understood;
 }
 
-function originOf(from: string | undefined, env: Environment): { origin: Origin; from?: string } {
+function parseOrigin(from: string | undefined, env: Environment): { origin: Origin; from?: string } {
   if (from === undefined) return { origin: "environment" };
   if (from === "default" || from === BY_IMAGE) return { origin: from };
   const name = from.replace(/^from /, "");

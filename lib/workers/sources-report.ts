@@ -1,8 +1,6 @@
 /** sources-report: what the next backup would read. */
 
-import type { Context } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { readIfThere } from "../files/files.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf } from "../schema/fields.ts";
@@ -14,6 +12,7 @@ import {
   type SourcesFlags,
   sourcesFlags,
 } from "../sources/sources-plan.ts";
+import { lastFields } from "../state/record.ts";
 import { plural } from "../text.ts";
 import { formatBytes } from "../units.ts";
 
@@ -45,7 +44,10 @@ async function work(
   sayMore(run, examination);
   const { files, bytes } = examination.totals;
   const shrunk = plan.ofEnvironment
-    ? shrinkageOf({ files, bytes: plan.sizes ? bytes : -1 }, lastBackup(run.context))
+    ? shrinkageOf(
+        { files, bytes: plan.sizes ? bytes : -1 },
+        lastFields(run.context.logDir, "backup") as LastBackup,
+      )
     : undefined;
   const warnings = [...warningsOf(examination), ...(shrunk === undefined ? [] : [shrunk])];
   for (const warning of warnings) log.warn(warning);
@@ -65,14 +67,5 @@ function sayMore({ log }: Run, { excludes, totals }: Examination): void {
         `${flag} ${path}: ${plural(patterns, "pattern")}; what they leave out is counted all the same.`,
       );
     }
-  }
-}
-
-function lastBackup({ logDir }: Context): LastBackup {
-  try {
-    return (JSON.parse(readIfThere(`${logDir}/last-backup.json`) ?? "null") ?? {}) as LastBackup;
-  } catch {
-    // Unreadable, or torn by a power cut: there is nothing to compare with.
-    return {};
   }
 }

@@ -1,4 +1,4 @@
-/** status: is all well? From local files only, and fast: an orchestrator asks every half a minute. */
+/** status: is all well? From local files only, and fast: an orchestrator asks twice a minute. */
 
 import { environment } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
@@ -11,7 +11,7 @@ import { readHistoryEnd } from "../state/history.ts";
 import { type Finding, type Judged, judgeJobs, type Verdict, View, verdictOf } from "../state/jobs.ts";
 import { scheduleFor } from "../state/schedules.ts";
 import { buildReport } from "../status/json.ts";
-import { historyText, lastRuns, overviewText } from "../status/overview.ts";
+import { formatHistory, formatOverview, lastRuns } from "../status/overview.ts";
 
 const FLAGS = {
   json: { type: "boolean", description: "print JSON, schema restic-backup-helper.status/1" },
@@ -77,7 +77,7 @@ function showHistory(view: View, worker: string | undefined): number {
     1,
     past.length === 0
       ? `There is no run${whose} in ${view.logDir}/history.jsonl yet.\n`
-      : historyText(past, view.zone),
+      : formatHistory(past, view.zone),
   );
   return EXIT.ok;
 }
@@ -98,7 +98,7 @@ function formatStatus(
       next: cron && nextTimes(cron, now, zone, 1)[0],
     };
   });
-  return overviewText(
+  return formatOverview(
     { verdict, hostname, now, zone, jobs, findings },
     isTerminal(1) && !environment.NO_COLOR,
   );

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { knownNames } from "../../lib/config/misspelt.ts";
 import { Settings } from "../../lib/config/settings.ts";
-import { effectiveEnvironment, entriesOf, shown } from "../../lib/doctor/effective-environment.ts";
+import { buildEntries, effectiveEnvironment, shown } from "../../lib/doctor/effective-environment.ts";
 
 const known = knownNames(["pre-backup"], ["backup"]);
 const entries = (env: Record<string, string>, repository = "/mnt/restic") =>
-  entriesOf(new Settings(env, () => {}), known, repository);
+  buildEntries(new Settings(env, () => {}), known, repository);
 const entry = (name: string, env: Record<string, string>, repository?: string) =>
   entries(env, repository).find((each) => each.name === name);
 

@@ -14,7 +14,7 @@ import { codeOfWords, normalizeExit } from "../../lib/restic/outcome.ts";
 import { formatBar, formatStatus, percentOf } from "../../lib/restic/progress.ts";
 import { parseJobName } from "../../lib/state/history.ts";
 import { parseRecord } from "../../lib/state/record.ts";
-import { historyText, lastRuns } from "../../lib/status/overview.ts";
+import { formatHistory, lastRuns } from "../../lib/status/overview.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 import { type CheckSummary, checkAdvice, checkFacts, checkVerdict } from "../../lib/workers/check.ts";
 import { differ, property, Random, SIGNS } from "../support/property.ts";
@@ -184,6 +184,6 @@ property("a line of the history is a run or none, and a table can be drawn of an
   const run = parseRecord(text);
   const job = parseJobName(text);
   if (run !== undefined && !(isText(run.status) && Number.isFinite(run.exit_code))) return broken("run", run);
-  const drawn = historyText(lastRuns([text, text, ""], undefined), zone);
+  const drawn = formatHistory(lastRuns([text, text, ""], undefined), zone);
   return differ(job === undefined || isText(job), true) ?? (/undefined|NaN/.test(drawn) ? drawn : undefined);
 });

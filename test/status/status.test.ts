@@ -6,7 +6,7 @@ import { parseJobName, runsByJob } from "../../lib/state/history.ts";
 import { verdictOf } from "../../lib/state/jobs.ts";
 import { type PastRecord, parseRecord } from "../../lib/state/record.ts";
 import { dueOf, parseCrontab, slackOf } from "../../lib/state/schedules.ts";
-import { historyText, lastRuns, sparkline } from "../../lib/status/overview.ts";
+import { formatHistory, lastRuns, sparkline } from "../../lib/status/overview.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
 const at = (text: string) => Date.parse(`${text}Z`) / 1000;
@@ -203,7 +203,7 @@ describe("a record that is read again", () => {
 test("hooks that are none are not counted", () => {
   const line =
     '{"job":"backup","started_epoch":1,"finished_epoch":5,"exit_code":0,"hooks":[null,7,{"exit_code":0}]}';
-  expect(historyText(lastRuns([line], undefined), loadZone("UTC"))).toContain("1 ok");
+  expect(formatHistory(lastRuns([line], undefined), loadZone("UTC"))).toContain("1 ok");
 });
 
 describe("runs of the history", () => {
@@ -273,7 +273,7 @@ describe("runs of the history", () => {
       },
       { job: "check", started_epoch: 9200, finished_epoch: 9300, status: "died", hooks: [] },
     ];
-    const text = historyText(
+    const text = formatHistory(
       lastRuns(
         past.map((each) => JSON.stringify(each)),
         undefined,

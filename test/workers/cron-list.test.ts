@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { loadZone } from "../../lib/time/zone.ts";
-import { entryOf } from "../../lib/workers/cron-list.ts";
+import { describeLine } from "../../lib/workers/cron-list.ts";
 import { World } from "../support/world.ts";
 
 const at = (text: string) => Date.parse(text);
 /** The times that are shown for an expression, seen from an instant. */
 function next(expression: string, now: string, zone: string): string {
-  const { text } = entryOf(`${expression} /bin/true`, at(now), loadZone(zone));
+  const { text } = describeLine(`${expression} /bin/true`, at(now), loadZone(zone));
   return text.split("\n")[1]?.replace("  next  ", "") ?? "";
 }
 

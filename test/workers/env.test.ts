@@ -110,7 +110,7 @@ describe("what the image sets", () => {
     const { note, run } = imageOf(world, { RESTIC_PASSWORD: "correct horse battery", BACKUP_CRON: "@daily" });
     const refused = await note();
     expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 1, stdout: "" });
-    expect(refused.stderr).toContain("ENV sets RESTIC_PASSWORD: who has the image can read that.");
+    expect(refused.stderr).toContain("ENV sets RESTIC_PASSWORD: everyone who has the image can read that.");
     expect(refused.stderr).not.toContain("correct horse");
     expect(world.has("share")).toBe(false);
     world.file("share/restic-backup-helper/image.json", '{"BACKUP_CRON": "@dai');
