@@ -65,19 +65,23 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
   if (!ended.isDrained && ended.cause === undefined) {
     log.info(`hook ${phase} left a process behind that still holds its output; it is left alive.`);
   }
-  tell(log, phase, ended, plan);
-  const timedOut = ended.cause === "timed out";
+  logEnd(log, phase, ended, plan);
+  return { ...named, ...factsOf(ended) };
+}
+
+/** A time-out is known by our having killed the hook, and exits with 124 whatever signal that took. */
+function factsOf({ cause, code, signal, tookMs, outputBytes }: ChildEnd) {
+  const timedOut = cause === "timed out";
   return {
-    ...named,
-    exit_code: timedOut ? EXIT.timedOut : ended.code,
-    ...(ended.signal === undefined || timedOut ? {} : { signal: ended.signal }),
+    exit_code: timedOut ? EXIT.timedOut : code,
+    ...(signal === undefined || timedOut ? {} : { signal }),
     timed_out: timedOut,
-    duration_ms: Math.round(ended.tookMs),
-    output_bytes: ended.outputBytes,
+    duration_ms: Math.round(tookMs),
+    output_bytes: outputBytes,
   };
 }
 
-function tell(log: Log, phase: string, ended: ChildEnd, plan: HookPlan): void {
+function logEnd(log: Log, phase: string, ended: ChildEnd, plan: HookPlan): void {
   const time = formatShort(ended.tookMs);
   if (ended.cause === "timed out") {
     log.error(`hook ${phase} timed out after ${plan.timeout}s (exit 124); the run goes on.`);

@@ -16,7 +16,7 @@ const PATIENCE_MS = 2000;
 const NOTHING = new Uint8Array(0);
 
 export interface StdoutEvents {
-  /** The reader has stood still for so many seconds: from here on lines are left out. */
+  /** The reader has stood still for this many seconds: from here on lines are left out. */
   readonly stalled: (seconds: number) => void;
   /** What stands in the place of lines that were left out, once the reader goes on. */
   readonly gap: (lines: number) => string;
@@ -95,7 +95,7 @@ function reopened(fd: number): number | undefined {
   }
 }
 
-/** The first so many lines are looked at; they are short when they have fewer characters than this on average. */
+/** How many of the first lines are looked at; they are short when they have fewer characters than this on average. */
 const LOOKED_AT = 16;
 const SHORT = 12;
 

@@ -109,7 +109,7 @@ const LAZY = [
 
 /** Between two attempts at a busy mount, in milliseconds. */
 const RETRY_MS = 50;
-/** One call of fusermount takes a few milliseconds; one that hangs is killed after so many. */
+/** Milliseconds after which a fusermount that hangs is killed: it usually takes a few. */
 const CALL_MS = 1000;
 /** Characters of an error message that are kept. */
 const WORDS_MOST = 4096;

@@ -36,7 +36,7 @@ const MUCH = 16;
 
 /**
  * A writer that is never slower than we are would keep us reading for ever: its next chunk is always there, so no
- * timer and no signal would get its turn. So many milliseconds may pass without one.
+ * timer and no signal would get its turn. Milliseconds after which they do.
  */
 const TURN_MS = 10;
 
@@ -92,7 +92,7 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
   };
 }
 
-/** So many bytes become lines at once: short lines are many times as large as log lines, or in memory. */
+/** Bytes that become lines at once: as log lines, and in memory, short lines are many times as large. */
 const PIECE = 16 * 1024;
 
 function pieces(bytes: Uint8Array, take: (piece: Uint8Array) => void): void {
