@@ -1,17 +1,15 @@
 /**
- * `LOG_DIR/history.jsonl`: a line for every run, skip and death.
+ * `LOG_DIR/history.jsonl`: a line for every run, skip and death; how it is appended to, trimmed and read.
  *
- * Any number of processes append at once, each by one write(2), without a lock: a tick should not pay for one. Only
- * who trims the file takes one (`history.lock`). A new file takes the old one's place then, and a line that was
- * appended to the old one too late to be copied would be lost. So
- *   - who trims makes the temporary file before it reads the old one; the rename ends the temporary file and the old
- *     one in one step;
- *   - who has appended looks afterwards: when there is no temporary file and the path still leads to the file that
- *     was written to, the line stands or has been copied. Else it takes the lock, which means that nobody trims any
- *     more, dead or done, looks for its line, and appends it again if it is not there.
- * Who is killed at any moment leaves at worst a temporary file, which the next one to get the lock removes.
- *
- * The newest runs of each job, from the history.
+ * Any number of processes append at once, each by one write(2), without a lock: a tick should not pay for one. Only a
+ * process that trims the file takes one (`history.lock`). It puts a new file in the place of the old one, and a line
+ * that was appended to the old one too late to be copied would be lost. Therefore
+ *   - trimming creates the temporary file before it reads the old one; the rename removes the temporary file and the
+ *     old one in one step;
+ *   - a process that has appended a line looks afterwards: if there is no temporary file, and the path still leads to
+ *     the file that it wrote to, the line stands or has been copied. Otherwise it takes the lock, after which nobody
+ *     else is trimming, looks for its line, and appends it again if it is not there.
+ * A process that is killed at any moment leaves at worst a temporary file, which the next one to get the lock removes.
  */
 
 import {
@@ -35,17 +33,17 @@ import { lockShortly } from "../process/flock.ts";
 import { sleep } from "../process/timer.ts";
 import { type PastRecord, parseRecord } from "./record.ts";
 
-/** Bytes of the shortest object on a line. A file that is smaller than so many of them need not be counted. */
+/** Bytes of the shortest line, `{}` and its end. A file that cannot hold enough of them is not read to be counted. */
 const LINE_LEAST = 3;
-/** Bytes that a line seldom exceeds: what is read of a history for so many lines. */
+/** Bytes that a line seldom exceeds: how much of a history is read for each line that is asked for. */
 const LINE_LONG = 4096;
-/** A long history is counted once for so many bytes that it grows by: counting a thousand lines costs a tick 0.6 ms. */
+/** A long history is counted once for every so many bytes that it grows: counting 1000 lines costs a tick 0.6 ms. */
 const BLOCK_BYTES = 16 * 1024;
-/** From so many lines on a history is long. */
+/** A history that keeps this many lines, or more, is long. */
 const LONG = 500;
-/** Milliseconds after which who trims is taken to hang; trimming a thousand lines takes about five. */
+/** Milliseconds to wait for a process that trims: after them it is taken to hang. Trimming 1000 lines takes about 5. */
 const TRIM_MS = 5000;
-/** Milliseconds in which a line that another process is just writing gets its end. */
+/** Milliseconds in which another process finishes the line that it is writing. */
 const WRITE_MS = 5;
 const NEWLINE = 0x0a;
 
@@ -54,7 +52,7 @@ const temporaryPath = (logDir: string) => `${logDir}/history.jsonl.tmp`;
 const lockPath = (logDir: string) => `${logDir}/history.lock`;
 
 /**
- * Appends one object as one line, and resolves to how many bytes there were before it. Throws when it cannot be
+ * Appends one object as one line, and resolves to the bytes that the file had before. Throws when the line cannot be
  * written, or may have been lost.
  */
 export async function appendHistory(logDir: string, entry: object, env: ChildEnvironment): Promise<number> {
@@ -71,9 +69,9 @@ export async function appendHistory(logDir: string, entry: object, env: ChildEnv
 }
 
 /**
- * Cuts the history down to its newest `most` lines once there are more. Large ones are cut a fiftieth late, so that
- * not every tick of a full history rewrites it, and looked at only where they have grown into another block since they
- * had `before` bytes. Somebody else who is at it is left to it. Throws what writing does.
+ * Cuts the history down to its newest `most` lines once it has more. A long one is cut a fiftieth late, so that not
+ * every tick of a full history rewrites it, and is counted only if it has grown into another block since it had
+ * `before` bytes. Does nothing while another process trims it. Throws what writing throws.
  */
 export async function trimHistory(
   logDir: string,
@@ -107,8 +105,8 @@ export async function trimHistory(
 }
 
 /**
- * The newest lines, at most so many and never more than so many bytes, the last one last; none where there is no
- * history to be read.
+ * The newest lines, at most `most` of them and at most `mostBytes` bytes, the newest last; none where there is no
+ * history, or it cannot be read.
  */
 export function newestLines(
   logDir: string,
@@ -118,12 +116,40 @@ export function newestLines(
   try {
     return lastLines(historyPath(logDir), most, mostBytes).lines;
   } catch {
-    // No run yet, or not ours to read: nothing is known of earlier runs.
+    // There was no run yet, or we may not read it: nothing is known of earlier runs.
     return [];
   }
 }
 
-/** Resolves to the file's size before. */
+/** The newest lines that fit in `bytes`, the newest last. */
+export const readHistoryEnd = (logDir: string, bytes: number): readonly string[] =>
+  newestLines(logDir, Number.POSITIVE_INFINITY, bytes);
+
+/** The newest runs, at most `most` of each of these jobs, the newest last, from lines of the history. Pure. */
+export function runsByJob(
+  lines: readonly string[],
+  jobs: readonly string[],
+  most: number,
+): ReadonlyMap<string, readonly PastRecord[]> {
+  const runs = new Map<string, PastRecord[]>(jobs.map((job) => [job, []]));
+  // Backwards, and a line is parsed only if it is used: JSON of a thousand lines costs more than all the rest.
+  for (let at = lines.length - 1; at >= 0; at--) {
+    const line = lines[at] ?? "";
+    const of = runs.get(parseJobName(line) ?? "");
+    if (of === undefined || of.length >= most) continue;
+    const run = parseRecord(line);
+    if (run !== undefined) of.push(run);
+  }
+  for (const of of runs.values()) of.reverse();
+  return runs;
+}
+
+/** The job of a line: the first thing that looks like it, as a record's own field stands before any that could imitate it. */
+export function parseJobName(line: string): string | undefined {
+  return /"job":"([^"\\]*)"/.exec(line)?.[1];
+}
+
+/** Appends the line at the end of `fd`. Resolves to the bytes that the file had before. */
 async function writeLine(fd: number, line: string): Promise<number> {
   // A disk that was full or a power cut may have left half a line; ours must not become a part of it.
   let torn = !endsInNewline(fd);
@@ -135,12 +161,12 @@ async function writeLine(fd: number, line: string): Promise<number> {
   const { size } = fstatSync(fd);
   const written = writeSync(fd, bytes);
   if (written === bytes.length) return size;
-  // Taken back where nobody has written behind it; else it stays, and readers pass over it.
+  // Cut off again if nobody has written behind it; otherwise it stays, and readers skip it.
   if (fstatSync(fd).size === size + written) ftruncateSync(fd, size);
-  throw new Error("there was room for a part of the line only");
+  throw new Error("there was room for only a part of the line");
 }
 
-/** Somebody trims, or has trimmed, or died while trimming: makes sure that the line is in the file that stays. */
+/** After another process has trimmed, is trimming or died while it did: makes sure that the line is in the file. */
 async function settle(logDir: string, fd: number, line: string, env: ChildEnvironment): Promise<void> {
   const lock = await lockShortly(lockPath(logDir), TRIM_MS, env);
   if (lock === undefined) throw new Error(`${lockPath(logDir)} was held for ${TRIM_MS / 1000} seconds`);
@@ -161,7 +187,7 @@ async function settle(logDir: string, fd: number, line: string, env: ChildEnviro
 const sizeOf = (logDir: string): number =>
   statSync(historyPath(logDir), { throwIfNoEntry: false })?.size ?? 0;
 
-/** From 1 on, so that a history of which nothing is known is in another one. */
+/** The number of the block that a file ends in; from 1 on, so that a size of 0 (unknown) is always in another one. */
 const blockOf = (size: number): number => (size === 0 ? 0 : 1 + Math.floor(size / BLOCK_BYTES));
 
 function hasMoreLines(logDir: string, count: number): boolean {
@@ -175,8 +201,8 @@ function hasMoreLines(logDir: string, count: number): boolean {
 }
 
 /**
- * With their newlines. What a full disk or a power cut has left of a line is dropped, and so is a last line without
- * its end: whoever is writing it looks afterwards.
+ * The lines, with their newlines. What a full disk or a power cut has left of a line is dropped, and so is a last line
+ * without its end: the process that is writing it looks afterwards.
  */
 function wholeLines(text: string): string[] {
   const lines = text.split("\n").slice(0, -1);
@@ -187,7 +213,7 @@ function isObject(line: string): boolean {
   try {
     return line.startsWith("{") && JSON.parse(line) !== null;
   } catch {
-    // Half a line, or two that have grown together: no reader can use it.
+    // Half a line, or two run together: no reader can use it.
     return false;
   }
 }
@@ -201,31 +227,3 @@ function endsInNewline(fd: number): boolean {
 }
 
 const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
-
-/** The newest runs, at most `most` of each of these jobs, the last one last. `lines` are those of the history. */
-export function runsByJob(
-  lines: readonly string[],
-  jobs: readonly string[],
-  most: number,
-): ReadonlyMap<string, readonly PastRecord[]> {
-  const runs = new Map<string, PastRecord[]>(jobs.map((job) => [job, []]));
-  // Backwards, and parsed only where wanted: JSON of a thousand lines costs more than all the rest.
-  for (let at = lines.length - 1; at >= 0; at--) {
-    const line = lines[at] ?? "";
-    const of = runs.get(parseJobName(line) ?? "");
-    if (of === undefined || of.length >= most) continue;
-    const run = parseRecord(line);
-    if (run !== undefined) of.push(run);
-  }
-  for (const of of runs.values()) of.reverse();
-  return runs;
-}
-
-/** The history's end, as much of it as `bytes` hold. */
-export const readHistoryEnd = (logDir: string, bytes: number): readonly string[] =>
-  newestLines(logDir, Number.POSITIVE_INFINITY, bytes);
-
-/** The first thing that looks like the job: a record's own field stands before all that could imitate it. */
-export function parseJobName(line: string): string | undefined {
-  return /"job":"([^"\\]*)"/.exec(line)?.[1];
-}

@@ -1,4 +1,4 @@
-/** Who holds a lock, as far as its file and /proc tell. */
+/** The process that holds a lock, and those that still have its descriptor, as far as its file and /proc say. */
 
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
@@ -7,11 +7,11 @@ import { pause } from "../log/stdout.ts";
 import { INHERITED_FD } from "../process/flock.ts";
 import { isAlive, isAncestor, nameOf, pids } from "../process/proc.ts";
 
-/** How often, and how far apart, the signature of a lock that has just been taken is looked for. */
+/** How often, and how many milliseconds apart, the signature of a lock that has just been taken is looked for. */
 const LOOKS = 10;
 const LOOK_MS = 5;
 
-/** What the holder of the lock wrote, and whether it still lives. */
+/** What the holder wrote into the lock file, and whether it is still alive. */
 export interface LockHolder {
   readonly pid: number | undefined;
   readonly since: string | undefined;
@@ -22,7 +22,7 @@ export function readLockHolder(path: string): LockHolder {
   return parseSignature(signatureAt(path));
 }
 
-/** What a lock file holds. A name in it whose process is gone tells of a death: see unsignLock. */
+/** What a lock file says. A pid in it whose process is gone was left by a run that died: see unsignLock. */
 export function parseSignature(text: string): LockHolder {
   const pid = Number(/^pid (\d+)$/m.exec(text)?.[1] ?? Number.NaN);
   return {
@@ -32,18 +32,18 @@ export function parseSignature(text: string): LockHolder {
   };
 }
 
-/** Who holds a lock now, for a reader that takes none: see inspectLock. */
+/** The state of a lock, for a reader that does not take it: see inspectLock. */
 export type LockState =
   | { readonly state: "free" }
   | { readonly state: "unreadable"; readonly problem: string }
   | { readonly state: "held"; readonly pid: number; readonly since: string | undefined }
-  /** Its holder has died, but processes that the holder started keep it. */
+  /** Its holder has died, but processes that it started still hold it. */
   | { readonly state: "orphaned"; readonly pid: number; readonly processes: { pid: number; name: string }[] };
 
-/** A lock file holds a few short lines. */
+/** Bytes: a lock file holds a few short lines. */
 const SIGNATURE_MOST = 4096;
 
-/** Looks at the lock file and at /proc, without a wait and without touching the lock. Throws nothing. */
+/** Looks at the lock file and at /proc, without waiting and without touching the lock. Throws nothing. */
 export function inspectLock(path: string): LockState {
   let text: string;
   try {
@@ -60,14 +60,14 @@ export function inspectLock(path: string): LockState {
   return processes.length === 0 ? { state: "free" } : { state: "orphaned", pid, processes };
 }
 
-/** A holder signs a moment after it has locked: an empty file is worth a few more looks. */
+/** A holder signs a moment after it has locked: an empty file is read a few more times. */
 function signatureAt(path: string): string {
   for (let look = 0; look < LOOKS; look++) {
     try {
       const text = readFileSync(path, "utf8");
       if (text !== "") return text;
     } catch {
-      // Unreadable or gone this very moment: nothing is known of the holder, and that is what is said.
+      // Unreadable, or gone this very moment: the holder is unknown, and the caller says so.
       return "";
     }
     pause(LOOK_MS);
@@ -75,11 +75,11 @@ function signatureAt(path: string): string {
   return "";
 }
 
-/** Processes that have the lock file open, as far as we may look: who keeps it when its holder has died. */
+/** Processes that have inherited the lock file, as far as we may look: they hold it when its holder has died. */
 export function processesHolding(path: string): { pid: number; name: string }[] {
   return (
     pids()
-      // A child has it as its 3; that is the one descriptor worth a look at.
+      // A child has it as its descriptor 3: no other one is looked at.
       .filter((pid) => pid !== process.pid && isSameFile(`/proc/${pid}/fd/${INHERITED_FD}`, path))
       .map((pid) => ({ pid, name: nameOf(pid) }))
   );
@@ -87,7 +87,7 @@ export function processesHolding(path: string): { pid: number; name: string }[] 
 
 /**
  * Processes that hold a lock file which was deleted at `path`, by a person or with all of LOCK_DIR: a restic, which has
- * it as its 3, or a process of this program. None of them is above us: locked_run lets its command in.
+ * it as its descriptor 3, or a process of this program. Ancestors are left out: locked_run lets its command in.
  */
 export function processesHoldingDeleted(path: string): { pid: number; name: string }[] {
   const lost = `${realPathOf(path)} (deleted)`;
@@ -101,13 +101,13 @@ export function processesHoldingDeleted(path: string): { pid: number; name: stri
     .map((pid) => ({ pid, name: nameOf(pid) }));
 }
 
-/** Has exactly this process the lock file open? A pid in the file may be another process's by now. */
+/** Does exactly this process have the lock file open? The pid in the file may belong to another process by now. */
 export function hasOpen(pid: number, path: string): boolean {
-  // Another user's process may not be looked at; what the file says of it must do.
+  // Another user's descriptors cannot be listed: then the file's word is taken.
   return opens(pid, realPathOf(path), (error) => errnoOf(error) === "EACCES");
 }
 
-/** Leads one of the process's descriptors there? `otherwise` says it where they cannot be listed. */
+/** Does one of the process's descriptors lead to `target`? `otherwise` answers where they cannot be listed. */
 function opens(pid: number, target: string | undefined, otherwise: (error: unknown) => boolean): boolean {
   try {
     return readdirSync(`/proc/${pid}/fd`).some((fd) => linkAt(`/proc/${pid}/fd/${fd}`) === target);
@@ -123,7 +123,7 @@ function realPathOf(path: string): string | undefined {
     // The file itself may be gone.
     return `${realpathSync(path.slice(0, cut) || "/")}/${path.slice(cut + 1)}`.replace(/^\/\//, "/");
   } catch {
-    // There is no such folder: nobody has it open.
+    // There is no such folder: no process has it open.
     return undefined;
   }
 }
@@ -132,7 +132,7 @@ function linkAt(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch {
-    // Ended, another user's, or it has no such descriptor.
+    // The process has exited or is another user's, or it has no such descriptor.
     return undefined;
   }
 }

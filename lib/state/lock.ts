@@ -1,7 +1,7 @@
 /**
- * The lock of a worker: flock(2) on a file that is never deleted, taken by flock(1) on a descriptor that it
- * inherits from us. The lock belongs to the open file, so it stays ours after flock(1) has ended, and it goes
- * on with every child that we hand the descriptor to.
+ * The lock of a worker: flock(2) on a file that is never deleted, taken by flock(1) on a descriptor that it inherits
+ * from us. The lock belongs to the open file: it stays ours after flock(1) has exited, and every child that inherits
+ * the descriptor keeps it too.
  */
 
 import { closeSync, constants, ftruncateSync, openSync } from "node:fs";
@@ -16,28 +16,29 @@ import { processesHoldingDeleted } from "./holder.ts";
 
 export interface Lock {
   readonly path: string;
-  /** The descriptor that holds it; undefined when an ancestor holds it and gave us none. */
+  /** The descriptor that holds it; undefined when an ancestor holds it and we did not inherit its descriptor. */
   readonly fd: number | undefined;
-  /** The job for which locked_run, an ancestor, holds it: that one has signed it, and it alone sets it free. */
+  /** The job for which locked_run, an ancestor, holds it: only locked_run signs it and releases it. */
   readonly inherited?: string;
 }
 
-/** The lock cannot be had, and not because somebody else has it. */
+/** The lock cannot be taken, and not because another process has it. */
 export class LockFailure extends Failure {
   constructor(path: string, detail: string) {
     super(`The lock ${path} cannot be taken: ${detail}`, EXIT.failed);
   }
 }
 
-/** Tells the children of `locked_run` which lock they run under: `<pid>:<descriptor>:<job>:<path>`. */
+/** Says to the children of `locked_run` which lock they run under: `<pid>:<descriptor>:<job>:<path>`. */
 export const LOCK_VARIABLE = "RBH_LOCK";
+
 /** The value of LOCK_VARIABLE for a child that inherits the descriptor of `lock`. */
 export const formatLockVariable = (lock: Lock, job: string): string =>
   `${process.pid}:${INHERITED_FD}:${job}:${lock.path}`;
 
 /**
- * Takes the lock at `path`; undefined when somebody else has it. `held` is a lock that this process has
- * already: when it is the same file, by whatever path, it serves. Throws LockFailure.
+ * Takes the lock at `path`; undefined when another process has it. `held` is a lock that this process has already: it
+ * is returned if it is the same file, by whatever path. Throws LockFailure.
  */
 export async function takeLock(path: string, env: Environment, held?: Lock): Promise<Lock | undefined> {
   if (held !== undefined && isSameFile(held.path, path)) return held;
@@ -49,10 +50,10 @@ export async function takeLock(path: string, env: Environment, held?: Lock): Pro
       closeSync(fd);
       return undefined;
     }
-    // Somebody may have deleted or replaced the file since we opened it: then ours locks nothing.
+    // The file may have been deleted or replaced since we opened it: then ours locks nothing.
     if (isFileAt(path, fd)) {
       if (!isNew || processesHoldingDeleted(path).length === 0) return { path, fd };
-      // The one before ours was deleted while it was held. The next one, too, has to find none and look.
+      // The file before ours was deleted while it was held. Without a file the next tick, too, looks for its holder.
       discard(path);
       closeSync(fd);
       return undefined;
@@ -62,48 +63,48 @@ export async function takeLock(path: string, env: Environment, held?: Lock): Pro
 }
 
 /**
- * Sets the lock free although a descendant still has its descriptor: a password agent that restic's
- * RESTIC_PASSWORD_COMMAND started, say. Closing ours, as every exit does, would leave the lock with it.
+ * Releases the lock although a descendant still has its descriptor: a password agent, say, that restic's
+ * RESTIC_PASSWORD_COMMAND started. Closing ours, as every exit does, would leave the lock with it.
  */
 export async function freeLock(lock: Lock, env: Environment): Promise<void> {
   if (lock.fd === undefined || lock.inherited) return;
   try {
     await unflock(lock.fd, env);
   } catch (error) {
-    // flock(1) was there when the lock was taken. Without it the next run names who keeps the lock.
+    // flock(1) was there when the lock was taken. Without it the next run says which process still has the lock.
     if (!(error instanceof CannotStart)) throw error;
   }
 }
 
-/** Says in the lock file, to a person who reads it, who holds it. */
+/** Writes into the lock file, for a person who reads it, which run holds it. */
 export function signLock(lock: Lock, text: string): void {
   if (lock.fd === undefined || lock.inherited) return;
   try {
     ftruncateSync(lock.fd, 0);
     writeAt(lock.fd, text, 0);
   } catch {
-    // A full disk: the lock holds all the same; only the line that a skipped run would print lacks a pid.
+    // The disk is full: the lock holds all the same; only the line that a skipped run prints lacks the pid.
   }
 }
 
-/** Takes our name out again: a name that still stands when its process is gone tells of a death. */
+/** Empties the lock file again: a pid that is still there when its process is gone was left by a run that died. */
 export function unsignLock(lock: Lock): void {
   signLock(lock, "");
 }
 
 /**
- * The lock that `locked_run` above us holds. With its descriptor in our hands flock(1) would succeed at once,
- * for it is the same open file; without it (a shell or sudo closed it) the holder must be our ancestor.
+ * The lock that a `locked_run` above us holds, by the value of LOCK_VARIABLE. If we have inherited its descriptor,
+ * flock(1) would succeed at once, as it is the same open file; if a shell or sudo closed it, our ancestor holds it.
  */
-function inheritedLock(path: string, held: string | undefined): Lock | undefined {
-  const [, pid, fd, job, heldPath] = /^(\d+):(\d+):([^:]+):(.+)$/s.exec(held ?? "") ?? [];
+function inheritedLock(path: string, value: string | undefined): Lock | undefined {
+  const [, pid, fd, job, heldPath] = /^(\d+):(\d+):([^:]+):(.+)$/s.exec(value ?? "") ?? [];
   if (!pid || !fd || !job || !heldPath) return undefined;
   if (!isSameFile(path, heldPath) || !isAncestor(Number(pid))) return undefined;
   return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined, inherited: job };
 }
 
 function openLockFile(path: string): { fd: number; isNew: boolean } {
-  // Not through a symbolic link: a folder that others can write must not make us truncate another file.
+  // A symbolic link is refused: in a folder that others can write it could make us truncate any file.
   const flags = constants.O_RDWR | constants.O_NOFOLLOW;
   try {
     for (;;) {
@@ -133,7 +134,7 @@ function unless(errno: string, open: () => number): number | undefined {
   }
 }
 
-/** True when flock(1) locked it, false when somebody else has it locked. */
+/** True when flock(1) locked it, false when another process has it locked. Throws LockFailure. */
 async function lock(fd: number, path: string, env: Environment): Promise<boolean> {
   try {
     return await flock(fd, env);

@@ -1,6 +1,6 @@
 /**
- * The marker of a run that is alive: `LOCK_DIR/<worker>.run.json`. One that is still there when the next run
- * has the lock tells of a run that died without a record.
+ * `LOCK_DIR/<worker>.run.json`, the marker of a run that is alive: which process it is, and how far it has come. A
+ * marker that is still there when the next run has the lock was left by a run that died without a record.
  */
 
 import { closeSync, linkSync, openSync } from "node:fs";
@@ -19,9 +19,9 @@ export interface RunMark {
   readonly run_id: string;
   readonly started_epoch: number;
   readonly phase: Phase;
-  /** 0 to 100, once the work has told. */
+  /** 0 to 100, once the work has reported progress. */
   readonly percent?: number;
-  /** Seconds that the work expects to need still. */
+  /** Seconds that the work still expects to take. */
   readonly eta_seconds?: number;
 }
 
@@ -34,8 +34,8 @@ export class Marker {
   private mark: RunMark;
   private readonly path: string;
   private fd: number | undefined;
-  /** What the marker was prepared in could not be removed then. */
-  private isLittered = false;
+  /** The temporary file that the marker was linked from could not be removed. */
+  private leftTemporary = false;
 
   constructor(lockDir: string, worker: string, runId: string, startedEpoch: number) {
     this.path = markerPath(lockDir, worker);
@@ -49,33 +49,34 @@ export class Marker {
   }
 
   /**
-   * Claims the marker. Returns the mark that stands there instead: of a run that died, which stays until takeOver, or
-   * of one that is alive although we hold the lock: its lock file was replaced under it, or it shares the lock of one
-   * `locked_run` with us. `isHeldOn` says whether something that a run has started goes on without it.
+   * Creates the marker. Where there is one already it stays, and its mark is returned: of a run that died (until
+   * takeOver), or of one that is alive although we have the lock, because its lock file was replaced while it ran, or
+   * because it shares the lock of one `locked_run` with us. `isStillHeld` says whether something that a dead run has
+   * started still holds its lock.
    */
-  claim(isHeldOn: () => boolean): { died?: RunMark; alive?: RunMark } {
+  claim(isStillHeld: () => boolean): { died?: RunMark; alive?: RunMark } {
     removeDeadTempFiles(this.path);
     if (this.create()) return {};
     const other = readMark(this.path);
-    if (other !== undefined) return isRunning(other) || isHeldOn() ? { alive: other } : { died: other };
+    if (other !== undefined) return isRunning(other) || isStillHeld() ? { alive: other } : { died: other };
     const alive = this.takeOver();
     return alive === undefined ? {} : { alive };
   }
 
-  /** Takes the place of a run that died. Returns the mark of another one that was faster. */
+  /** Replaces the marker of a run that died. Returns the mark of another run that was faster. */
   takeOver(): RunMark | undefined {
     discard(this.path);
     return this.create() ? undefined : readMark(this.path);
   }
 
-  /** Written over the old text by one short write: readers see the one or the other. */
+  /** Overwrites the old text by one short write: readers see the one or the other. */
   update(change: Partial<Pick<RunMark, "phase" | "percent" | "eta_seconds">>): void {
     this.mark = { ...this.mark, ...change };
     if (this.fd === undefined) return;
     try {
       writeAt(this.fd, this.text(), 0);
     } catch {
-      // LOCK_DIR is full: the marker keeps its older phase, which still says that the run is alive.
+      // LOCK_DIR is full: the marker keeps its old phase, which still says that the run is alive.
     }
   }
 
@@ -84,10 +85,10 @@ export class Marker {
     closeSync(this.fd);
     this.fd = undefined;
     discard(this.path);
-    if (this.isLittered) discard(temporaryOf(this.path));
+    if (this.leftTemporary) discard(temporaryOf(this.path));
   }
 
-  /** link(2) makes it whole and only if there is none, so that of two runs exactly one succeeds. */
+  /** link(2) creates it whole, and only if there is none: of two runs exactly one succeeds. False when there is one. */
   private create(): boolean {
     const temporary = temporaryOf(this.path);
     try {
@@ -101,7 +102,7 @@ export class Marker {
       // Anything but "there is one": no room or no links in LOCK_DIR. The lock protects the run all the same.
       return errnoOf(error) !== "EEXIST";
     } finally {
-      this.isLittered = !discard(temporary);
+      this.leftTemporary = !discard(temporary);
     }
   }
 
@@ -117,7 +118,7 @@ export function readMark(path: string): RunMark | undefined {
     const mark: unknown = JSON.parse(readIfThere(path) ?? "null");
     return isMark(mark) ? mark : undefined;
   } catch {
-    // Torn by a power cut, or unreadable: it names nobody.
+    // Torn by a power cut, or unreadable: it names no process.
     return undefined;
   }
 }
@@ -129,7 +130,7 @@ function isMark(value: unknown): value is RunMark {
   );
 }
 
-/** Does exactly that process still run? Without /proc its pid alone has to tell, and cannot: no. */
+/** Is exactly that process still running? Without /proc the answer is no, as its pid alone does not prove it. */
 export function isRunning(mark: RunMark): boolean {
   const stat = statOf(mark.pid);
   return stat !== undefined && stat.state !== "Z" && stat.ticks === mark.ticks;

@@ -1,9 +1,6 @@
 /**
- * What a run leaves behind, as types: shared by the run, who tells the world of it, and who reads it again.
- *
- * The record of a run: what happened, for people, hooks, mail, metrics and `status`.
- *
- * Reads a record again, as this or an older release has written it.
+ * The record of a run, `LOG_DIR/last-<worker>.json`: what happened, for people, hooks, mail, metrics and `status`. Its
+ * type as this release writes it, and a reader for what this or an older release has written.
  */
 
 import type { Identity } from "../context.ts";
@@ -11,6 +8,7 @@ import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
 import { isEpoch, iso } from "../time/format.ts";
 import { localZone } from "../time/zone.ts";
+
 export const RECORD_SCHEMA = "restic-backup-helper.run/1";
 
 export type Status =
@@ -64,7 +62,7 @@ export interface RunRecord {
   readonly [fact: string]: unknown;
 }
 
-/** Did the work do what it was there for? A signal that came after it had ended changes nothing of that. */
+/** Did the work succeed? A signal that came after it had ended does not change that. */
 export function hasSucceeded({
   exit_code,
   work_exit_code,
@@ -72,7 +70,10 @@ export function hasSucceeded({
   return (work_exit_code ?? exit_code) === 0;
 }
 
-/** `tookMs` where it was measured: a clock that was set in between falsifies the difference. */
+/**
+ * The fields that every record and every line of the history begins with. Times are epoch milliseconds; `tookMs` is
+ * given where it was measured, since a clock that was set in between falsifies the difference.
+ */
 export function recordHeader(
   identity: Identity,
   startedMs: number,
@@ -94,7 +95,7 @@ export function recordHeader(
   } as const;
 }
 
-/** The fields that are looked at. Those of a worker stand beside them. */
+/** A record that was read again: the fields that are used, with the worker's own beside them. */
 export interface PastRecord {
   readonly status: string;
   readonly exit_code: number;
@@ -105,24 +106,28 @@ export interface PastRecord {
   readonly [field: string]: unknown;
 }
 
+/** What was found where a record should be. */
 export interface RecordFile {
   readonly path: string;
+  /** Bytes; 0 when it could not be read. */
   readonly size: number;
   readonly record?: PastRecord;
   /** Why there is no record although there is a file. */
   readonly problem?: string;
 }
 
-/** Records are some kilobytes; what is larger is no record. */
+/** Bytes. A record has some kilobytes; a larger file is not one, and is not read into memory. */
 const RECORD_MOST = 4 * 1024 * 1024;
 
-/** undefined when there is no file. Throws nothing. */
+/** The record at `path`, or why it cannot be used; undefined when there is no file. Throws nothing. */
 export function readRecord(path: string): RecordFile | undefined {
   try {
     const text = readSmallFile(path, RECORD_MOST);
     const record = parseRecord(text);
     const found = { path, size: Buffer.byteLength(text) };
-    return record === undefined ? { ...found, problem: "it is no record of a run" } : { ...found, record };
+    return record === undefined
+      ? { ...found, problem: "it is not the record of a run" }
+      : { ...found, record };
   } catch (error) {
     return errnoOf(error) === "ENOENT" ? undefined : { path, size: 0, problem: reasonOf(error) };
   }
@@ -142,7 +147,7 @@ export function lastFields(logDir: string, job: string): Readonly<Record<string,
   }
 }
 
-/** The record in a text; undefined when it is not JSON, or not ours. Pure. */
+/** The record in a text; undefined when it is not JSON, or not a record. Pure. */
 export function parseRecord(text: string): PastRecord | undefined {
   try {
     const value = JSON.parse(text) as Record<string, unknown> | null;

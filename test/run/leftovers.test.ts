@@ -1,6 +1,9 @@
 // Whatever a hook or a restic does: once it has been made to end, nothing of it is left.
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { World, waitFor } from "../support/world.ts";
+
+// As long as `make test` gives every test: a busy machine needs more than five seconds here.
+setDefaultTimeout(60_000);
 
 /** Shell words of programs that are hard to end. */
 const stubborn: Record<string, string> = {

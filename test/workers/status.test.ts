@@ -218,9 +218,9 @@ describe("WARN", () => {
   });
 
   test.each([
-    ["", "it is no record of a run"],
-    ['{"schema":"restic-backup-helper.run/1","exit', "it is no record of a run"],
-    ["null", "it is no record of a run"],
+    ["", "it is not the record of a run"],
+    ['{"schema":"restic-backup-helper.run/1","exit', "it is not the record of a run"],
+    ["null", "it is not the record of a run"],
   ])("a record that is no record: %j", async (text, reason) => {
     using world = new Scheduled();
     world.file("log/last-backup.json", text);
