@@ -1,9 +1,9 @@
-/** A world whose work and hooks note that they happened, for faults of its disk. */
+/** A world whose work and hooks record that they ran, for faults of its disk. */
 
 import { readdirSync } from "node:fs";
 import type { World } from "../support/world.ts";
 
-/** The one line that says what cannot be written in LOG_DIR. */
+/** The one line that reports what cannot be written in LOG_DIR. */
 export const LOST = / WARN .* cannot be written: /g;
 
 export function prepare(world: World): void {
@@ -15,6 +15,6 @@ export function prepare(world: World): void {
 
 export const forget = (world: World) => world.file("happened", "");
 
-/** Temporary files that nobody has removed. */
+/** Temporary files that were not removed. */
 export const leftovers = (world: World) =>
   [...readdirSync(world.log), ...readdirSync(world.lock)].filter((name) => name.includes(".tmp"));

@@ -1,6 +1,6 @@
 /**
- * A row of the fault table: a fault is made, and a promise must hold. Whatever the fault was, afterwards nothing is
- * left running, every lock is free, every record and every line of the history can be read, and the next run is right.
+ * A row of the fault table: a fault is injected, and a promise must hold. Whatever the fault, afterwards no process is
+ * left, every lock is free, every record and every line of the history can be read, and the next run is right.
  *
  *   fault({ injected: "restic exits by a signal", promised: "exit 137, recorded as failed" }, async (world) => {
  *     …
@@ -15,9 +15,9 @@ import { World } from "../support/world.ts";
 import { waitForPeace } from "./peace.ts";
 
 export interface Fault {
-  /** How the fault is made. */
+  /** How the fault is injected. */
   readonly injected: string;
-  /** What the program promises for it. */
+  /** What the program promises in that case. */
   readonly promised: string;
   /** The worker whose next run must be right. */
   readonly worker?: string;

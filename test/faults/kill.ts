@@ -1,4 +1,4 @@
-/** Kills a run at a moment of its life and looks at what it has left, and at the run after it. */
+/** Kills a run at a given moment, and checks what it has left and the run after it. */
 
 import { expect } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
@@ -14,13 +14,13 @@ export interface Patient {
 }
 
 export interface Death {
-  /** Where it was met: a phase of the marker, or where there was no marker (any more). */
+  /** The phase in the marker when it was killed, or that there was no marker (any more). */
   readonly moment: string;
   /** Did the next run report it? */
   readonly reported: boolean;
 }
 
-/** A whole run, unharmed; how long it took in milliseconds, and what it printed. */
+/** A complete undisturbed run: its duration in milliseconds, and its output. */
 export async function liveOnce({ world, worker, victim }: Patient): Promise<{ ms: number; stdout: string }> {
   await victim.again?.(world);
   const begun = performance.now();
@@ -34,7 +34,7 @@ export async function liveOnce({ world, worker, victim }: Patient): Promise<{ ms
   return { ms, stdout };
 }
 
-/** Kills one run after `ms` milliseconds, then lives another. `round` counts from 0. */
+/** Kills one run after `ms` milliseconds, then makes another. `round` counts from 0. */
 export async function killAfter(patient: Patient, ms: number, round: number): Promise<Death> {
   const { world, worker, victim } = patient;
   await victim.again?.(world);
@@ -54,7 +54,7 @@ export async function killAfter(patient: Patient, ms: number, round: number): Pr
   return death;
 }
 
-/** Timers know whole milliseconds only. */
+/** Timers have a resolution of one millisecond. */
 async function waitUntil(end: number): Promise<void> {
   await Bun.sleep(Math.max(0, end - performance.now() - 2));
   while (performance.now() < end);
@@ -74,7 +74,7 @@ function whatIsLeft({ world, worker }: Patient, pid: number, wasKilled: boolean)
   return { moment: wrote ? "with all said" : "before its marker", reported: false };
 }
 
-/** While what it started has its lock, nobody gets it; then anybody does. */
+/** While a child of it has its lock, no other run gets it; afterwards any does. */
 async function lockGoesWithItsKeepers({ world, worker }: Patient): Promise<void> {
   const path = `${world.lock}/${worker}.lock`;
   if (!existsSync(path)) return;

@@ -9,7 +9,7 @@ import { type Death, killAfter, liveOnce, type Patient } from "./kill.ts";
 import { ordinary, victims } from "./victims.ts";
 
 const KILLS = 20;
-/** Two at a time: most of a run is waiting. */
+/** Two at a time: a run is mostly waiting. */
 const WORLDS = 2;
 
 const random = new Random("moments of the kills");
@@ -39,7 +39,7 @@ for (const worker of workerNames(table)) {
   });
 }
 
-/** In a world of its own; each share is of the length of an unharmed run. */
+/** In a world of its own; each share is a fraction of an undisturbed run's duration. */
 async function killEach(worker: string, shares: readonly number[]): Promise<Death[]> {
   const victim = victims[worker] ?? ordinary;
   using world = victim.world?.() ?? new World();

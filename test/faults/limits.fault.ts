@@ -9,12 +9,12 @@ import { waitForPeace } from "./peace.ts";
 
 const isRoot = process.getuid?.() === 0;
 
-/** What a run under a limit came to. */
+/** The outcome of a run under a limit. */
 type Fate = "right" | "failed with a record" | "failed, said on stdout only" | "not begun" | "died";
 
 /**
- * Lives a run under a limit, then one without, and holds both to their promises: what failed has a record that names
- * the reason, what could not even begin has touched nothing, and what died is told by the next run.
+ * Makes a run under a limit, then one without it, and checks their promises: a failed run has a record that names the
+ * reason, one that could not even start has touched nothing, and one that died is reported by the next run.
  */
 async function liveUnder(world: World, shell: string): Promise<Fate> {
   const before = world.history().length;

@@ -1,4 +1,4 @@
-/** Runs a worker whose restic or rclone misbehaves, and looks at what the run made of it. */
+/** Runs a worker whose restic or rclone misbehaves, and checks how the run dealt with it. */
 
 import { expect } from "bun:test";
 import { symlinkSync } from "node:fs";
@@ -12,12 +12,12 @@ export interface Tool {
   readonly worker: string;
 }
 
-/** Milliseconds in which even a busy machine has taken in a gigabyte. */
+/** Milliseconds in which even a busy machine has read a gigabyte. */
 export const FLOOD_MS = 240_000;
 /** The most memory that a worker may ever have had, in MiB. */
 const MEMORY_MOST = 100;
 
-/** Runs the worker once with the program misbehaving, and tells what was seen. */
+/** Runs the worker once with the misbehaving program, and returns what was observed. */
 export async function misbehave(world: World, tool: Tool, fault: Misbehaviour): Promise<string> {
   const { program, worker } = tool;
   const { exit = 0, script } = fault;
@@ -65,7 +65,7 @@ function toolsOf(world: World): string {
   return folder;
 }
 
-/** What a flood prints is kept in the log of the run only. */
+/** Only the log of the run keeps the output of a flood. */
 function start(world: World, worker: string, env: Record<string, string>): Promise<Result> {
   return world.exec(["sh", "-c", `exec '${world.link(worker)}' >/dev/null`], { env, timeout: FLOOD_MS });
 }

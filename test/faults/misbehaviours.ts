@@ -5,7 +5,7 @@ import type { World } from "../support/world.ts";
 
 export interface Misbehaviour {
   readonly name: string;
-  /** Of /bin/sh; or what puts something in the program's place. */
+  /** A script for /bin/sh, or a function that replaces the program. */
   readonly script: string | ((world: World, path: string) => void);
   readonly promised: string;
   /** The exit code of the run. Default: 0. */
@@ -14,16 +14,16 @@ export interface Misbehaviour {
   readonly status?: string;
   /** Something in the log of the run. */
   readonly says?: RegExp;
-  /** What the record must hold besides. */
+  /** What the record must contain besides. */
   readonly record?: object;
   readonly env?: Readonly<Record<string, string>>;
   /** The worker is told to stop when the script has written `$HOME/here`. */
   readonly stopped?: true;
-  /** Something is left running, which the test ends. */
+  /** It leaves a process running, which the test kills. */
   readonly leaves?: true;
-  /** It prints so much that nobody but the log of the run keeps it. */
+  /** It prints so much that only the log of the run keeps all of it. */
   readonly floods?: true;
-  /** Nothing of its name is to be found but what the script puts there. */
+  /** No program of its name exists, except what the script creates. */
   readonly alone?: true;
 }
 

@@ -20,7 +20,7 @@ const ATTEMPTS = 25;
 /** A call on something below the folders that are watched. */
 export interface Call {
   readonly syscall: string;
-  /** The how many-th of its name in the process, from 1. */
+  /** Its number among the calls of its name in the process, from 1. */
   readonly nth: number;
   /** Its line in the trace. */
   readonly line: string;
@@ -31,13 +31,13 @@ export interface Call {
 
 export const canInject = Bun.which("strace") !== null;
 
-/** Who fails, and how: `error=ENOSPC`, `retval=0`. */
+/** Which call fails, and how: `error=ENOSPC`, `retval=0`. */
 export interface Injection {
   readonly call: Call;
   readonly how: string;
 }
 
-/** What a run under strace came to; `console` is what it has appended to LOG_DIR/cron.log, as under crond. */
+/** The outcome of a run under strace; `console` is what it has appended to LOG_DIR/cron.log, as under crond. */
 export interface Traced {
   readonly code: number;
   readonly console: string;

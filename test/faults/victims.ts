@@ -16,13 +16,13 @@ export interface Victim {
   /** Its world, where that needs more than others to be taken away again. */
   readonly world?: () => World;
   readonly args?: readonly string[];
-  /** Puts into the world what the worker works on. */
+  /** Creates what the worker works on. */
   prepare(world: World): Promise<void>;
   /** Before each run. */
   again?(world: World): void | Promise<void>;
-  /** While it runs: what an operator does for it to end. */
+  /** What an operator does to end it while it is running. */
   attend?(world: World, hasEnded: () => boolean): Promise<void>;
-  /** After a kill, the so-manieth: what happens before the next run may begin. */
+  /** What to do after the n-th kill, before the next run. */
   clear?(world: World, round: number): Promise<unknown>;
   /** Why it cannot be tried on this machine. */
   readonly impossible?: string;
@@ -53,7 +53,7 @@ async function check(world: World): Promise<void> {
  */
 async function unlock(world: World): Promise<void> {
   await waitForPeace(world);
-  // restic takes a zombie for alive, and who inherits orphans here may be slow to bury them.
+  // restic takes a zombie for a live process, and the parent of orphans may be slow to reap them here.
   const { code, stdout } = await world.run("unlock", ["--remove-all"]);
   expect({ code, stdout, locks: lockNames(world) }).toEqual({ code: 0, stdout, locks: [] });
 }
@@ -158,7 +158,7 @@ class Mountable extends World {
   }
 }
 
-/** As an operator does it: again while somebody looks into it. */
+/** As an operator does it: repeated while the mount is in use. */
 async function unmount(world: World, isDone: () => boolean): Promise<void> {
   const place = `${world.dir}/mnt`;
   await waitFor(async () => {
@@ -182,7 +182,7 @@ async function endServer(world: World, round: number): Promise<boolean> {
   const isReplaced = () => ![undefined, pid].includes(serverOf(world));
   await waitFor(() => next.exitCode !== null || isReplaced(), "a skip, or a mount of its own");
   if (next.exitCode === null) {
-    // The orphan had a word to say to its dead worker, and ended of it.
+    // The orphan wrote to its dead worker's pipe, and was killed by SIGPIPE.
     next.kill("SIGTERM");
     await told;
     return true;

@@ -1,4 +1,4 @@
-/** Descriptions of archives and of folders, to hold one against the other: python's tarfile reads both. */
+/** Descriptions of archives and of folders that can be compared: Python's tarfile reads both. */
 
 import { expect } from "bun:test";
 
@@ -61,12 +61,12 @@ function describe(kind: "archive" | "folder", path: string): string[] {
   return JSON.parse(stdout.toString());
 }
 
-/** A line for every member, sorted. */
+/** One line for every member, sorted. */
 export const describeArchive = (path: string): string[] => describe("archive", path);
 
 /** The lines of an archive of this folder: what is in it, itself, and the folders above it. */
 export const describeFolder = (path: string): string[] => describe("folder", path);
 
-/** The names that those lines begin with. */
+/** The names at the beginning of those lines. */
 export const namesOf = (lines: readonly string[]): string[] =>
   lines.map((line) => /^b(['"])(.*?)\1 /.exec(line)?.[2] ?? line);

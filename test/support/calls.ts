@@ -1,4 +1,4 @@
-/** A fake restic that notes how it was called. */
+/** A fake restic that records its arguments. */
 
 import type { World } from "./world.ts";
 
@@ -7,7 +7,7 @@ export interface Call {
   readonly env: Record<string, string>;
 }
 
-/** Runs backup and returns how it called restic. */
+/** Runs backup and returns the calls of restic. */
 export async function calls(world: World, env: Record<string, string | undefined>, command = ["backup"]) {
   world.restic(`{ printf '%s\\0' "$@"; printf '\\1'; env -0; printf '\\2'; } >>'${world.dir}/calls'`);
   const result = await world.exec(command, { env });

@@ -5,8 +5,8 @@
  *   container.start({ env: { BACKUP_CRON: "* * * * *" } });
  *   await container.says("backup finished");
  *
- * Its tree is the stand-in for the Alpine image (musl, ../shared/alpine) where that lies beside the project, and else
- * what `make rootfs` lays out (glibc).
+ * Its tree is the stand-in for the Alpine image (musl, ../shared/alpine) where that exists beside the project,
+ * else what `make rootfs` lays out (glibc).
  */
 
 import {
@@ -29,16 +29,16 @@ const alpine = resolve(project, "../shared/alpine");
 const musl = join(dirname(binary), "restic-backup-helper-linux-x64-musl");
 export const useAlpine = existsSync(alpine) && existsSync(musl);
 
-/** Which of the two trees it is. */
+/** Which of the two trees is used. */
 export const tree = useAlpine ? "Alpine stand-in (musl)" : "make rootfs (glibc)";
-/** Namespaces and device nodes need root; the reason stands in the name of what is skipped without. */
+/** Namespaces and device nodes need root; without it, tests are skipped with this reason in their names. */
 export const canEnter =
   process.getuid?.() === 0 && Bun.which("unshare") !== null && Bun.which("tini-static") !== null;
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 export const PASSWORD = "correct horse battery";
 
-/** Laid out once, and copied by links for each container. Removed when the tests end. */
+/** Laid out once, and copied as hard links for each container. Removed when the tests end. */
 const original = (() => {
   let path: string | undefined;
   return () => {
@@ -101,7 +101,7 @@ export class Container {
 
   constructor() {
     must("cp", "-al", original(), this.root);
-    // Links to one file are one file: what is written to must be the container's own.
+    // Hard links share one file: a file that is written to must be the container's own.
     for (const path of ["data", "repository", "etc", "var"]) {
       rmSync(join(this.root, path), { recursive: true });
       must("cp", "-a", join(original(), path), join(this.root, path));
@@ -119,7 +119,7 @@ export class Container {
     this.file(`hooks/${name}.sh`, `#!/bin/sh\n${body}\n`, 0o755);
   }
 
-  /** A restic that makes a fault; it hides the real one. */
+  /** A fake restic that makes a fault, in front of the real one. */
   restic(body: string): void {
     this.file("usr/local/sbin/restic", `#!/bin/sh\n${body}\n`, 0o755);
   }
@@ -137,7 +137,7 @@ export class Container {
     return JSON.parse(this.read(`${folder}/last-${worker}.json`));
   }
 
-  /** Starts it. stdout and stderr are one pipe, as a container runtime has them. */
+  /** Starts it. stdout and stderr are one pipe, as in a container runtime. */
   start({ env = {}, options = [], command = ["/sbin/tini", "--", "/entry.sh"] }: StartOptions = {}): void {
     const fifo = join(this.dir, "pipe");
     must("mkfifo", "-m", "666", fifo);
@@ -153,7 +153,7 @@ export class Container {
     closeSync(fd);
   }
 
-  /** A running container in which nothing happens by itself. */
+  /** Starts a container that runs no jobs. */
   static async idle(): Promise<Container> {
     const it = new Container();
     it.start({ command: ["/sbin/tini", "--", "/bin/sleep", "600"] });
@@ -161,7 +161,7 @@ export class Container {
     return it;
   }
 
-  /** Starts it and waits for its end; its exit code. What was printed before is forgotten. */
+  /** Starts it, waits for its end and returns its exit code. Discards the earlier output. */
   async run(options: StartOptions): Promise<number> {
     for (const name of ["pipe", "output"]) rmSync(join(this.dir, name), { force: true });
     this.start(options);
@@ -181,7 +181,7 @@ export class Container {
     };
   }
 
-  /** What it has printed until now. */
+  /** Everything that it has printed so far. */
   get output(): string {
     const path = join(this.dir, "output");
     return existsSync(path) ? readFileSync(path, "utf8") : "";
@@ -195,13 +195,13 @@ export class Container {
     if (!heard()) throw new Error(`It never said "${text}":\n${this.output}`);
   }
 
-  /** Process 1, as the machine around it counts. */
+  /** The pid of process 1 on the host. */
   get init(): number {
     const outer = this.process?.pid ?? 0;
     return Number(readFileSync(`/proc/${outer}/task/${outer}/children`, "utf8").trim());
   }
 
-  /** Its processes, as the machine around it counts them, with state and command line. */
+  /** Its processes, with their pids on the host, their states and command lines. */
   processes(): { pid: number; state: string; words: string }[] {
     const space = namespaceOf(this.init);
     return [...new Bun.Glob("[0-9]*").scanSync({ cwd: "/proc", onlyFiles: false })]
@@ -217,7 +217,7 @@ export class Container {
             { pid, state, words: readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").join(" ").trim() },
           ];
         } catch {
-          // It has ended meanwhile.
+          // It has exited meanwhile.
           return [];
         }
       });
@@ -231,7 +231,7 @@ export class Container {
     );
   }
 
-  /** A command in the running container, as `docker exec` has it. */
+  /** Runs a command in the running container, like `docker exec`. */
   async exec(...command: string[]): Promise<Result> {
     const inside = ["/bin/sh", "-c", 'cd / && exec "$@"', "sh", ...command];
     const words = ["nsenter", "-t", String(this.init), "--mount", "--pid", "--root", ...inside];
@@ -246,17 +246,17 @@ export class Container {
     );
   }
 
-  /** A signal to process 1, as `docker stop` sends it. */
+  /** Sends a signal to process 1, like `docker stop`. */
   kill(signal: NodeJS.Signals): void {
     process.kill(this.init, signal);
   }
 
-  /** Its exit code, once it has ended, and how long that took. */
+  /** Its exit code once it has exited, and how long that took. */
   async ended(ms = 20_000): Promise<{ code: number; ms: number }> {
     const begun = performance.now();
     await waitFor(() => this.process?.exitCode != null, `its end:\n${this.output}`, ms);
     const took = performance.now() - begun;
-    // What it wrote last is still on its way through the pipe, which ends with its last process.
+    // Its last output may still be in the pipe, which is closed when its last process exits.
     await waitFor(() => this.reader?.exitCode != null, "the end of its output", 5000);
     return { code: this.process?.exitCode ?? -1, ms: took };
   }
@@ -265,10 +265,10 @@ export class Container {
     const outer = this.process;
     if (outer !== undefined && outer.exitCode === null) {
       try {
-        // With process 1 of the namespace all the others go.
+        // The kernel kills all the other processes of the namespace with process 1.
         process.kill(this.init, "SIGKILL");
       } catch {
-        // It has ended meanwhile.
+        // It has exited meanwhile.
       }
       outer.kill("SIGKILL");
     }
@@ -281,7 +281,7 @@ function namespaceOf(pid: number): string {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid_for_children`);
   } catch {
-    // It has ended: it is in no namespace that another one is in.
+    // It has exited, and shares no namespace any more.
     return `none of ${pid}`;
   }
 }

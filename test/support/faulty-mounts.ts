@@ -13,7 +13,7 @@ export class Mount {
     return new Mount(path);
   }
 
-  /** The folder `path` itself, as it is. */
+  /** The folder `path` mounted on itself, with its content. */
   static bind(path: string): Mount {
     mount("--bind", path, path);
     return new Mount(path);
@@ -23,14 +23,14 @@ export class Mount {
     mount("-o", "remount,bind,ro", this.path);
   }
 
-  /** Leaves not one byte free. Returns what makes room again. */
+  /** Leaves no byte free. Returns a function that makes room again. */
   fill(): () => void {
     const path = `${this.path}/filler`;
     let size = 4096;
     try {
       for (;;) writeFileSync(path, new Uint8Array(size), { flag: "a" });
     } catch {
-      // Full, which is what was wanted; the smaller pieces go into what is left of the last page.
+      // Full, as intended; the smaller pieces fill what is left of the last page.
     }
     for (size = 512; size > 0; size = Math.floor(size / 2)) {
       try {

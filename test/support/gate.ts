@@ -15,12 +15,12 @@ export class Gate {
     this.openPath = `${world.dir}/${name}.open`;
   }
 
-  /** Shell words that say "I am here" and wait; the writer's pid stands in the file. */
+  /** Shell code that announces its arrival and waits; the file contains the pid. */
   get here(): string {
     return `echo $$ >'${this.reachedPath}'; while [ ! -e '${this.openPath}' ]; do sleep 0.02; done`;
   }
 
-  /** Waits until somebody stands before the gate; resolves to that process's pid. */
+  /** Waits until a process has arrived at the gate; resolves to its pid. */
   async reached(): Promise<number> {
     await waitFor(() => existsSync(this.reachedPath), `somebody at ${this.name}`);
     return waitFor(() => Number(this.world.read(`${this.name}.reached`)), `the pid at ${this.name}`);
@@ -30,7 +30,7 @@ export class Gate {
     this.world.file(`${this.name}.open`, "");
   }
 
-  /** As if nobody had ever been here. */
+  /** Resets the gate to its initial state. */
   reset(): void {
     for (const path of [this.reachedPath, this.openPath]) rmSync(path, { force: true });
   }

@@ -3,7 +3,7 @@
 import { Gate } from "./gate.ts";
 import type { World } from "./world.ts";
 
-/** Gives the world a restic that cries out when it meets another of its kind, and waits at the gate. */
+/** Gives the world a restic that reports a second one running at the same time, and waits at the gate. */
 export function guarded(world: World): Gate {
   const gate = new Gate(world);
   world.restic(`

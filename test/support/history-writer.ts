@@ -1,6 +1,6 @@
 /**
- * Appends lines to a history as a run does, and notes each one that stands: to be started many times at once, and
- * killed. Arguments: the folder, the writer's name, how many lines, HISTORY_MAX_RUNS, the file for the notes.
+ * Appends lines to a history as a run does, and records each one that was written: to be started many times at once,
+ * and killed. Arguments: the folder, the writer's name, how many lines, HISTORY_MAX_RUNS, the file of what was written.
  */
 
 import { appendFileSync } from "node:fs";

@@ -2,12 +2,12 @@
 
 import { statSync } from "node:fs";
 
-/** Has it inherited this lock file as its 3? */
+/** Has the process inherited this lock file as its descriptor 3? */
 export function hasLocked(pid: number, path: string): boolean {
   try {
     return statSync(`/proc/${pid}/fd/3`).ino === statSync(path).ino;
   } catch {
-    // It has ended, or has no 3.
+    // It has exited, or has no descriptor 3.
     return false;
   }
 }

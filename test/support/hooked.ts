@@ -1,4 +1,4 @@
-/** Worlds for tests of hooks that are found, or cannot run. */
+/** Worlds for tests of hooks that run, and of hooks that cannot. */
 
 import { World } from "./world.ts";
 
@@ -11,5 +11,5 @@ export function world(): World {
   return it;
 }
 
-/** Where the one pre-hook of these tests is. */
+/** The path of the one pre-hook of these tests. */
 export const hookIn = (it: World) => `${it.hooks}/pre-backup.sh`;

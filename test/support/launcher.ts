@@ -1,6 +1,6 @@
 /**
- * Starts programs from a small parent, which tells of each its exit, and the peak memory of it and of all that it has
- * waited for. What the system tells of a child that Bun has started is at least as much as Bun itself had.
+ * Starts programs from a small parent, which reports of each its exit code, and the peak memory of it and of the
+ * children that it waited for. For a child of Bun the system reports at least as much memory as Bun itself had.
  */
 
 const PYTHON = `
@@ -29,7 +29,7 @@ export interface Order {
   readonly env: Readonly<Record<string, string>>;
   /** Where stdout and stderr go. */
   readonly out: string;
-  /** Milliseconds to wait, and what to send then; one after the other. */
+  /** Milliseconds to wait and the signal to send then, one after the other. */
   readonly signals?: readonly (readonly [ms: number, signal: string])[];
 }
 
@@ -37,7 +37,7 @@ export interface LaunchEnd {
   readonly pid: number;
   /** The exit code, or the negative number of the signal that ended it. */
   readonly code: number;
-  /** The peak of its memory, or of one of its children's. */
+  /** The peak memory of the program, or of one of its children. */
   readonly kib: number;
 }
 
@@ -59,7 +59,7 @@ export class Launcher {
     this.reading = this.read(this.python.stdout);
   }
 
-  /** Resolves when the program has ended. `began` is told its pid. */
+  /** Resolves when the program has exited. `began` is called with its pid. */
   launch(order: Order, began: (pid: number) => void = () => {}): Promise<LaunchEnd> {
     const id = ++this.count;
     const { promise, resolve } = Promise.withResolvers<LaunchEnd>();
@@ -78,7 +78,7 @@ export class Launcher {
     return promise;
   }
 
-  /** No more is launched; what runs is waited for. */
+  /** Launches no more programs, and waits for the running ones. */
   async close(): Promise<void> {
     this.python.stdin.end();
     await this.reading;

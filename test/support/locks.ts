@@ -1,6 +1,6 @@
 /**
  * Locks in a repository: real ones, by a restic that works or was killed, and forged ones, of any host, process and
- * age. A forged one is what restic itself would have written: sealed, and with the SHA-256 of the file as its name.
+ * age. A forged one is like one that restic has written: sealed, and named by the SHA-256 of the file.
  */
 
 import { createHash } from "node:crypto";
@@ -14,13 +14,13 @@ export interface LockFields {
   readonly hostname?: string;
   readonly pid?: number;
   readonly exclusive?: boolean;
-  /** Seconds since it was refreshed. */
+  /** Seconds since its last refresh. */
   readonly age?: number;
 }
 
 const locksOf = (world: World) => join(world.dir, "repository/locks");
 
-/** Names of the locks; files that are being written have other ones. */
+/** The names of locks; files that are still being written have other names. */
 export const lockNames = (world: World): string[] =>
   readdirSync(locksOf(world)).filter((name) => /^[0-9a-f]{64}$/.test(name));
 

@@ -1,4 +1,4 @@
-/** A command whose user may not read what the modes of files forbid, which root otherwise may. */
+/** Runs a command without root's privilege to read files whose modes forbid it. */
 
 const CAPABILITIES = "-dac_override,-dac_read_search";
 

@@ -41,7 +41,7 @@ export class Prepared {
   }
 }
 
-/** A world with a repository, a hook that tells what is mounted after the work, and a target. */
+/** A world with a repository, a post-hook that reports what is mounted, and a target. */
 export class Mounts extends World {
   readonly target = join(this.dir, "mnt");
 
@@ -58,7 +58,7 @@ export class Mounts extends World {
     );
   }
 
-  /** Starts mount-snapshot and waits until it has said where to look. */
+  /** Starts mount-snapshot and waits until it has reported the mount. */
   async mount(args: readonly string[] = [], options: RunOptions = {}) {
     const child = this.start("mount-snapshot", ["--target", this.target, ...args], options);
     await waitFor(() => isMounted(this.target), "the mount", 30_000);
@@ -90,7 +90,7 @@ export function command(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
   } catch {
-    // It has ended.
+    // It has exited.
     return [];
   }
 }

@@ -1,19 +1,19 @@
 /**
- * Properties: what holds for any input is tried with many random ones.
+ * Property tests: checks with many random inputs what must hold for any input.
  *
  *   property("what is split and joined again is the same", (random) => random.text(SIGNS, 20), (text) =>
  *     join(split(text)) === text ? undefined : `got ${join(split(text))}`,
  *   );
  *
- * Every title draws from a sequence of its own, so that a single test repeats what it did among the others. A failure
- * is made as small as it gets before it is told. RBH_SEED=N repeats a run.
+ * Every title has a random sequence of its own, so that a test run alone repeats what it did among the others. A
+ * failing input is made as small as possible before it is reported. RBH_SEED=N repeats a run.
  */
 
 import { test } from "bun:test";
 import { seeded } from "../time/dates.ts";
 
 export const CASES = 100_000;
-/** Failures that are told, and how often a smaller one is looked for. */
+/** How many failures are reported, and how often a smaller input is tried. */
 const TOLD_MOST = 3;
 /** As long as `make test` gives every test: a hundred thousand cases take a busy machine more than five seconds. */
 const PATIENCE_MS = 60_000;
@@ -21,7 +21,7 @@ const SHRINKS_MOST = 2000;
 
 const SEED = seed();
 
-/** One for all files of a run, told once. */
+/** One seed for all files of a run, printed once. */
 function seed(): number {
   if (process.env.RBH_SEED === undefined) {
     process.env.RBH_SEED = String(Math.floor(Math.random() * 2 ** 31));
@@ -47,7 +47,7 @@ export class Random {
     return from + Math.floor(this.next() * (to - from + 1));
   }
 
-  /** True in so many of all cases; 0.5 for half of them. */
+  /** True with this probability, from 0 to 1. */
   chance(share: number): boolean {
     return this.next() < share;
   }
@@ -60,7 +60,7 @@ export class Random {
     return Array.from({ length: this.int(least, most) }, make);
   }
 
-  /** Pieces of a pool, at most so many, one after the other. */
+  /** A concatenation of at most `most` random pieces of a pool. */
   text(pool: readonly string[], most: number, least = 0): string {
     let text = "";
     for (let left = this.int(least, most); left > 0; left--) text += this.pick(pool);
@@ -77,7 +77,7 @@ export class Random {
   }
 }
 
-/** What is wrong with an input, in words; undefined when the property holds for it. What it throws is wrong, too. */
+/** Says what is wrong with an input; undefined when the property holds for it. An exception is a failure too. */
 type Wrong<T> = (input: T) => string | undefined;
 
 export function property<T>(
@@ -102,7 +102,7 @@ export function property<T>(
   );
 }
 
-/** Ours against an oracle that is asked for many inputs at once, since it is another program. */
+/** Compares our function with an oracle, another program that is asked about many inputs at once. */
 export function agrees<T>(
   title: string,
   make: (random: Random) => T,
@@ -138,7 +138,7 @@ function guarded<T>(wrong: Wrong<T>): Wrong<T> {
   };
 }
 
-/** Leaves out of a text or a list what may be left out, first large pieces, then small ones. */
+/** Removes from a text or a list what can be removed, first large pieces, then small ones. */
 function shrink<T>(input: T, isWrong: (input: T) => boolean): T {
   if (typeof input !== "string" && !Array.isArray(input)) return input;
   let smallest = input as string | unknown[];
@@ -163,14 +163,14 @@ export function fail(found: readonly object[], count = found.length): never {
   );
 }
 
-/** Says where two values differ; undefined when they are the same. */
+/** Says how two values differ; undefined when they are equal. */
 export function differ(got: unknown, want: unknown): string | undefined {
   if (got === want) return undefined;
   const [a, b] = [JSON.stringify(got), JSON.stringify(want)];
   return a === b ? undefined : `got ${a}, not ${b}`;
 }
 
-/** Signs that mean something to one of our parsers, and some that mean nothing to any. */
+/** Characters with a meaning to one of our parsers, and some without any. */
 export const SIGNS = [
   ...[
     "",

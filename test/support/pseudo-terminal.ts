@@ -4,7 +4,7 @@ import type { World } from "./world.ts";
 
 export const hasPython = Bun.which("python3") !== null;
 
-/** Reads what is typed from stdin, writes what the terminal shows to stdout, ends as the command does. */
+/** Types its stdin on the terminal, writes what the terminal shows to stdout, and exits as the command does. */
 const SCRIPT = `
 import fcntl, os, pty, select, struct, sys, termios
 rows, columns = int(sys.argv[1]), int(sys.argv[2])
@@ -34,7 +34,7 @@ export interface TerminalOptions {
   readonly columns?: number;
 }
 
-/** Starts it; what is written to the returned stdin is typed on the terminal. */
+/** Starts the command; what is written to the returned stdin is typed on the terminal. */
 export function onTerminal(world: World, command: readonly string[], options: TerminalOptions = {}) {
   const { env = {}, rows = 24, columns = 80 } = options;
   return Bun.spawn(["python3", "-c", SCRIPT, String(rows), String(columns), ...command], {
@@ -48,10 +48,10 @@ export function onTerminal(world: World, command: readonly string[], options: Te
   });
 }
 
-/** What wipes the terminal's current line, before a new state of it is drawn. */
+/** Clears the terminal's current line before its new state is drawn. */
 export const WIPE = "\r\x1b[K";
 
-/** What a person saw last on each line, where no line was too long for the terminal. */
+/** The last visible content of each line, provided that no line was too long for the terminal. */
 export function screen(shown: string): string[] {
   return shown.split(/\r?\n/).map((line) => line.split(WIPE).at(-1) ?? "");
 }

@@ -1,6 +1,6 @@
 /**
- * Repositories that restic opens at once. The key that `restic init` makes costs 0.7 s each time it is derived, by
- * intention; the same master key under a scrypt of the least cost is as good for a test that calls restic often.
+ * Repositories that restic opens at once. Deriving the key that `restic init` makes takes 0.7 s each time, by
+ * design; the same master key under the cheapest scrypt serves a test that calls restic often just as well.
  */
 
 import { createHash, randomBytes, scryptSync } from "node:crypto";
@@ -13,7 +13,7 @@ import type { World } from "./world.ts";
 
 const COST = { N: 2, r: 1, p: 1 };
 
-/** As equip, with a key that is derived in no time. */
+/** Like equip, with a key that is derived in no time. */
 export async function equipQuickly(world: World, restic: Tool): Promise<void> {
   equip(world, restic);
   const { stdout } = await world.exec(["restic", "cat", "masterkey", "--no-lock"]);

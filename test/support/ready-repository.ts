@@ -1,4 +1,4 @@
-/** Repositories that are made once per restic and then copied: a key derivation costs 0.7 s. */
+/** Repositories that are made once per restic and then copied: deriving a key takes 0.7 s. */
 
 import { afterAll } from "bun:test";
 import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -32,7 +32,7 @@ function templateOf({ version, path }: Tool): string {
   return `${folder}/repository`;
 }
 
-/** The locks in the world's repository; one that restic is just writing is none yet. */
+/** The locks in the world's repository, without those that restic is still writing. */
 export const locks = (world: World): string[] =>
   readdirSync(`${world.dir}/repository/locks`).filter((name) => !name.includes("-tmp-"));
 

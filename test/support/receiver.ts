@@ -1,4 +1,4 @@
-/** A real HTTP(S) server on loopback that notes what it gets and answers as a test wants it to. */
+/** A real HTTP(S) server on loopback that records its requests and answers as a test wants. */
 
 import { createServer as createPlain, type Socket } from "node:net";
 import { createServer as createTls } from "node:tls";
@@ -10,7 +10,7 @@ export interface Received {
   readonly body: string;
 }
 
-/** What goes back over the wire for the n-th request (0 is the first). Nothing: the connection stays open. */
+/** Writes the answer to the n-th request (0 is the first). If it writes nothing, the connection stays open. */
 export type Answer = (socket: Socket, request: Received, n: number) => void;
 
 /** An ordinary answer with this status. */
@@ -55,7 +55,7 @@ export class Receiver {
   private take(socket: Socket, answer: Answer): void {
     this.sockets.add(socket);
     let text = "";
-    // A client that gives up is a part of many tests.
+    // Many tests have a client that gives up.
     socket.on("error", () => {});
     socket.on("data", (bytes: Buffer) => {
       text += bytes.toString("latin1");
@@ -73,7 +73,7 @@ export interface ReceiverOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
-/** The request, once it is there whole. */
+/** The request, once it has arrived completely. */
 function parse(text: string): Received | undefined {
   const end = text.indexOf("\r\n\r\n");
   if (end < 0) return undefined;

@@ -1,4 +1,4 @@
-/** A small restic repository, made once and copied, and the ways in which one can be spoilt. */
+/** A small restic repository, made once and copied, and ways to damage one. */
 
 import { afterAll, beforeAll } from "bun:test";
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { World, waitFor } from "./world.ts";
 class Template {
   private readonly world = new World();
 
-  /** Made with the oldest restic: the younger ones read what it has written. */
+  /** Made with the oldest restic: newer ones can read it. */
   static async make(): Promise<Template> {
     const template = new Template();
     const { world } = template;
@@ -82,10 +82,10 @@ export function flipByte(repository: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** Can we give a process a host name of its own? */
+/** Can a process get a host name of its own? */
 export const canBeAnotherHost = process.getuid?.() === 0 && Bun.which("unshare") !== null;
 
-/** Leaves a lock in the world's repository as a restic on another host does that was killed. */
+/** Leaves a lock in the world's repository, like a killed restic on another host. */
 export async function lockFromElsewhere(world: World, restic: string): Promise<void> {
   const script = 'echo elsewhere >/proc/sys/kernel/hostname; exec "$0" backup --stdin --host elsewhere';
   const child = Bun.spawn(["unshare", "--uts", "sh", "-c", script, restic], {
@@ -95,7 +95,7 @@ export async function lockFromElsewhere(world: World, restic: string): Promise<v
     stderr: "ignore",
   });
   const locks = join(world.repository, "locks");
-  // Under another name while it is being written.
+  // It has another name while it is being written.
   const isLock = (name: string) => /^[0-9a-f]{64}$/.test(name);
   await waitFor(() => readdirSync(locks).some(isLock), "the lock of a backup elsewhere");
   child.kill("SIGKILL");

@@ -27,10 +27,10 @@ export const restics: readonly Tool[] = (() => {
   return fetched.length > 0 || onPath === null ? fetched : [{ version: "installed", path: onPath }];
 })();
 
-/** Any restic will do: the newest. */
+/** The newest, where any restic will do. */
 export const restic: Tool = restics.at(-1) ?? { version: "missing", path: "restic" };
 
-/** rclone as Debian's sid has it, and the one on PATH. */
+/** rclone from Debian's sid, and the one on PATH. */
 export const rclones: readonly Tool[] = [
   ...tools("rclone"),
   ...(Bun.which("rclone") === null ? [] : [{ version: "installed", path: Bun.which("rclone") ?? "" }]),

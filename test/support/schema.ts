@@ -1,6 +1,6 @@
 /**
- * Validates against the JSON Schemas of lib/schema: as much of draft 2020-12 as they use. A keyword that is not known
- * here is an error, so that no schema says something that nothing checks.
+ * Validates against the JSON Schemas of lib/schema: as much of draft 2020-12 as they use. An unknown keyword is
+ * an error, so that no part of a schema goes unchecked.
  */
 
 type Json = unknown;
@@ -8,7 +8,7 @@ type Schema = Readonly<Record<string, Json>>;
 
 const SILENT = ["$schema", "$id", "$defs", "title", "description"];
 
-/** What is wrong with `value`, one line each, with the path to it; none when it is valid. */
+/** The faults of `value`, one line each with the path to it; empty when it is valid. */
 export function violations(root: Schema, value: Json, schema: Schema = root, path = "$"): string[] {
   return Object.entries(schema).flatMap(([keyword, rule]) => {
     if (SILENT.includes(keyword)) return [];

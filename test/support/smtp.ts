@@ -1,4 +1,4 @@
-/** A real SMTP server on loopback that keeps what it gets, and msmtp set up to talk to it. */
+/** A real SMTP server on loopback that keeps the mails it gets, and an msmtp set up to use it. */
 
 import { symlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
@@ -20,7 +20,7 @@ export class SmtpSink {
     private readonly server: Server,
   ) {}
 
-  /** `reject`: what is answered to RCPT TO in the place of 250. */
+  /** `reject`: the answer to RCPT TO instead of 250. */
   static async start(reject?: string): Promise<SmtpSink> {
     let sink: SmtpSink | undefined;
     const server = createServer((socket) => sink?.converse(socket, reject));

@@ -18,12 +18,12 @@ export const OTHER_TIME = "2026-06-01 08:00:00";
 
 export class Snapshots {
   private readonly world = new World();
-  /** What was backed up; its path stands in the snapshots. */
+  /** The folder that was backed up; its path is in the snapshots. */
   readonly source = this.world.folder("data");
   /** Long ids, as TIMES and OTHER_TIME. */
   ids: string[] = [];
 
-  /** Made with the oldest restic: the younger ones read what it has written. */
+  /** Made with the oldest restic: newer ones can read it. */
   static async make(): Promise<Snapshots> {
     const made = new Snapshots();
     const { world, source } = made;

@@ -1,10 +1,10 @@
-/** The book of a soak: what was done to each worker, and what must therefore stand in history, metrics and status. */
+/** The book of a soak: what was done to each worker, and what history, metrics and status must therefore contain. */
 
 import { expect } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import type { World } from "./world.ts";
 
-/** How a tick must end when nobody disturbs it. */
+/** How an undisturbed tick must end. */
 export interface Natural {
   readonly code: number;
   readonly status: string;
@@ -23,11 +23,11 @@ interface Death {
   readonly runId: string;
 }
 
-/** What is known of one worker. */
+/** What is known about one worker. */
 interface Account {
   skips: number;
   failures: number;
-  /** A run that was killed, and that the next one has to tell of. */
+  /** A killed run, which the next run must report. */
   pending: Death | undefined;
   last: Natural | undefined;
 }
@@ -54,7 +54,7 @@ export class Book {
     return account;
   }
 
-  /** A run that came to its own end. `isAlone`: no other run of this worker was about. */
+  /** A run that was not killed. `isAlone`: no other run of this worker was active. */
   noteRun(worker: string, runId: string, ended: Natural, out: string, isAlone: boolean): void {
     const account = this.of(worker);
     const { pending } = account;
@@ -87,7 +87,7 @@ export class Book {
     expect({ out, nth: Number(nth ?? 1) }).toEqual({ out, nth: account.skips });
   }
 
-  /** Killed with SIGKILL: what it had done by then is read from what it left. */
+  /** Killed with SIGKILL: its files show what it had done by then. */
   noteKill(worker: string, pid: number, natural: readonly Natural[]): void {
     const account = this.of(worker);
     // Thousands of ticks may use a pid again: a line that is in the book already is another's.
@@ -121,7 +121,7 @@ export class Book {
     account.failures = this.metric(worker, "consecutive_failures") ?? account.failures;
   }
 
-  /** After a tick with nobody else about. */
+  /** After a tick without another one at the same time. */
   checkMetrics(worker: string): void {
     const { failures, skips, last } = this.of(worker);
     const seen = {

@@ -1,14 +1,14 @@
-/** What the hooks and the restic of a soak do, and what a tick of it comes to when nobody disturbs it. */
+/** What the hooks and the restic of a soak do, and how an undisturbed tick of it ends. */
 
 import type { Natural } from "./soak-book.ts";
 
-/** No process of ours hands a descriptor on that the program is not meant to have. */
+/** Checks that no process of ours passes on a descriptor that the program should not have. */
 const LEAKS = (from: number) =>
   `for fd in ${[3, 4, 5, 6, 7, 8, 9].filter((fd) => fd >= from).join(" ")}; do
   [ ! -e /proc/$$/fd/$fd ] || echo "leak $fd" >>"$SOAK_NOTES"
 done`;
 
-/** One hook for every phase: it does what the environment of its tick says. */
+/** One hook for every phase, controlled by the environment of its tick. */
 export const HOOK = `echo "$RBH_HOOK $*" >>"$SOAK_NOTES"
 ${LEAKS(3)}
 case $RBH_HOOK in pre-*) does=$SOAK_PRE ;; *) does=$SOAK_POST ;; esac

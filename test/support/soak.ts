@@ -1,4 +1,4 @@
-/** Ticks of several workers at random, two at once, and a book of what was done to each. */
+/** Random ticks of several workers, two at once, and a book of what was done to each. */
 
 import { expect } from "bun:test";
 import {
@@ -35,7 +35,7 @@ interface Tick {
 interface Done extends LaunchEnd {
   readonly tick: Tick;
   readonly out: string;
-  /** What its hooks and its restic have noted. */
+  /** What its hooks and its restic have recorded. */
   readonly notes: readonly string[];
 }
 
@@ -68,7 +68,7 @@ export class Soak {
     this.launcher = new Launcher({ ...world.env, ...metrics, STOP_TIMEOUT: "2", ...env }, world.dir);
   }
 
-  /** So many ticks, and a few more. The last one of each worker is undisturbed, so that its state is certain. */
+  /** Runs this many ticks, and a few more. The last one of each worker is undisturbed, so that its state is certain. */
   async run(count: number, randomOf: (lane: number) => Random): Promise<void> {
     const live = async (workers: readonly string[], lane: number) => {
       const random = randomOf(lane);
@@ -86,7 +86,7 @@ export class Soak {
     else await this.alone(this.plan(random, worker, share <= 20 ? signalsOf(random) : []));
   }
 
-  /** One tick with nobody else about, to its own end or killed at a random moment of its life. */
+  /** One tick without another at the same time, which exits by itself or is killed at a random moment. */
   private async alone(tick: Tick): Promise<void> {
     if (await this.settle(await this.launch(tick), true)) this.book.checkMetrics(tick.worker);
   }
@@ -124,7 +124,7 @@ export class Soak {
     for (const each of skips) await this.settleSkip(each);
   }
 
-  /** `fixed` is what restic is to do, when that is not left to chance. */
+  /** `fixed`: what restic does, when it is not chosen at random. */
   private plan(random: Random, worker: string, signals: Signals = [], fixed?: string): Tick {
     const rare = random.int(1, 200);
     const hangs = fixed === undefined && signals.length === 0 && rare === 1;
@@ -262,7 +262,7 @@ function environOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, "latin1");
   } catch {
-    // It has ended meanwhile.
+    // It has exited meanwhile.
     return "";
   }
 }
@@ -271,7 +271,7 @@ function linkAt(path: string): string {
   try {
     return readlinkSync(path);
   } catch {
-    // It has ended meanwhile.
+    // It has exited meanwhile.
     return "";
   }
 }

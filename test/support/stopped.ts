@@ -1,4 +1,4 @@
-/** A backup that succeeds, and is told to stop while its post-hook runs. Resolves to its exit code. */
+/** Runs a backup that succeeds, and stops it while its post-hook runs. Resolves to its exit code. */
 
 import { type World, waitFor } from "./world.ts";
 

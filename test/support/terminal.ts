@@ -1,19 +1,19 @@
 /**
- * A person at a terminal, by python's pty module: waits for a text, answers, and so on to the end.
+ * Acts as a person at a terminal, by Python's pty module: waits for a text, answers, and so on until the end.
  *
  *   const { code, screen } = await converse(world, "restore", [], [["Which snapshot", "1\n"], ["Restore into", "q\n"]]);
  */
 
 import type { World } from "./world.ts";
 
-/** What is waited for, then what is typed: text, or a signal for the process itself. */
+/** The text to wait for, then what to type: text, or a signal for the process. */
 export type Step = readonly [until: string, answer: string | { readonly signal: NodeJS.Signals }];
 
 export interface Conversation {
   readonly code: number;
-  /** All that was shown, the typed answers among it. */
+  /** Everything that was shown, including the typed answers. */
   readonly screen: string;
-  /** Steps whose text never came. */
+  /** Steps whose text never appeared. */
   readonly unasked: readonly string[];
 }
 

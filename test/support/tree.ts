@@ -1,4 +1,4 @@
-/** A tree of everything that a restore must bring back, and a description of any tree, to hold two against each other. */
+/** A tree of everything that a restore must bring back, and descriptions of trees that can be compared. */
 
 import { expect } from "bun:test";
 
@@ -52,7 +52,7 @@ for folder, names, files in os.walk(root, topdown=False):
 os.utime(root, (946684800, 946684800))
 `;
 
-/** A line for everything below a folder. Names of one file are told by the first of them. */
+/** One line for everything below a folder. Hard links to one file are identified by the first of their names. */
 const DESCRIBE = `
 import hashlib, json, os, stat, sys
 root = os.fsencode(sys.argv[1])

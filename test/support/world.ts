@@ -46,9 +46,9 @@ export class World {
   readonly log = this.folder("log");
   readonly lock = this.folder("lock");
   readonly source = this.folder("source");
-  /** Where a repository may be; see test/support/repository.ts and ready-repository.ts. */
+  /** Where a repository can be created; see test/support/repository.ts and ready-repository.ts. */
   readonly repository = join(this.dir, "repository");
-  /** What every program in this world is started with, and nothing else. */
+  /** The whole environment of every program in this world. */
   readonly env: Env = {
     PATH: `${this.bin}:${process.env.PATH}`,
     HOME: this.dir,
@@ -95,14 +95,14 @@ export class World {
     return this.file(`hooks/${name}.sh`, `#!/bin/sh\n${body}\n`, mode);
   }
 
-  /** A program in this world's bin, made to produce a fault or to tell what it was called with. */
+  /** A program in this world's bin that makes a fault or records its arguments. */
   program(name: string, body: string): string {
-    // A link to a real program may lie there (useRestic): it is replaced, not written through.
+    // There may be a link to a real program (useRestic): it is replaced, not written through.
     rmSync(join(this.bin, name), { force: true });
     return this.file(`bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
   }
 
-  /** A fake restic. Without a body it succeeds in silence. */
+  /** A fake restic. Without a body it succeeds silently. */
   restic(body = "exit 0"): string {
     return this.program("restic", body);
   }
@@ -119,7 +119,7 @@ export class World {
     symlinkSync(Bun.which("busybox") ?? "busybox", join(this.bin, name));
   }
 
-  /** Starts a command by its link and leaves it running. */
+  /** Starts a command by its link, and does not wait for it. */
   start(name: string, args: readonly string[] = [], options: RunOptions = {}) {
     return Bun.spawn([this.link(name), ...args], {
       env: { ...this.env, ...options.env },
@@ -132,12 +132,12 @@ export class World {
     });
   }
 
-  /** Runs a command by its link to its end. */
+  /** Runs a command by its link until it exits. */
   async run(name: string, args: readonly string[] = [], options: RunOptions = {}): Promise<Result> {
     return finish(this.start(name, args, options));
   }
 
-  /** Runs any program of this world's PATH to its end. */
+  /** Runs any program on this world's PATH until it exits. */
   async exec(command: readonly string[], options: RunOptions = {}): Promise<Result> {
     const child = Bun.spawn([...command], {
       env: { ...this.env, ...options.env },
@@ -185,7 +185,7 @@ export class World {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // It has ended meanwhile.
+        // It has exited meanwhile.
       }
     }
     rmSync(this.dir, { recursive: true, force: true });
@@ -199,7 +199,7 @@ export class World {
         readFileSync(file, "latin1").includes(this.dir),
       );
     } catch {
-      // It has ended meanwhile.
+      // It has exited meanwhile.
       return false;
     }
   }
@@ -225,7 +225,7 @@ export async function waitFor<T>(condition: () => T | Promise<T>, what: string, 
   }
 }
 
-/** Is the process there and more than a zombie? */
+/** Does the process exist, and is it not a zombie? */
 export function alive(pid: number): boolean {
   try {
     return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));

@@ -1,3 +1,3 @@
 #!/bin/sh
-# Undoes pre-backup.freeze.sh, whatever became of the backup: post-hooks run after failures and stops too.
+# Undoes pre-backup.freeze.sh, even after a failed or stopped backup: post-hooks run then too.
 fsfreeze --unfreeze "${FREEZE_PATH:-/data}" || echo "was it frozen at all?"
