@@ -57,7 +57,7 @@ export async function runWorker(
   const taking = takeLock(lockPath, environment, prepared?.lock);
   // flock(1) works meanwhile.
   context.prepare();
-  const isBusy = async (running?: RunMark) => {
+  const skipIt = async (running?: RunMark) => {
     const exitCode = prepared === undefined ? EXIT.busy : EXIT.ok;
     await skip(context, lockPath, exitCode, running);
     return exitCode;
@@ -69,10 +69,10 @@ export async function runWorker(
     if (!(error instanceof Failure)) throw error;
     return new Execution(context, undefined, announced).fail(error);
   }
-  if (lock === undefined) return isBusy();
+  if (lock === undefined) return skipIt();
   const execution = new Execution(context, lock, announced);
   const { alive, died } = await execution.claim();
-  if (alive !== undefined) return isBusy(alive);
+  if (alive !== undefined) return skipIt(alive);
   // locked_run, which took this lock for this job, has forgotten them by then.
   if (lock !== prepared?.lock && lock.inherited !== job) forgetSkips(lockDir, job, skipsBefore);
   return execution.execute(work, died);
