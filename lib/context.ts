@@ -65,7 +65,7 @@ export class Context {
     this.logPath = `${this.logDir}/${job}-last.log`;
     this.errorLogPath = `${this.logDir}/${job}-error-last.log`;
     this.mailLogPath = `${this.logDir}/${job}-mail-last.log`;
-    this.recordPath = `${this.logDir}/last-${job}.json`;
+    this.recordPath = recordPath(this.logDir, job);
   }
 
   /** Makes now what a run will need, so that it is done while something else (flock) is waited for. */
@@ -144,6 +144,9 @@ export class Context {
     return this.resolved;
   }
 }
+
+/** The record of a job's last run. */
+export const recordPath = (logDir: string, job: string): string => `${logDir}/last-${job}.json`;
 
 /** RBH_* tells a child about its own run; those of a run that started us would mislead. */
 export function withoutOurs(env: Environment): ChildEnvironment {

@@ -173,6 +173,13 @@ describe("what only one file does", () => {
     expect(users(/\bprocess\s*\.\s*(exit|reallyExit|abort)\b(?!ed)/)).toEqual(["main.ts"]);
   });
 
+  test("each trace of a run has its path in one place, from which lib/state reads it", () => {
+    expect(users(/\/last-\$\{\w+\}\.json/)).toEqual(["lib/context.ts"]);
+    expect(users(/\}\/history\.jsonl/)).toEqual(["lib/state/history.ts"]);
+    expect(users(/\.run\.json/)).toEqual(["lib/state/marker.ts"]);
+    expect(users(/\}\.skips/)).toEqual(["lib/state/skips.ts"]);
+  });
+
   test("one file names Bun", () => {
     expect(users(/\bBun\s*\./)).toEqual(["lib/runtime.ts"]);
   });

@@ -94,7 +94,7 @@ export class Patient extends View {
   readonly known: ReadonlySet<string>;
   /** Variables with names that we do not read, but nearly. */
   readonly misspelt: readonly Misspelt[];
-  readonly nowMs: number;
+  readonly nowMs = Date.now();
 
   constructor(
     table: readonly Row[],
@@ -105,7 +105,6 @@ export class Patient extends View {
     this.phases = hookPhases(table);
     this.known = knownNames(this.phases, this.workers);
     this.misspelt = misspelt(this.settings.env, this.known);
-    this.nowMs = this.now * 1000;
   }
 
   /** Runs a program, with `added` to its environment, for at most `timeoutMs`. Throws CannotStart. */

@@ -1,9 +1,10 @@
 /** Section Recent runs: what lib/state judges of each worker, its lock, and a run in progress. Local files only. */
 
+import { recordPath } from "../context.ts";
 import { inspectLock } from "../state/holder.ts";
 import { type Judged, judgeJobs } from "../state/jobs.ts";
 import type { RunMark } from "../state/marker.ts";
-import { hasSucceeded, type PastRecord, recordPath } from "../state/record.ts";
+import { hasSucceeded, type PastRecord } from "../state/record.ts";
 import { plural } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import { formatDuration } from "../units.ts";

@@ -4,13 +4,14 @@
  */
 
 import { readdirSync } from "node:fs";
+import { recordPath } from "../context.ts";
 import { iso, stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
 import { formatDuration } from "../units.ts";
 import { changesIn, RUNS_COMPARED } from "./changes.ts";
 import { readHistoryEnd, runsByJob } from "./history.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
-import { hasSucceeded, type PastRecord, type RecordFile, readRecord, recordPath } from "./record.ts";
+import { hasSucceeded, type PastRecord, type RecordFile, readRecord } from "./record.ts";
 import { dueOf, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
 import { SKIPS_MANY, skipsInARow } from "./skips.ts";
 

@@ -3,7 +3,7 @@
  * type as this release writes it, and a reader for what this or an older release has written.
  */
 
-import type { Identity } from "../context.ts";
+import { type Identity, recordPath } from "../context.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
 import { isEpoch, iso } from "../time/format.ts";
@@ -132,9 +132,6 @@ export function readRecord(path: string): RecordFile | undefined {
     return errnoOf(error) === "ENOENT" ? undefined : { path, size: 0, problem: reasonOf(error) };
   }
 }
-
-/** `LOG_DIR/last-<job>.json`: the record of the job's last run. */
-export const recordPath = (logDir: string, job: string): string => `${logDir}/last-${job}.json`;
 
 /** All fields of a job's last record, whatever they are; {} where there is none that can be read. */
 export function lastFields(logDir: string, job: string): Readonly<Record<string, unknown>> {

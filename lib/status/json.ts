@@ -1,9 +1,9 @@
 /** status as JSON, schema restic-backup-helper.status/1. */
 
+import { recordPath } from "../context.ts";
 import { release, version } from "../environment.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import type { Finding, Judged, Verdict, View } from "../state/jobs.ts";
-import { recordPath } from "../state/record.ts";
 import { iso } from "../time/format.ts";
 
 /** The report for programs. Pure but for the release that it names. */

@@ -7,7 +7,7 @@ import { didYouMean, nearest } from "../nearest.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import { CRON_VARIABLES } from "../schedule/schedule.ts";
-import { readHistoryEnd } from "../state/history.ts";
+import { historyPath, readHistoryEnd } from "../state/history.ts";
 import { type Finding, type Judged, judgeJobs, type Verdict, View, verdictOf } from "../state/jobs.ts";
 import { scheduleFor } from "../state/schedules.ts";
 import { buildReport } from "../status/json.ts";
@@ -76,7 +76,7 @@ function showHistory(view: View, worker: string | undefined): number {
   writeAll(
     1,
     past.length === 0
-      ? `There is no run${whose} in ${view.logDir}/history.jsonl yet.\n`
+      ? `There is no run${whose} in ${historyPath(view.logDir)} yet.\n`
       : formatHistory(past, view.zone),
   );
   return EXIT.ok;
