@@ -2,8 +2,10 @@ import { expect, test } from "bun:test";
 import { readdirSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { MAIL_MOST_BYTES } from "../../lib/notify/mail.ts";
+import { Context } from "../../lib/context.ts";
+import { MAIL_MOST_BYTES, sendMail } from "../../lib/notify/mail.ts";
 import { isWorthAMail } from "../../lib/notify/notifier.ts";
+import { Stop } from "../../lib/process/stop.ts";
 import replicate from "../../lib/workers/replicate.ts";
 import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
@@ -273,3 +275,16 @@ needing("python3").test(
     expect(body).not.toContain("another run");
   },
 );
+
+test("a sendmail that does not end is killed, and its time can be shortened", async () => {
+  using world = new World();
+  world.program("sendmail", "trap '' TERM; echo connecting; while :; do sleep 0.05; done");
+  const env = { ...world.env, MAILX_RCPT: "admin@larak.example" };
+  const context = new Context("backup", { env });
+  const limits = { timeoutMs: 300, graceMs: 200 };
+  const message = { subject: "a subject", body: "a body\n" };
+  const { failure } = await sendMail(context, message, new Stop(() => 8000), limits);
+  expect(failure).toBe("sendmail did not end within 0.3s and was stopped.");
+  expect(world.read("log/backup-mail-last.log")).toBe(`connecting\n${failure}\n`);
+  expect(world.processes()).toEqual([]);
+});
