@@ -4,7 +4,6 @@
  * the host's name loads a module) is made when it is first asked for: status needs neither.
  */
 
-import { type Resolved, resolveRepository } from "./config/repository.ts";
 import { Settings } from "./config/settings.ts";
 import {
   type ChildEnvironment,
@@ -13,7 +12,8 @@ import {
   release,
   systemHostname,
 } from "./environment.ts";
-import { ConfigError } from "./errors.ts";
+import { ConfigError, reasonOf } from "./errors.ts";
+import { readSmallFile } from "./files/files.ts";
 import { Log } from "./log/log.ts";
 import { createMask, type Mask, maskRepository } from "./mask.ts";
 import { compact } from "./time/format.ts";
@@ -153,4 +153,39 @@ export function withoutOurs(env: Environment): ChildEnvironment {
   const theirs: ChildEnvironment = {};
   for (const name in env) if (!name.startsWith("RBH_")) theirs[name] = env[name];
   return theirs;
+}
+
+/** The file holds a line and some comments. */
+const FILE_MOST = 65_536;
+
+/** What the settings say of the repository, found out once: the file may be another one a moment later. */
+interface Resolved {
+  /** The repository, "" where none is named; or why it cannot be known. */
+  readonly repository: string | ConfigError;
+  /** All that RESTIC_REPOSITORY_FILE holds; undefined where it is unset or cannot be read. */
+  readonly fileText?: string;
+}
+
+/** RESTIC_REPOSITORY_FILE, which is opened once, wins over RESTIC_REPOSITORY. Throws nothing. */
+function resolveRepository(settings: Settings): Resolved {
+  const path = settings.text("RESTIC_REPOSITORY_FILE");
+  if (path === "") return { repository: settings.text("RESTIC_REPOSITORY") };
+  let fileText: string;
+  try {
+    fileText = readSmallFile(path, FILE_MOST);
+  } catch (error) {
+    return {
+      repository: new ConfigError(
+        `RESTIC_REPOSITORY_FILE=${path} cannot be read: ${reasonOf(error)}. Mount it, or unset it.`,
+      ),
+    };
+  }
+  const line = fileText
+    .split("\n")
+    .map((each) => each.trim())
+    .find((each) => each !== "" && !each.startsWith("#"));
+  const repository =
+    line ??
+    new ConfigError(`RESTIC_REPOSITORY_FILE=${path} names no repository: every line is blank or a comment.`);
+  return { repository, fileText };
 }

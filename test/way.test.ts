@@ -23,3 +23,15 @@ test("the README's map names the files in the order in which a run visits them",
   const named = [...map.matchAll(/`([^`]+\.ts)`/g)].map(([, name = ""]) => name);
   expect(named.map((name) => (name === "main.ts" ? name : `lib/${name}`))).toEqual([...way.files]);
 });
+
+test("nothing is found out twice: one Settings, one mask, one look at the repository, one environment for its hooks", () => {
+  const entered = (file: string, name: string) =>
+    way.calls.filter((call) => call.file === `lib/${file}` && call.what.startsWith(`${name}:`)).length;
+  expect({
+    context: entered("context.ts", "Context"),
+    repository: entered("context.ts", "resolveRepository"),
+    settings: entered("config/settings.ts", "Settings"),
+    mask: entered("mask.ts", "createMask"),
+    hooks: entered("run/phase.ts", "hookEnvironment"),
+  }).toEqual({ context: 1, repository: 1, settings: 1, mask: 1, hooks: 1 });
+});

@@ -3,14 +3,14 @@
 import type { ChildEnvironment } from "../environment.ts";
 import { EXIT, reasonOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import { type ChildEnd, runChild } from "../process/child.ts";
-import { openPipe } from "../process/pipe.ts";
-import { CannotStart } from "../process/spawn.ts";
+import { type BothStreams, type ChildEnd, runChild } from "../process/child.ts";
+import { openPipe, type Pipe } from "../process/pipe.ts";
+import { writeTo } from "../process/pump.ts";
+import { CannotStart, spawn } from "../process/spawn.ts";
 import type { Stop, StopBudget } from "../process/stop.ts";
 import type { HookResult } from "../state/record.ts";
-import { formatShort } from "../units.ts";
+import { formatBytes, formatShort } from "../units.ts";
 import type { Hook } from "./discover.ts";
-import { hookOutput } from "./output.ts";
 
 export type { HookResult } from "../state/record.ts";
 
@@ -104,4 +104,52 @@ function logEnd(log: Log, phase: string, ended: ChildEnd, plan: HookPlan): void 
 /** What only this hook and its children carry in their environment: they are found in /proc by it. */
 function marksOf(env: ChildEnvironment): string[] {
   return ["RBH_RUN_ID", "RBH_HOOK", "RBH_HOOK_PATH"].map((name) => `${name}=${env[name] ?? ""}`);
+}
+
+interface OutputPlan {
+  readonly log: Log;
+  /** The name before each line: the phase. */
+  readonly source: string;
+  readonly pipe: Pipe | undefined;
+  readonly env: ChildEnvironment;
+  /** Bytes that may go into the run's own log (HOOK_LOG_MAX_BYTES). */
+  readonly fileMost: number;
+}
+
+interface HookOutput {
+  readonly streams: BothStreams;
+  /** Says what went to stdout only. To be called once all has come. */
+  readonly end: () => void;
+}
+
+/** The way of its lines into the log: in order, bounded in the run's own log, whole on stdout. */
+function hookOutput({ log, source, pipe, env, fileMost }: OutputPlan): HookOutput {
+  const lines = log.child(fileMost);
+  return {
+    streams: {
+      pipe,
+      reader: () => writeTo((text) => lines.write(source, text), log.mask),
+      onHeld: (read) => drainForEver(log, source, env, read),
+    },
+    end: () => {
+      if (lines.leftOut === 0) return;
+      log.info(
+        `hook ${source}: ${formatBytes(lines.leftOut)} more of its lines went to stdout only ` +
+          `(HOOK_LOG_MAX_BYTES=${fileMost}).`,
+      );
+    },
+  };
+}
+
+/**
+ * What the hook left behind goes on printing, to nobody: a reader that merely went away would kill it with SIGPIPE at
+ * its next word.
+ */
+function drainForEver(log: Log, source: string, env: ChildEnvironment, read: number): void {
+  try {
+    spawn(["cat"], { env, stdin: read, session: true });
+  } catch (error) {
+    if (!(error instanceof CannotStart)) throw error;
+    log.warn(`${error.message} What ${source} left running is killed when it prints again.`);
+  }
 }

@@ -38,6 +38,7 @@ export class Log {
   readonly onTerminal = isTerminal(1);
   /** Keep what is neither a warning nor an error off stdout, as long as the run's own file takes it? */
   quiet = false;
+  private readonly zone = localZone();
   readonly colour = this.onTerminal && !environment.NO_COLOR;
   private readonly consola: ConsolaInstance;
   private stdout: Stdout | undefined;
@@ -202,7 +203,7 @@ export class Log {
 
   private head(level: Level, colour = false): string {
     const paint = colour ? COLOUR[level] : "";
-    return `${stamp(Date.now(), localZone())} ${paint}${level.padEnd(5)}${paint && RESET} ${this.source}  `;
+    return `${stamp(Date.now(), this.zone)} ${paint}${level.padEnd(5)}${paint && RESET} ${this.source}  `;
   }
 
   private toStdout(text: string | Uint8Array): void {

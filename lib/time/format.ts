@@ -19,7 +19,7 @@ export function iso(epochMs: number, zone: Zone): string {
   const offset = zone.offsetAt(Math.floor(epochMs / 1000));
   const minutes = Math.trunc(Math.abs(offset) / 60);
   const clock = `${two(Math.trunc(minutes / 60))}:${two(minutes % 60)}`;
-  return `${shifted(epochMs, zone).slice(0, 19)}${offset < 0 ? "-" : "+"}${clock}`;
+  return `${shiftedBy(epochMs, offset).slice(0, 19)}${offset < 0 ? "-" : "+"}${clock}`;
 }
 
 /** `20260511-093000`, for file names: sorts by time within one offset. Range and error as for `stamp`. */
@@ -32,10 +32,11 @@ export function compact(epochMs: number, zone: Zone): string {
 export const isEpoch = (value: unknown): value is number =>
   typeof value === "number" && value >= 0 && value < 253_370_764_800;
 
-function shifted(epochMs: number, zone: Zone): string {
-  const offset = zone.offsetAt(Math.floor(epochMs / 1000));
-  return new Date(epochMs + offset * 1000).toISOString();
-}
+const shifted = (epochMs: number, zone: Zone): string =>
+  shiftedBy(epochMs, zone.offsetAt(Math.floor(epochMs / 1000)));
+
+const shiftedBy = (epochMs: number, offsetSeconds: number): string =>
+  new Date(epochMs + offsetSeconds * 1000).toISOString();
 
 function two(number: number): string {
   return String(number).padStart(2, "0");

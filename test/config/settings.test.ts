@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { repositoryOf } from "../../lib/config/repository.ts";
 import { Settings, screaming, wholeNumber } from "../../lib/config/settings.ts";
+import { Context } from "../../lib/context.ts";
 import type { Environment } from "../../lib/environment.ts";
 import { ConfigError } from "../../lib/errors.ts";
 import { World } from "../support/world.ts";
@@ -200,7 +200,7 @@ test.each<[string, number | undefined]>([
 ])("wholeNumber %j", (text, number) => expect(wholeNumber(text)).toBe(number));
 
 describe("the repository", () => {
-  const of = (env: Environment) => found(env, repositoryOf).value;
+  const of = (env: Environment) => new Context("backup", { env }).repository;
 
   test("is RESTIC_REPOSITORY, or the default", () => {
     expect(of({ RESTIC_REPOSITORY: "/r" })).toBe("/r");

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { misspelt } from "../../lib/config/misspelt.ts";
-import { repositoryOf } from "../../lib/config/repository.ts";
 import { readValueFile, Settings, VALUE_FILE_MOST } from "../../lib/config/settings.ts";
 import { variables } from "../../lib/config/variables.ts";
+import { Context } from "../../lib/context.ts";
 import { ConfigError } from "../../lib/errors.ts";
 import { parseDuration } from "../../lib/units.ts";
 import { differ, property, type Random, SIGNS } from "../support/property.ts";
@@ -95,9 +95,9 @@ property("a value file gives its text without the blanks around it", fileText, (
 property("the repository is its file's first line that is neither blank nor a comment", fileText, (text) => {
   const lines = text.toWellFormed().split("\n");
   const wanted = lines.map((line) => line.trim()).find((line) => line !== "" && line[0] !== "#");
-  const { settings } = settingsOf({ RESTIC_REPOSITORY_FILE: file(text), RESTIC_REPOSITORY: "other" });
+  const env = { RESTIC_REPOSITORY_FILE: file(text), RESTIC_REPOSITORY: "other" };
   try {
-    return differ(repositoryOf(settings), wanted);
+    return differ(new Context("backup", { env }).repository, wanted);
   } catch (error) {
     return error instanceof ConfigError && wanted === undefined ? undefined : `thrown: ${error}`;
   }
