@@ -5,6 +5,7 @@
 
 import { readdirSync } from "node:fs";
 import { recordPath } from "../context.ts";
+import { plural } from "../text.ts";
 import { iso, stamp } from "../time/format.ts";
 import type { Zone } from "../time/zone.ts";
 import { formatDuration } from "../units.ts";
@@ -145,7 +146,7 @@ function judgeJob(
   if (isOverdue) warn("overdue", overdue(due?.expected ?? 0, now, zone));
   if (mark !== undefined && running === undefined) warn("died", died(mark, zone));
   if (skips >= SKIPS_MANY) {
-    warn("skipped", `it was skipped ${skips} times in a row, because a run before still goes on.`);
+    warn("skipped", `it was skipped ${plural(skips, "time")} in a row, because a run before still goes on.`);
   }
   if (isScheduled) for (const { kind, message } of changesIn(past)) warn(kind, message);
 
