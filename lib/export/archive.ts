@@ -1,7 +1,6 @@
 /**
- * An archive in the making: under another name until it is whole, compressed on all processors.
- *
- * Reads an archive back and holds it against what was written.
+ * An archive while it is written: under a temporary name until it is complete, compressed on all processors; and the
+ * verification that reads it back.
  */
 
 import { createReadStream, promises as disk } from "node:fs";
@@ -13,21 +12,21 @@ type FileHandle = Awaited<ReturnType<typeof disk.open>>;
 
 /** Bytes of a block: large enough to compress as well as one long stream (measured: 0.7 % better than gzip's). */
 const BLOCK = 1024 * 1024;
-/** Sixteen compress faster than restic reads. */
+/** Sixteen processors compress faster than restic reads. */
 const PROCESSORS_MOST = 16;
-/** Backups hold what only their owner may read. */
+/** A backup holds files that only their owner may read. */
 const MODE = 0o600;
 
 export class Archive {
   /** Of the tar stream, before compression. */
   size = 0;
   crc = 0;
-  /** Bytes that the file has by now. */
+  /** Bytes written to the file so far. */
   written = 0;
   private block = new Uint8Array(BLOCK);
   private filled = 0;
   private readonly spare: Uint8Array<ArrayBuffer>[] = [];
-  /** Blocks that are being compressed or wait to be written, in order. */
+  /** Blocks being compressed or waiting to be written, in order. */
   private readonly queue: Promise<void>[] = [];
   private error: unknown;
 
@@ -36,17 +35,17 @@ export class Archive {
     readonly temporary: string,
     private readonly file: FileHandle,
     private readonly codec: Codec,
-    /** So many blocks at once: memory stays flat. */
+    /** The most blocks in the queue, which bounds the memory. */
     private readonly most: number,
   ) {
     this.enqueue(codec.head);
   }
 
-  /** What will be the archive at `path`, begun as `temporary` in the same folder. Throws a Failure. */
+  /** Creates `temporary`, in the same folder as `path`, which publish() renames to `path`. Throws a Failure. */
   static async create(path: string, temporary: string, codec: Codec): Promise<Archive> {
     try {
       const file = await disk.open(temporary, "wx", MODE);
-      // One block for each processor, though not for more than memory has room for, and one that is being written.
+      // One block for each processor, up to the most that memory should hold, and one that is being written.
       return new Archive(
         path,
         temporary,
@@ -59,7 +58,7 @@ export class Archive {
     }
   }
 
-  /** Takes all of `bytes`, which may be used again once it has resolved. Throws a Failure. */
+  /** Takes all of `bytes`, whose buffer may be reused once this has resolved. Throws a Failure. */
   async write(bytes: Uint8Array): Promise<void> {
     this.size += bytes.length;
     this.crc = crc32(bytes, this.crc);
@@ -72,7 +71,7 @@ export class Archive {
     }
   }
 
-  /** All of it is on the disk once this has resolved. Throws a Failure. */
+  /** Once this has resolved, the whole archive is on the disk. Throws a Failure. */
   async finish(): Promise<void> {
     if (this.filled > 0) await this.flush();
     this.enqueue(this.codec.tail(this.crc, this.size));
@@ -85,7 +84,7 @@ export class Archive {
     }
   }
 
-  /** Takes the place of whatever is at its path. Throws a Failure. */
+  /** Renames the archive to its path, replacing whatever is there. Throws a Failure. */
   async publish(): Promise<void> {
     const { path } = this;
     try {
@@ -114,7 +113,7 @@ export class Archive {
     this.filled = 0;
   }
 
-  /** Compressed whenever that is ready, written when all before it is; then `block` may be filled again. */
+  /** Writes the compressed bytes once they are ready and all before them are written; `block` may then be reused. */
   private enqueue(compressed: Uint8Array | Promise<Uint8Array>, block?: Uint8Array<ArrayBuffer>): void {
     const before = this.queue.at(-1);
     const write = async () => {
@@ -137,7 +136,7 @@ export class Archive {
     }
   }
 
-  /** Waits until at most `most` blocks are under way. Throws what went wrong with one. */
+  /** Waits until at most `most` blocks are in the queue. Throws a Failure when one could not be written. */
   private async settle(most: number): Promise<void> {
     while (this.queue.length > most) await this.queue.shift();
     if (this.error !== undefined) throw cannotWrite(this.path, this.error);
@@ -151,7 +150,7 @@ function cannotWrite(path: string, error: unknown): Failure {
 
 const CHUNK = 1024 * 1024;
 
-/** Throws a Failure when the file does not give back the very stream that went into it. `enough` ends it early. */
+/** Throws a Failure unless the file reads back as exactly the stream that was written. `enough` ends it early. */
 export async function verifyArchive(archive: Archive, format: Format, enough: () => boolean): Promise<void> {
   let crc = 0;
   let size = 0;
@@ -167,7 +166,7 @@ export async function verifyArchive(archive: Archive, format: Format, enough: ()
     throw differs(reasonOf(error));
   }
   if (size !== archive.size || crc !== archive.crc) {
-    throw differs(`${plural(size, "byte")} came back of ${archive.size}, or other ones`);
+    throw differs(`it gave ${plural(size, "byte")} instead of ${archive.size}, or different content`);
   }
 }
 

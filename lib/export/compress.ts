@@ -11,13 +11,13 @@ export type Format = (typeof formats)[number];
 
 export interface Codec {
   readonly head: Uint8Array;
-  /** One block; independent of the others, so that several are at work at once. */
+  /** Compresses one block, independently of the others, so that several can be compressed at once. */
   block(bytes: Uint8Array): Promise<Uint8Array>;
   /** What follows the last block. `crc` and `size` are of all bytes. */
   tail(crc: number, size: number): Uint8Array;
 }
 
-/** Loaded where it is used first: the bundle would have every tick load it. */
+/** Loaded on first use: with an import, every tick would load it. */
 const zlib = () => builtin("node:zlib");
 
 const UNPACKED_CHUNK = 1024 * 1024;
@@ -65,7 +65,7 @@ export const codecs: Readonly<Record<Format, Codec>> = { "tar.gz": gzip, "tar.zs
 /** Continues the CRC-32 `crc` (0 to begin with) over `bytes`: 11 GB a second (measured). */
 export const crc32 = (bytes: Uint8Array, crc: number): number => zlib().crc32(bytes, crc);
 
-/** What was compressed, from a stream of it. */
+/** Decompresses a stream. */
 export function unpacked(format: Format, packed: NodeJS.ReadableStream): AsyncIterable<Uint8Array | string> {
   if (format === "tar") return packed;
   const { createGunzip, createZstdDecompress } = zlib();

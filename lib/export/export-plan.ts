@@ -1,9 +1,6 @@
 /**
- * What an export is to do, as its flags say.
- *
- * The names of archives: what their ending says, and what they are called when nobody says. Pure.
- *
- * One export: what it needs to know, and what both ways of it say.
+ * What an export is asked to do: its flags, the archive's name and format, and the messages that a streamed and a packed
+ * export share.
  */
 
 import { lstatSync, statSync } from "node:fs";
@@ -52,12 +49,12 @@ export const exportFlags = {
   "work-dir": {
     type: "string",
     valueHint: "DIR",
-    description: "where files lie for a while that cannot be streamed; TMPDIR unless given",
+    description: "where files that cannot be streamed are restored first; TMPDIR unless given",
   },
-  "keep-workdir": { type: "boolean", description: "leave those files where they are" },
-  force: { type: "boolean", description: "replace an archive that is there already" },
+  "keep-workdir": { type: "boolean", description: "keep those files" },
+  force: { type: "boolean", description: "replace an existing archive" },
   "dry-run": { type: "boolean", description: "say what would be exported, write nothing" },
-  verify: { type: "boolean", description: "read the archive back before it gets its name" },
+  verify: { type: "boolean", description: "read the archive back before it is renamed to FILE" },
   verbose: { type: "boolean", alias: "v", description: "name every member" },
 } as const;
 
@@ -76,7 +73,7 @@ export const exportFacts = {
 
 export type ExportRun = Run<FactsOf<typeof exportFacts>>;
 
-/** Throws a UsageError for a value, or for two flags together, that make no sense. */
+/** Throws a UsageError for a value that is not valid, or for two flags that exclude each other. */
 export function checkFlags(flags: ExportFlags): void {
   readId(flags.id);
   const { output, include, exclude, verify } = flags;
@@ -89,7 +86,7 @@ export function checkFlags(flags: ExportFlags): void {
   }
 }
 
-/** The archive's absolute path. Throws a ConfigError when there cannot be, or must not be, a new file. */
+/** The archive's absolute path. Throws a ConfigError when a new file cannot, or must not, be created there. */
 export function admitOutput(output: string, force: boolean): string {
   const path = absolute(output);
   const folder = path.slice(0, path.lastIndexOf("/")) || "/";
@@ -109,7 +106,7 @@ export function admitOutput(output: string, force: boolean): string {
 
 const FOLDER = "/restore";
 
-/** The format that an archive's name asks for. Throws a UsageError. */
+/** The format that the ending of an archive's name stands for. Throws a UsageError. */
 export function formatOf(output: string): Format {
   const format = formats.find((each) => output.endsWith(`.${each}`) && !output.endsWith(`/.${each}`));
   if (format !== undefined) return format;
@@ -139,7 +136,7 @@ export function ancestry(path: string): string[] {
   return parts.map((_, at) => `/${parts.slice(0, at + 1).join("/")}`);
 }
 
-export interface Job {
+export interface ExportJob {
   readonly run: ExportRun;
   readonly restic: Restic;
   readonly flags: ExportFlags;
@@ -148,14 +145,14 @@ export interface Job {
   readonly output: string;
 }
 
-/** Says what is about to happen. */
-export function announce({ run, flags, snapshot, output }: Job, how: string): void {
+/** Logs what is about to happen. */
+export function announce({ run, flags, snapshot, output }: ExportJob, how: string): void {
   const what = `snapshot ${describeSnapshot(snapshot, localZone())} to ${output}: ${patternText(flags)}, ${how}`;
   run.log.info(`${flags["dry-run"] ? "Rehearsing the export of" : "Exporting"} ${what}.`);
 }
 
-/** Says that no archive was made, because it would hold nothing. */
-export function nothing({ run, flags, snapshot }: Job): number {
+/** Logs that no archive was made because it would be empty; returns the exit code for that. */
+export function nothing({ run, flags, snapshot }: ExportJob): number {
   run.log.error(
     `Nothing in snapshot ${shortId(snapshot)} matches (${patternText(flags)}), so no archive was made. ` +
       `\`restic ls ${shortId(snapshot)}\` shows what is in it.`,
@@ -164,18 +161,18 @@ export function nothing({ run, flags, snapshot }: Job): number {
   return RESTIC.incomplete;
 }
 
-/** What a rehearsal came to. */
-export function wouldBe({ run }: Job, files: number, bytes: number): Outcome {
+/** Logs and records what a dry run found. */
+export function wouldBe({ run }: ExportJob, files: number, bytes: number): Outcome {
   run.addFacts({ files, bytes });
   run.log.info(
-    `Nothing was written; it would be ${plural(files, "file")}, ${formatBytes(bytes)} before compression.`,
+    `Nothing was written; the archive would hold ${plural(files, "file")}, ${formatBytes(bytes)} before compression.`,
   );
   return { exitCode: EXIT.ok };
 }
 
-/** Removes what exports that died have left in a folder. */
+/** Removes what killed exports have left in a folder. */
 export function clean(run: Run, folder: string): void {
   for (const name of removeDeadWorkDirs(folder)) {
-    run.log.warn(`${folder}/${name} was left by an export that died; it is removed.`);
+    run.log.warn(`${folder}/${name} was left by an export that was killed; removed it.`);
   }
 }

@@ -1,7 +1,6 @@
 /**
- * Where a tar stream goes: through the scan that counts it, into the archive; and what people see of it.
- *
- * Makes an archive that is there whole, or not at all.
+ * Makes an archive from a tar stream, completely or not at all: the stream passes through the scan that counts its
+ * members, into the archive, while its progress is shown.
  */
 
 import { EXIT, Failure } from "../errors.ts";
@@ -17,7 +16,7 @@ import { formatOf } from "./export-plan.ts";
 import { END, TarScan } from "./tar.ts";
 
 export interface FeedPlan {
-  /** Bytes of content, when they are known: for the progress. */
+  /** Bytes of content, if known, for the progress. */
   readonly expected: number | undefined;
   /** Names of members that are dropped; they have no content. */
   readonly leaveOut?: ReadonlySet<string>;
@@ -45,7 +44,7 @@ export class Feed {
     this.meter.show(this.scan.bytes, this.archive);
   };
 
-  /** Ends the archive. Throws a Failure when the stream had not come to its end. */
+  /** Ends the archive. Throws a Failure when the stream was incomplete. */
   async end(): Promise<void> {
     if (!this.scan.complete) {
       throw new Failure(
@@ -57,7 +56,7 @@ export class Feed {
   }
 }
 
-/** On a terminal a bar is drawn anew so often, in milliseconds. */
+/** Milliseconds between updates of the bar on a terminal. */
 const REDRAW_MS = 250;
 
 class Meter {
@@ -96,7 +95,7 @@ class Meter {
     });
   }
 
-  /** How much is still to come is not known. */
+  /** For a stream of unknown length. */
   private line(text: string, now: number): void {
     const { log } = this.run;
     if (log.onTerminal) log.status(text);

@@ -8,10 +8,10 @@ import { needDryRun, restoreTree } from "../restic/restore-tree.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { keepWorkdir, makeWorkdir, removeWorkdir } from "../run/workdir.ts";
 import { plural } from "../text.ts";
-import { announce, clean, type Job, nothing, wouldBe } from "./export-plan.ts";
+import { announce, clean, type ExportJob, nothing, wouldBe } from "./export-plan.ts";
 import { type Feed, makeArchive } from "./feed.ts";
 
-export async function exportPacked(job: Job): Promise<Outcome> {
+export async function exportPacked(job: ExportJob): Promise<Outcome> {
   const { run, flags } = job;
   const parent = absolute(flags["work-dir"] ?? run.settings.text("TMPDIR"));
   announce(job, `by way of a work directory in ${parent}`);
@@ -29,7 +29,7 @@ export async function exportPacked(job: Job): Promise<Outcome> {
   }
 }
 
-async function restoreAndPack(job: Job, workdir: string): Promise<Outcome> {
+async function restoreAndPack(job: ExportJob, workdir: string): Promise<Outcome> {
   const { run, restic, flags, snapshot, output } = job;
   const { include, exclude, verbose, verify, "dry-run": dryRun } = flags;
   const words = { snapshot: snapshot.id, target: workdir, include, exclude, verbose, verify, dryRun };

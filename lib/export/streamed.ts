@@ -1,9 +1,9 @@
-/** An export straight from the repository: `restic dump`, with no file of it on any disk but the archive. */
+/** An export straight from the repository with `restic dump`, which writes nothing to any disk but the archive. */
 
 import { EXIT } from "../errors.ts";
 import { type Node, permissionsOf, visitNodes } from "../restic/nodes.ts";
 import type { Outcome } from "../run/run.ts";
-import { ancestry, announce, type Job, nothing, wouldBe } from "./export-plan.ts";
+import { ancestry, announce, type ExportJob, nothing, wouldBe } from "./export-plan.ts";
 import { type Feed, makeArchive } from "./feed.ts";
 import { END, type Member, padding, tarHeader } from "./tar.ts";
 
@@ -16,7 +16,10 @@ export interface Lineage {
 }
 
 /** What is at `path`, which is "/" for all of the snapshot; undefined when there is no such path. */
-export async function findLineage({ restic, snapshot }: Job, path: string): Promise<Lineage | undefined> {
+export async function findLineage(
+  { restic, snapshot }: ExportJob,
+  path: string,
+): Promise<Lineage | undefined> {
   const paths = ancestry(path);
   const found = new Map<string, Node>();
   const specials: Node[] = [];
@@ -40,14 +43,14 @@ export function isDumpable({ nodes }: Lineage): boolean {
   return last === undefined || last.type === "file" || last.type === "dir";
 }
 
-export async function exportStreamed(job: Job, lineage: Lineage): Promise<Outcome> {
+export async function exportStreamed(job: ExportJob, lineage: Lineage): Promise<Outcome> {
   const { run, restic, flags, snapshot, output } = job;
   announce(job, "streamed");
   if (flags["keep-workdir"]) run.log.info("There is no work directory to keep.");
   if (flags["dry-run"]) return rehearse(job, lineage);
   const last = lineage.nodes.at(-1);
   const expected = last === undefined ? snapshot.summary?.total_bytes_processed : last.size;
-  // restic leaves special files out, but for those on top: they come as empty files (0.14 to 0.19).
+  // restic omits special files, except at the top level, where it writes them as empty files (0.14 to 0.19).
   const leaveOut = new Set(lineage.specials.map(({ path }) => memberName(path)));
   const plan = { output, expected, leaveOut, verify: flags.verify, verbose: flags.verbose };
   const exitCode = await makeArchive(run, plan, async (feed) => {
@@ -59,20 +62,20 @@ export async function exportStreamed(job: Job, lineage: Lineage): Promise<Outcom
 }
 
 /** Resolves to restic's exit code. Throws what the feed throws. */
-async function dumpInto(feed: Feed, { restic, snapshot }: Job, { nodes }: Lineage): Promise<number> {
-  // restic's stream begins below the folder: its own mode and owner, and those above it, would be lost.
+async function dumpInto(feed: Feed, { restic, snapshot }: ExportJob, { nodes }: Lineage): Promise<number> {
+  // restic's stream begins below the folder: its mode and owner, and those of the folders above, would be lost.
   for (const node of nodes) await feed.take(tarHeader(memberOf(node)));
   const { path, type, size = 0 } = nodes.at(-1) ?? { path: "/", type: "dir" };
   const words = ["dump", "--archive", "tar", snapshot.id, path];
   const { exitCode } = await restic.call(words, { onBytes: feed.take });
   if (exitCode !== EXIT.ok || type === "dir") return exitCode;
-  // Of a single file restic gives the content and no archive.
+  // For a single file restic prints its content, not an archive.
   await feed.take(padding(size));
   await feed.take(END);
   return exitCode;
 }
 
-/** Members are called as in restic's own archives: by their whole path, without the slash in front. */
+/** Members are named as in restic's own archives: by their full path, without the leading slash. */
 const memberName = (path: string): string => path.replace(/^\/+/, "");
 
 function memberOf(node: Node): Member {
@@ -90,7 +93,7 @@ function memberOf(node: Node): Member {
   };
 }
 
-async function rehearse(job: Job, { nodes }: Lineage): Promise<Outcome> {
+async function rehearse(job: ExportJob, { nodes }: Lineage): Promise<Outcome> {
   let files = 0;
   let bytes = 0;
   const visit = ({ type, size = 0 }: Node) => {

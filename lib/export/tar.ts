@@ -1,15 +1,13 @@
 /**
  * Reads a tar stream as it passes, and writes the headers that restic's own stream lacks. Formats: POSIX.1-2001
- * (pax, ustar), which restic and GNU tar write, and the extensions of GNU, which busybox tar writes.
- *
- * Writes the header of a tar member (POSIX.1-2001, pax). Pure.
+ * (pax, ustar), which restic and GNU tar write, and the GNU extensions, which busybox tar writes. Pure.
  */
 
 const BLOCK = 512;
-/** What is kept of a header's extension; attributes may be long, the records that are looked for are not. */
+/** Bytes kept of a header's extension: attributes may be long, but the records that are needed are not. */
 const EXTENSION_MOST = 1024 * 1024;
 
-/** Follows a tar stream: counts its members, and knows whether it has come to its end. */
+/** Follows a tar stream: counts its members, and detects whether it is complete. */
 export class TarScan {
   /** Everything but folders. */
   files = 0;
@@ -26,7 +24,7 @@ export class TarScan {
   private readonly held: Uint8Array[] = [];
   private closed = false;
 
-  /** `onMember` is told the name of every member. Those in `leaveOut`, which have no content, are dropped. */
+  /** Calls `onMember` with the name of every member. Those in `leaveOut`, which have no content, are dropped. */
   constructor(
     private readonly leaveOut: ReadonlySet<string> = new Set(),
     private readonly onMember: (name: string) => void = () => {},
@@ -37,7 +35,7 @@ export class TarScan {
     return this.closed && this.have === 0 && this.left === 0;
   }
 
-  /** The parts of `bytes` that belong to members: what marks the end of an archive is left out. */
+  /** The parts of `bytes` that belong to members, without the end-of-archive blocks. */
   *members(bytes: Uint8Array): Generator<Uint8Array> {
     let at = 0;
     while (at < bytes.length) {
@@ -86,7 +84,7 @@ export class TarScan {
     this.left = paddedSize(size);
     if (type === "5") this.folders++;
     else this.files++;
-    // Links, devices, folders and pipes have no content, whatever their header says of what they point to.
+    // Links, devices, folders and pipes have no content, whatever size their header gives.
     if (/[1-6]/.test(type)) this.left = 0;
     else this.bytes += size;
   }

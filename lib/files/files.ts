@@ -1,7 +1,6 @@
 /**
- * Files that are either the old ones or the new ones, never half of one.
- *
- * The SHA-256 of a file of any size: read piece by piece, so that memory stays flat.
+ * Single files: replacing one atomically, reading one safely, telling whether two are the same, hashing one of any size
+ * in constant memory.
  */
 
 import {
@@ -26,13 +25,13 @@ import { plural } from "../text.ts";
 export interface WriteOptions {
   /** Permission bits of the new file. */
   readonly mode?: number;
-  /** Force it to the disk before it takes the old one's place. Default: true. */
+  /** Sync it to the disk before it replaces the old one. Default: true. */
   readonly durable?: boolean;
 }
 
 /**
- * Writes `text` to a temporary file beside `path` and renames it. On any failure the old file stands as it
- * was, the temporary one is gone, and the error is thrown.
+ * Writes `text` to a temporary file beside `path` and renames it. On any failure the old file is unchanged, the
+ * temporary one is removed, and the error is thrown.
  */
 export function replaceFile(
   path: string,
@@ -55,7 +54,7 @@ export function replaceFile(
   }
 }
 
-/** Copies `from` to `to` whole or not at all: on any failure the old `to` stands, and the error is thrown. */
+/** Copies `from` to `to` completely or not at all: on any failure the old `to` is unchanged, and the error is thrown. */
 export function copyWhole(from: string, to: string): void {
   const temporary = temporaryOf(to);
   try {
@@ -67,19 +66,19 @@ export function copyWhole(from: string, to: string): void {
   }
 }
 
-/** Where the process `pid` prepares the file that is to become `path`. */
+/** The temporary file in which the process `pid` prepares the next `path`. */
 export const temporaryOf = (path: string, pid = process.pid): string => `${path}.${pid}.tmp`;
 
 /**
- * Removes a file if it can be removed; for what is left behind by something that has failed already. False when it
- * may still be there.
+ * Removes a file if possible, to clean up after something that has already failed. Returns false when it may still be
+ * there.
  */
 export function discard(path: string): boolean {
   try {
     rmSync(path, { force: true });
     return true;
   } catch {
-    // The folder is read-only or gone. The failure before this one is what the caller reports.
+    // The folder is read-only or gone. The caller reports the failure that came before.
     return false;
   }
 }
@@ -95,9 +94,9 @@ export function readIfThere(path: string): string | undefined {
 }
 
 /**
- * Opens a regular file for reading and hands its descriptor and its size to `read`. What else may be at `path` (a
- * named pipe, a device) is refused: reading one would wait for ever, or take from it what is another's. Throws
- * what open(2) says, and an Error for what is no regular file.
+ * Opens a regular file for reading and passes its descriptor and size to `read`. Anything else at `path` (a named pipe,
+ * a device) is refused: reading it could block for ever, or consume another reader's data. Throws the error of open(2),
+ * and an Error for what is not a regular file.
  */
 export function withRegularFile<T>(path: string, read: (fd: number, size: number) => T): T {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -129,19 +128,19 @@ function areSame(look: () => readonly [Stats, Stats]): boolean {
     const [one, two] = look();
     return one.ino === two.ino && one.dev === two.dev;
   } catch {
-    // One of them is gone, closed, or not ours to look at: nothing says that they are the same.
+    // One of them is gone, closed, or not accessible: nothing shows that they are the same.
     return false;
   }
 }
 
 const crypto = () => builtin("node:crypto");
 
-/** Bytes of a piece: hashed in a millisecond or two, so that signals find their turn in between. */
+/** Bytes of a piece: hashed in a millisecond or two, so that signals are handled in between. */
 const PIECE = 1024 * 1024;
 
 /**
- * In small hexadecimal digits; undefined when `enough` said so on the way. Throws what open(2) and read(2) say, and an
- * Error for what is no regular file: no link is followed, and no pipe waited for.
+ * The SHA-256 in lowercase hexadecimal digits; undefined when `enough` returned true meanwhile. Throws the errors of
+ * open(2) and read(2), and an Error for what is not a regular file: it follows no link and waits for no pipe.
  */
 export async function sha256Of(path: string | Buffer, enough: () => boolean): Promise<string | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;

@@ -11,7 +11,7 @@ export interface Mount {
   readonly source: string;
 }
 
-/** The mounts of such a text, in its order. Pure. */
+/** The mounts in the text of a mountinfo file, in order. Pure. */
 export function parseMountinfo(text: string): Mount[] {
   return text.split("\n").flatMap((line) => {
     // `36 35 98:0 /root /mount/point opts [optional fields…] - type source super-options`
@@ -23,19 +23,19 @@ export function parseMountinfo(text: string): Mount[] {
   });
 }
 
-/** Is a repository mounted at exactly this place? Pure. */
-export function hasResticMount(mounts: readonly Mount[], place: string): boolean {
+/** Is a repository mounted at exactly this mount point? Pure. */
+export function hasResticMount(mounts: readonly Mount[], target: string): boolean {
   return mounts.some(
-    ({ at, type, source }) => at === place && type === "fuse" && /^restic(:|$)/.test(source),
+    ({ at, type, source }) => at === target && type === "fuse" && /^restic(:|$)/.test(source),
   );
 }
 
-/** Is a repository mounted at `place`, a real path? Without /proc: no. */
-export function isResticMounted(place: string): boolean {
+/** Is a repository mounted at `target`, a real path? Without /proc: no. */
+export function isResticMounted(target: string): boolean {
   try {
-    return hasResticMount(parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8")), place);
+    return hasResticMount(parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8")), target);
   } catch {
-    // No /proc: restic's own words are then all that is known of its mount.
+    // No /proc: only restic's own output then tells whether it has mounted.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-/** The end of a file, however long the file is. */
+/** The last lines of a file, however long the file is. */
 
 import { readSync } from "node:fs";
 import { withRegularFile } from "./files.ts";
@@ -6,7 +6,7 @@ import { withRegularFile } from "./files.ts";
 const CHUNK_BYTES = 64 * 1024;
 
 export interface Tail {
-  /** Whole lines, the last one last. A line of which the limit let only a part be read is left out. */
+  /** Complete lines, the last one last. A line that the limit cut off is left out. */
   readonly lines: readonly string[];
   /** Bytes of the whole file. */
   readonly size: number;
@@ -14,14 +14,14 @@ export interface Tail {
 
 /**
  * The last `most` lines of a regular file, read backwards from its end and never more than `mostBytes` of it.
- * Throws what open(2) and read(2) say, and an Error for what is no regular file.
+ * Throws the errors of open(2) and read(2), and an Error for what is not a regular file.
  */
 export function lastLines(path: string, most: number, mostBytes: number): Tail {
   return withRegularFile(path, (fd, size) => {
     const chunks: Buffer[] = [];
     let from = size;
     let breaks = 0;
-    // One break more than lines: the one before the first of them. The file's last byte is one, as a rule.
+    // One newline more than lines: the one before the first of them. The file usually ends in one, too.
     while (from > 0 && size - from < mostBytes && breaks <= most) {
       const length = Math.min(CHUNK_BYTES, from, mostBytes - (size - from));
       from -= length;

@@ -3,15 +3,15 @@
 import { chmodSync, lstatSync, readdirSync, rmSync, type Stats } from "node:fs";
 import { errnoOf } from "../errors.ts";
 
-export interface Entry {
+export interface TreeEntry {
   readonly path: Buffer;
   readonly stat: Stats;
 }
 
 const SLASH = Buffer.from("/");
 
-/** Everything below `root`, itself not, never through a symbolic link. Throws what cannot be read. */
-export function* walk(root: string): Generator<Entry> {
+/** Everything below `root`, without `root` itself, never through a symbolic link. Throws when something is unreadable. */
+export function* walk(root: string): Generator<TreeEntry> {
   const folders = [Buffer.from(root)];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     // withFileTypes would save the lstat(2), but with names as bytes Bun 1.4 gives no types.
@@ -24,13 +24,13 @@ export function* walk(root: string): Generator<Entry> {
   }
 }
 
-/** Entries after which a walk lets others have their turn: some milliseconds. */
+/** Entries after which a walk yields to the event loop: a few milliseconds. */
 const TURN = 1000;
 
-/** Calls `visit` for everything below `root`, and lets signals in between. Stops early when `enough` says so. */
+/** Calls `visit` for everything below `root`, handling signals in between. Stops early when `enough` returns true. */
 export async function visitTree(
   root: string,
-  visit: (entry: Entry) => void,
+  visit: (entry: TreeEntry) => void,
   enough: () => boolean,
 ): Promise<void> {
   let visited = 0;
@@ -42,7 +42,7 @@ export async function visitTree(
   }
 }
 
-/** Lets its owner into every folder from `root` down: restored ones may be closed even to him, who must remove them. */
+/** Opens every folder from `root` down to its owner: a restored folder may deny access even to the owner. */
 export function openFolders(root: string): void {
   chmodSync(root, 0o700);
   const folders = [Buffer.from(root)];
@@ -56,7 +56,7 @@ export function openFolders(root: string): void {
   }
 }
 
-/** Removes a file, or a folder with all in it. Throws what cannot be removed. */
+/** Removes a file, or a folder and everything in it. Throws when something cannot be removed. */
 export function removeTree(path: string): void {
   try {
     rmSync(path, { recursive: true });

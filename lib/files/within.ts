@@ -13,7 +13,7 @@ export type Access = "read" | "write";
 
 export type Accessed =
   | { readonly stat: Stats; readonly problem?: undefined; readonly isSilent?: undefined }
-  /** Why it cannot be used, for use after "cannot be read: " and the like. */
+  /** Why it cannot be used, as a clause to follow "cannot be read: " and the like. */
   | { readonly stat?: undefined; readonly problem: string; readonly isSilent?: true };
 
 /** stat(2) and access(2) within 3 s; nothing is opened, nothing is written. A folder must be searchable too. */

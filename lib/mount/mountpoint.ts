@@ -1,4 +1,4 @@
-/** What is settled before restic mounts anything: the place, the prerequisites, the folder. */
+/** What is settled before restic mounts anything: the target, the prerequisites, the folder. */
 
 import { mkdirSync, rmdirSync, statSync } from "node:fs";
 import { ConfigError, reasonOf } from "../errors.ts";
@@ -10,8 +10,8 @@ import { plural } from "../text.ts";
 import { linesOf, missingOf, surroundings, unknownProfile } from "./needs.ts";
 import { unmount } from "./serve.ts";
 
-/** The real path to mount at. --force lets a directory pass that is not empty, and nothing else. */
-export async function placeFor(run: Run, asked: string, force: boolean): Promise<string> {
+/** The real path to mount at. --force accepts a directory that is not empty, and nothing else. Throws a ConfigError. */
+export async function mountTarget(run: Run, asked: string, force: boolean): Promise<string> {
   const path = lookAt(asked, realPath);
   await clearDeadMount(run, path);
   const refusal = lookAt(asked, () => refusalOf(path, placesToKeepFree(run.context), () => isVacant(path)));
@@ -33,18 +33,18 @@ function lookAt<T>(asked: string, look: (path: string) => T): T {
 const refused = (asked: string, why: string, remedy: string) =>
   new ConfigError(`The target ${asked} is refused: ${why}. ${remedy}`);
 
-/** A restic that was killed together with its worker leaves a mount behind that answers nobody. */
-async function clearDeadMount(run: Run, place: string): Promise<void> {
-  if (!isResticMounted(place)) return;
+/** A restic that was killed together with its worker leaves a mount behind that no longer works. */
+async function clearDeadMount(run: Run, target: string): Promise<void> {
+  if (!isResticMounted(target)) return;
   try {
-    statSync(place);
+    statSync(target);
   } catch {
-    run.log.warn(`A restic that has died left its mount at ${place}; it is taken away.`);
-    const { how } = await unmount(place, run.settings.env, () => 0);
+    run.log.warn(`A restic that was killed left its mount at ${target}; unmounting it.`);
+    const { how } = await unmount(target, run.settings.env, () => 0);
     if (how !== "failed") return;
   }
   throw new ConfigError(
-    `A repository is mounted at ${place} already. Unmount it (fusermount -u ${place}), or choose another --target.`,
+    `A repository is mounted at ${target} already. Unmount it (fusermount -u ${target}), or choose another --target.`,
   );
 }
 
@@ -66,20 +66,20 @@ export function demandPrerequisites(run: Run, allowOther: boolean): void {
   );
 }
 
-/** Makes the folder where there is none; what is returned takes it away again. */
-export function makeFolder(run: Run, place: string): () => void {
+/** Creates the folder if there is none, and returns a function that removes it again. Throws a ConfigError. */
+export function makeFolder(run: Run, target: string): () => void {
   try {
-    if (mkdirSync(place, { recursive: true, mode: 0o755 }) === undefined) return () => {};
+    if (mkdirSync(target, { recursive: true, mode: 0o755 }) === undefined) return () => {};
   } catch (error) {
     throw new ConfigError(
-      `The target ${place} cannot be made: ${reasonOf(error)}. Make it, or choose another.`,
+      `The target ${target} cannot be created: ${reasonOf(error)}. Create it, or choose another.`,
     );
   }
   return () => {
     try {
-      rmdirSync(place);
+      rmdirSync(target);
     } catch (error) {
-      run.log.warn(`The directory ${place}, made for the mount, stays: ${reasonOf(error)}.`);
+      run.log.warn(`The directory ${target}, made for the mount, stays: ${reasonOf(error)}.`);
     }
   };
 }

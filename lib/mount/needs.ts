@@ -1,14 +1,10 @@
-/**
- * What a FUSE mount needs of its container, and what to write where it is missing. Pure.
- *
- * Looks at what lib/mount/needs.ts judges.
- */
+/** What a FUSE mount needs from its container, which of it is missing, and how to supply that on each platform. */
 
 import { closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { resolveProgram } from "../process/spawn.ts";
 
-/** What was seen of the surroundings. */
+/** The facts about the container that decide whether a mount can succeed. */
 export interface Surroundings {
   /** The error of opening /dev/fuse; undefined when it can be opened. */
   readonly device: unknown;
@@ -28,7 +24,7 @@ export interface Surroundings {
   readonly allowOther: boolean;
 }
 
-/** Something that is missing, and the words to write for each platform. */
+/** Something that is missing, and what to write on each platform to supply it. */
 export interface Missing {
   /** A sentence. */
   readonly problem: string;
@@ -42,7 +38,7 @@ const CAP_SYS_ADMIN = 21n;
 const DENYING =
   /^(docker-default|cri-containerd\.apparmor\.d|crio-default|containers-default-.*|snap\.docker.*)$/;
 
-/** Everything that is missing, in the order in which an operator would mend it. */
+/** Everything that is missing, in the order in which an operator would fix it. Pure. */
 export function missingOf(seen: Surroundings): Missing[] {
   return [
     device(seen),
@@ -54,13 +50,13 @@ export function missingOf(seen: Surroundings): Missing[] {
   ].filter((each) => each !== undefined);
 }
 
-/** A profile that we do not know and that is enforced: it may deny the mount, or may be made for it. */
+/** An enforced profile that we do not know: it may deny the mount, or be made for it. Pure. */
 export function unknownProfile({ label }: Surroundings): string | undefined {
   const { name, enforced } = profileOf(label);
   return enforced && !DENYING.test(name) ? name : undefined;
 }
 
-/** The lines that tell it: the problem, then one line for each platform. */
+/** The message as lines: the problem, then one line for each platform. Pure. */
 export function linesOf({ problem, fixes }: Missing): string[] {
   const width = Math.max(...fixes.map(([where]) => where.length));
   return [problem, ...fixes.map(([where, words]) => `    ${`${where}:`.padEnd(width + 1)} ${words}`)];
@@ -79,7 +75,7 @@ function device({ device }: Surroundings): Missing | undefined {
     code === "ENOENT"
       ? "/dev/fuse is missing."
       : code === "EPERM"
-        ? "/dev/fuse is there, but the container's device rules forbid to open it (EPERM)."
+        ? "/dev/fuse is there, but the container's device rules forbid opening it (EPERM)."
         : code === "ENODEV" || code === "ENXIO"
           ? `/dev/fuse cannot be opened (${code}): the kernel of the host has no FUSE; load it there with modprobe fuse.`
           : `/dev/fuse cannot be opened (${code ?? String(device)}).`;
@@ -136,7 +132,7 @@ function capability({ status, uid, setuid }: Surroundings): Missing | undefined 
   };
 }
 
-/** It keeps setuid programs from being what they are; who has the capability already needs none. */
+/** no-new-privileges disables setuid programs; with the capability already in effect none is needed. */
 function privileges({ status }: Surroundings): Missing | undefined {
   if (has(status, "CapEff") || !has(status, "CapBnd") || !/^NoNewPrivs:\s*1$/m.test(status)) return undefined;
   return {
@@ -201,7 +197,7 @@ export function surroundings(searchPath: string | undefined, allowOther: boolean
   };
 }
 
-/** Opening it is harmless: a connection begins with mount(2) only. */
+/** Opening the device is harmless: a FUSE connection begins only with mount(2). */
 function errorOfOpening(device: string): unknown {
   try {
     closeSync(openSync(device, constants.O_RDWR));

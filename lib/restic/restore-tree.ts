@@ -1,7 +1,7 @@
 /** `restic restore` and its result, counted alike for every version of restic. */
 
 import { ConfigError, EXIT } from "../errors.ts";
-import { type Entry, visitTree } from "../files/tree.ts";
+import { type TreeEntry, visitTree } from "../files/tree.ts";
 import { isVacant } from "../paths.ts";
 import type { Run } from "../run/run.ts";
 import type { Message, StatusMessage } from "./messages.ts";
@@ -38,7 +38,7 @@ const DRY_RUN_SINCE = "0.17.0";
 export async function noDryRun(run: Run): Promise<string | undefined> {
   const version = await resticVersion(run);
   if (version === undefined || isSince(version, DRY_RUN_SINCE)) return undefined;
-  return `A restore can be rehearsed with restic ${DRY_RUN_SINCE} or later; this is restic ${version}.`;
+  return `A restore can be rehearsed only by restic ${DRY_RUN_SINCE} or later; this is restic ${version}.`;
 }
 
 /** Throws a ConfigError when this restic cannot rehearse a restore. */
@@ -116,7 +116,7 @@ async function countRestored(run: Run, target: string, sinceMs: number) {
   const count = { files: 0, bytes: 0, skipped: 0 };
   if (isVacant(target)) return count;
   const inodes = new Set<string>();
-  const visit = ({ stat }: Entry) => {
+  const visit = ({ stat }: TreeEntry) => {
     if (stat.ctimeMs < sinceMs - COARSE_MS) return;
     count.files++;
     // The bytes of a file with several names count once.

@@ -1,22 +1,22 @@
-/** Canaries: files of the snapshot whose content is known. */
+/** Canaries: files of the snapshot whose SHA-256 is known in advance; how they are given, and how they are checked. */
 
 import { lstatSync, type Stats } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { sha256Of } from "../files/files.ts";
 
 export interface Canary {
-  /** In the snapshot, absolute. As bytes: a name need not be UTF-8. */
+  /** The absolute path in the snapshot. As bytes: a name need not be UTF-8. */
   readonly path: Buffer;
-  /** In small digits. */
+  /** In lowercase hexadecimal digits. */
   readonly sha256: string;
 }
 
-/** Why a line is no canary. */
+/** Why a line is not a canary. */
 export interface NoCanary {
   readonly complaint: string;
 }
 
-/** As it stands in the record. */
+/** As written to the record. */
 export interface CanaryResult {
   readonly path: string;
   readonly expected_sha256: string;
@@ -25,14 +25,14 @@ export interface CanaryResult {
   readonly message: string;
 }
 
-/** Text whose characters are the bytes of `text`: what parseCanary takes. */
+/** A string with one character for each byte of `text`, which is what parseCanary takes. */
 export const bytesOf = (text: string): string => Buffer.from(text).toString("latin1");
 
 export const isCanary = (parsed: Canary | NoCanary): parsed is Canary => "sha256" in parsed;
 
 /**
- * The canary on a line of bytes: `PATH=SHA256`, where the last = counts, or as sha256sum(1) prints it: `SHA256  PATH`,
- * with a backslash in front when the name holds a newline, written \n, or a backslash, written \\. Pure.
+ * The canary on a line of bytes: `PATH=SHA256`, split at the last =, or as sha256sum(1) prints it: `SHA256  PATH`, with
+ * a leading backslash when the name contains a newline, written \n, or a backslash, written \\. Pure.
  */
 export function parseCanary(line: string): Canary | NoCanary {
   const shown = JSON.stringify(Buffer.from(line, "latin1").toString());
@@ -46,7 +46,7 @@ export function parseCanary(line: string): Canary | NoCanary {
   const name = listed ? (listed[1] ? unescaped(listed[3] ?? "") : (listed[3] ?? "")) : line.slice(0, equals);
   const parts = name.split("/").slice(1);
   if (!name.startsWith("/") || parts.some((part) => part === "" || part === "." || part === "..")) {
-    return { complaint: `${shown} has no whole path to a file, as \`restic ls\` shows it: /data/file.` };
+    return { complaint: `${shown} has no absolute path of a file, as \`restic ls\` shows it: /data/file.` };
   }
   return { path: Buffer.from(name, "latin1"), sha256: sha256.toLowerCase() };
 }
@@ -54,7 +54,7 @@ export function parseCanary(line: string): Canary | NoCanary {
 const unescaped = (name: string) =>
   name.replace(/\\([nr\\])/g, (_, letter) => ({ n: "\n", r: "\r" })[letter as string] ?? "\\");
 
-/** All canaries of a file's bytes; blank lines and those that begin with # are none. Pure. */
+/** All canaries in a file's bytes; blank lines and lines that begin with # are skipped. Pure. */
 export function parseCanaryFile(text: string): { canaries: Canary[]; complaints: string[] } {
   const canaries: Canary[] = [];
   const complaints: string[] = [];
@@ -68,7 +68,7 @@ export function parseCanaryFile(text: string): { canaries: Canary[]; complaints:
   return { canaries, complaints };
 }
 
-/** Holds what was restored below `root` against a canary. Never follows a link: it would lead to the living file. */
+/** Compares what was restored below `root` with a canary. Never follows a link: it could lead to the original file. */
 export async function checkCanary(
   root: string,
   canary: Canary,
@@ -86,7 +86,7 @@ export async function checkCanary(
   try {
     const { stat, at, isWhole } = reach(root, canary.path);
     if (stat.isSymbolicLink())
-      return found("failed", `${at} is a symbolic link; name the file that it leads to`);
+      return found("failed", `${at} is a symbolic link; name the file that it points to`);
     if (!isWhole || !stat.isFile()) return found("failed", `${at} is not a regular file`);
     const actual = await sha256Of(Buffer.concat([Buffer.from(root), canary.path]), enough);
     if (actual === undefined) return found("failed", "the run was told to end before it was read");
@@ -99,7 +99,7 @@ export async function checkCanary(
   }
 }
 
-/** The file at `path` below `root`, or the first part of it that is no folder. */
+/** The file at `path` below `root`, or the first part of the path that is not a folder. */
 function reach(root: string, path: Buffer): { stat: Stats; at: string; isWhole: boolean } {
   const parts = path.toString("latin1").split("/").slice(1);
   const stats = parts.map((_, depth) => {

@@ -1,11 +1,10 @@
 /**
- * Restores what a test asks for.
- *
- * The checks of what came back. Each tells the log and the record, and returns what is wrong for a sentence.
+ * A restore-test: restores what the test asks for, then checks what was restored. Each check writes to the log and to
+ * the record, and returns what is wrong as clauses of a sentence.
  */
 
 import { EXIT } from "../errors.ts";
-import { type Entry, visitTree } from "../files/tree.ts";
+import { type TreeEntry, visitTree } from "../files/tree.ts";
 import type { Restic } from "../restic/restic.ts";
 import { type RestoreEnd, restoreTree } from "../restic/restore-tree.ts";
 import { type Snapshot, shortId } from "../restic/snapshots.ts";
@@ -14,21 +13,21 @@ import { formatBytes } from "../units.ts";
 import { type Canary, type CanaryResult, checkCanary } from "./canary.ts";
 import { type Comparison, compare, literal, type Picked, portions } from "./sample.ts";
 import type { RestoreTestPlan, RestoreTestRun } from "./test-plan.ts";
-import type { Ground } from "./test-target.ts";
+import type { TestTarget } from "./test-target.ts";
 
-/** All that one test knows. */
+/** Everything that one test needs. */
 export interface Test {
   readonly run: RestoreTestRun;
   readonly restic: Restic;
   readonly plan: RestoreTestPlan;
   readonly snapshot: Snapshot;
   readonly canaries: readonly Canary[];
-  /** The files that were picked; undefined when all are meant. */
+  /** The files that were picked; undefined when the test is not limited to a sample. */
   readonly sample: readonly Picked[] | undefined;
-  readonly ground: Ground;
+  readonly target: TestTarget;
 }
 
-export interface Came {
+export interface Restored {
   readonly exitCode: number;
   /** --path matched nothing. */
   readonly nothing: boolean;
@@ -37,26 +36,26 @@ export interface Came {
   readonly startedMs: number;
 }
 
-export async function restoreWhat(test: Test): Promise<Came> {
-  const { run, plan, snapshot, ground } = test;
+export async function restoreForTest(test: Test): Promise<Restored> {
+  const { run, plan, snapshot, target } = test;
   const startedMs = Date.now();
   const nothing = { exitCode: EXIT.ok, nothing: true, root: undefined, startedMs };
   const calls = callsOf(test);
   if (plan.path !== undefined && test.sample?.length === 0) return nothing;
   if (plan.dryRun) {
-    const { exitCode, files, bytes } = await restoreAll(test, `${ground.place}/restore-test`, calls);
+    const { exitCode, files, bytes } = await restoreAll(test, `${target.parent}/restore-test`, calls);
     if (exitCode !== EXIT.ok) return { ...nothing, exitCode, nothing: false };
     if (plan.path !== undefined && files === 0) return nothing;
     run.addFacts({ files_restored: files, bytes_restored: bytes });
     run.log.info(
-      `Nothing was written; it would be ${plural(files, "file or folder", "files and folders")}, ${formatBytes(bytes)}.`,
+      `Nothing was written; the test would restore ${plural(files, "file or folder", "files and folders")}, ${formatBytes(bytes)}.`,
     );
     return { ...nothing, nothing: false };
   }
-  const root = ground.make(shortId(snapshot));
+  const root = target.make(shortId(snapshot));
   run.facts.target = root;
   const whole = snapshot.summary?.total_bytes_processed;
-  if (whole !== undefined && calls.every((include) => include.length === 0)) ground.warnOfRoom(whole);
+  if (whole !== undefined && calls.every((include) => include.length === 0)) target.warnOfRoom(whole);
   const { exitCode, files, skipped } = await restoreAll(test, root, calls);
   const isNothing = exitCode === EXIT.ok && plan.path !== undefined && files + skipped === 0;
   return { exitCode, nothing: isNothing, root, startedMs };
@@ -85,24 +84,24 @@ async function restoreAll(
   return all;
 }
 
-/** Canaries, and files of a sample, that are named in the record, the bad ones first; the others are counted. */
+/** Canaries, and files of a sample, named in the record, failures first; the rest are only counted. */
 const NAMED_MOST = 200;
-/** The clock that the kernel stamps files with may be behind ours by a tick or two. */
+/** The clock by which the kernel stamps files may be a tick or two behind ours. */
 const COARSE_MS = 50;
 
 /**
- * Counts the files on the disk: what restic says it has written is its word only. restic gives the files that it finds
- * in the target as they should be their attributes anew, so that what it has not touched since `startedMs` (epoch
- * milliseconds) is none of the snapshot's.
+ * Counts the files on the disk, rather than trusting restic's own count. restic sets the attributes even of files that
+ * are already in the target unchanged, so a file that was not touched since `startedMs` (epoch milliseconds) is not from
+ * the snapshot.
  */
 export async function checkCount({ run, plan }: Test, root: string, startedMs: number): Promise<string[]> {
   let files = 0;
   let bytes = 0;
   const inodes = new Set<string>();
-  const visit = ({ stat }: Entry) => {
+  const visit = ({ stat }: TreeEntry) => {
     if (!stat.isFile() || stat.ctimeMs < startedMs - COARSE_MS) return;
     files++;
-    // A file with several names has its bytes once.
+    // The bytes of a file with several names count once.
     const inode = stat.nlink > 1 ? `${stat.dev}:${stat.ino}` : undefined;
     if (inode !== undefined && inodes.has(inode)) return;
     if (inode !== undefined) inodes.add(inode);
@@ -116,7 +115,9 @@ export async function checkCount({ run, plan }: Test, root: string, startedMs: n
     min_files_met: isMet ? "ON" : "OFF",
   });
   run.log.info(`Restored ${plural(files, "file")}, ${formatBytes(bytes)}.`);
-  return isMet ? [] : [`${plural(files, "file")} came back, fewer than ${plan.minFiles} (--min-files)`];
+  return isMet
+    ? []
+    : [`${plural(files, "file was", "files were")} restored, fewer than ${plan.minFiles} (--min-files)`];
 }
 
 export async function checkCanaries({ run, canaries }: Test, root: string): Promise<string[]> {

@@ -1,4 +1,4 @@
-/** Random files of a snapshot, and whether they are still what the sources hold. */
+/** Picks random files of a snapshot, and compares them once restored with their sources. */
 
 import { lstatSync } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
@@ -7,12 +7,12 @@ import { type Node, visitNodes } from "../restic/nodes.ts";
 import type { Restic } from "../restic/restic.ts";
 import { plural } from "../text.ts";
 
-/** So many of what is offered, each with the same chance, without keeping the rest: Vitter's algorithm R. */
+/** Keeps `size` of the items offered, each with the same probability, in constant memory: Vitter's algorithm R. */
 export class Reservoir<T> {
   readonly kept: T[] = [];
   private offered = 0;
 
-  /** `random` gives numbers from 0 to below 1. */
+  /** `random` returns numbers from 0 up to, not including, 1. */
   constructor(
     private readonly size: number,
     private readonly random: () => number = Math.random,
@@ -28,7 +28,7 @@ export class Reservoir<T> {
   }
 }
 
-/** A picked file, as the snapshot tells of it. */
+/** A picked file, as the snapshot lists it. */
 export type Picked = Pick<Node, "path" | "size">;
 
 /** `count` random files of the snapshot, below `path` when that is given. Throws a Failure with restic's exit code. */
@@ -40,25 +40,25 @@ export async function pickSample(
 ): Promise<Picked[]> {
   const reservoir = new Reservoir<Picked>(count);
   const visit = ({ path, type, size = 0 }: Node) => {
-    // restic's JSON has U+FFFD for what is no UTF-8: such a file cannot be named to it.
+    // restic's JSON has U+FFFD for bytes that are not UTF-8: such a file cannot be named to restic.
     if (type === "file" && !path.includes("\ufffd")) reservoir.offer({ path, size });
   };
   await visitNodes(restic, snapshot, path === undefined ? [] : [path], visit, true);
   return reservoir.kept;
 }
 
-/** The pattern that matches this path and, unless a byte of it is no UTF-8, nothing else. Pure. */
+/** The pattern that matches this path and, unless it contains bytes that are not UTF-8, nothing else. Pure. */
 export const literal = (path: string): string => path.replace(/[\\*?[]/g, "\\$&").replaceAll("\ufffd", "?");
 
-/** Bytes of patterns that one command line holds: well below the 2 MiB of Linux, environment and all. */
+/** Bytes of patterns on one command line: well below Linux's limit of 2 MiB, which includes the environment. */
 const CALL_MOST = 256 * 1024;
 
-/** Patterns in portions that fit on a command line each. Pure. */
+/** Splits patterns into portions that each fit on a command line. Pure. */
 export function portions(patterns: readonly string[], most = CALL_MOST): string[][] {
   const all: string[][] = [];
   let left = 0;
   for (const pattern of patterns) {
-    // `--include=` and the pointer to it count, too.
+    // `--include=` and its pointer in argv count too.
     const size = Buffer.byteLength(pattern) + 32;
     if (size > left) {
       all.push([]);
@@ -73,11 +73,11 @@ export function portions(patterns: readonly string[], most = CALL_MOST): string[
 export interface Comparison {
   readonly path: string;
   readonly status: "matched" | "changed" | "differing" | "missing";
-  /** For use in a sentence. */
+  /** A clause of a sentence. */
   readonly message: string;
 }
 
-/** Holds a restored file against its source, when that still has the size and the time that it was saved with. */
+/** Compares a restored file with its source, if that still has the size and the time that were saved. */
 export async function compare(
   root: string,
   { path, size }: Picked,
@@ -86,39 +86,42 @@ export async function compare(
   const say = (status: Comparison["status"], message: string): Comparison => ({ path, status, message });
   const restored = `${root}${path}`;
   try {
-    const saved = look(restored);
+    const saved = inspectFile(restored);
     if (saved === undefined) return say("missing", "it was not restored");
     if (saved.size !== BigInt(size ?? 0)) {
-      return say("differing", `it came back with ${plural(Number(saved.size), "byte")} instead of ${size}`);
+      return say(
+        "differing",
+        `it was restored with ${plural(Number(saved.size), "byte")} instead of ${size}`,
+      );
     }
-    const before = look(path);
+    const before = inspectFile(path);
     if (before === undefined) return say("changed", "its source is gone");
     if (!isAlike(saved, before)) return say("changed", "its source has changed since");
     const [ours, theirs] = [await sha256Of(restored, enough), await sha256Of(path, enough)];
-    const after = look(path);
+    const after = inspectFile(path);
     if (after === undefined || !isAlike(before, after) || after.ctimeNs !== before.ctimeNs) {
       return say("changed", "its source was changing while it was read");
     }
     if (ours === undefined || theirs === undefined) return say("changed", "the run was told to end");
     return ours === theirs
-      ? say("matched", "it is what its source is")
-      : say("differing", "its source has the same size and time, and another content");
+      ? say("matched", "it is identical to its source")
+      : say("differing", "its source has the same size and time, but different content");
   } catch (error) {
     return say("changed", `it cannot be compared: ${reasonOf(error)}`);
   }
 }
 
-const isAlike = (a: Looked, b: Looked) => a.size === b.size && a.mtimeNs === b.mtimeNs && b.isFile;
+const isAlike = (a: Inspected, b: Inspected) => a.size === b.size && a.mtimeNs === b.mtimeNs && b.isFile;
 
-interface Looked {
+interface Inspected {
   readonly size: bigint;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
   readonly isFile: boolean;
 }
 
-/** undefined for what is not there. */
-function look(path: string): Looked | undefined {
+/** undefined when there is no such file. */
+function inspectFile(path: string): Inspected | undefined {
   try {
     const stat = lstatSync(path, { bigint: true });
     return { size: stat.size, mtimeNs: stat.mtimeNs, ctimeNs: stat.ctimeNs, isFile: stat.isFile() };

@@ -1,4 +1,4 @@
-/** What a restore-test is to do, as its flags say, and where they are silent its variables. */
+/** What a restore-test is asked to do: its flags, or where a flag is absent its RESTORE_TEST_ variable. */
 
 import { type Settings, wholeNumber } from "../config/settings.ts";
 import type { NameOf } from "../config/variables.ts";
@@ -17,7 +17,7 @@ export const restoreTestFlags = {
   path: {
     type: "string",
     valueHint: "PATH",
-    description: "only this path of the snapshot, or what matches this pattern",
+    description: "restore only this path of the snapshot, or what matches this pattern",
   },
   sample: {
     type: "string",
@@ -34,12 +34,12 @@ export const restoreTestFlags = {
   "canary-file": {
     type: "string",
     valueHint: "FILE",
-    description: "a file of such lines, or of lines as sha256sum prints them",
+    description: "a file with such lines, or with lines as sha256sum prints them",
   },
   "min-files": {
     type: "string",
     valueHint: "N",
-    description: "so many files must come back at the least; 1 unless given",
+    description: "fail unless at least N files are restored; 1 unless given",
   },
   target: {
     type: "string",
@@ -47,9 +47,9 @@ export const restoreTestFlags = {
     description: "restore into a folder in DIR, or with --keep into DIR itself; TMPDIR unless given",
   },
   keep: { type: "boolean", description: "keep what was restored" },
-  verify: { type: "boolean", description: "let restic read back what it wrote, too" },
-  force: { type: "boolean", description: "DIR may hold other files" },
-  "dry-run": { type: "boolean", description: "only say what would be restored (restic 0.17)" },
+  verify: { type: "boolean", description: "let restic also read back what it wrote" },
+  force: { type: "boolean", description: "use DIR even if it holds other files" },
+  "dry-run": { type: "boolean", description: "say what would be restored, write nothing (restic 0.17)" },
 } as const;
 
 export const restoreTestFacts = {
@@ -58,7 +58,7 @@ export const restoreTestFacts = {
   files_restored: { type: "count", help: "files that were restored, or would be" },
   bytes_restored: { type: "count", help: "bytes that were restored, or would be" },
   min_files: { type: "count", help: "files that must come back, or the test fails" },
-  min_files_met: { type: "switch", help: "so many files came back" },
+  min_files_met: { type: "switch", help: "at least min_files files were restored" },
   canary_total: { type: "count", help: "canaries" },
   canary_passed: { type: "count", help: "canaries that are as they should be" },
   canary_failed: { type: "count", help: "canaries that are missing or differ" },
@@ -126,20 +126,20 @@ export interface RestoreTestPlan {
   readonly dryRun: boolean;
 }
 
-/** Files that may be picked: each is a word of restic's command line. */
+/** Files that may be picked: each becomes an argument of restic. */
 const SAMPLE_MOST = 10_000;
-/** More canaries than anybody lists. */
+/** Bytes of a canary file: more canaries than anybody lists. */
 const CANARY_FILE_MOST = 16 * 1024 * 1024;
 
-/** A value, and what to say when it makes no sense. */
+/** A value, and the error to throw when it is not valid. */
 interface Given {
   readonly text: string;
   readonly name: string;
   wrong(message: string): Failure;
 }
 
-/** Throws a UsageError for a flag, a ConfigError for a variable that makes no sense. Without settings: flags only. */
-export function readPlan(flags: RestoreTestFlags, settings?: Settings): RestoreTestPlan {
+/** Throws a UsageError for a flag that is not valid, a ConfigError for a variable. Without settings: flags only. */
+export function readTestPlan(flags: RestoreTestFlags, settings?: Settings): RestoreTestPlan {
   const given = (name: keyof RestoreTestFlags & string, variable: NameOf<"text">): Given | undefined => {
     const flag = flags[name];
     if (typeof flag === "string") return fromFlag(`--${name}`, flag);
@@ -183,7 +183,7 @@ export function readPlan(flags: RestoreTestFlags, settings?: Settings): RestoreT
   };
 }
 
-/** The canaries of a file. Throws a ConfigError that names every line that is none. */
+/** The canaries in a file. Throws a ConfigError that names every line that is not one. */
 export function readCanaryFile(path: string): Canary[] {
   let text: string;
   try {
@@ -219,7 +219,7 @@ function readPath(given: Given | undefined, isSampled: boolean): string | undefi
   if (text.trim() === "") throw wrong(`${name} needs a path, not an empty word.`);
   if (isSampled && (!text.startsWith("/") || /[*?[\\]/.test(text))) {
     throw wrong(
-      `${name} ${text} is no plain path such as /data/photos, and a sample is picked below one only.`,
+      `${name} ${text} is not a plain path such as /data/photos; a sample can be picked only below a plain path.`,
     );
   }
   return text;

@@ -1,4 +1,4 @@
-/** Where a restore-test restores to, and how it cleans up. */
+/** The directory that a restore-test restores to, and its cleanup. */
 
 import { mkdirSync, rmdirSync, statfsSync } from "node:fs";
 import { ConfigError, reasonOf } from "../errors.ts";
@@ -14,17 +14,18 @@ import type { RestoreTestPlan } from "./test-plan.ts";
 export type CleanupStatus = "none" | "removed" | "kept" | "failed";
 
 /**
- * What is to be kept is restored into the target itself. What is not goes into a folder of its own in it, so that
- * nothing but what we made is ever removed, by us or, should we be killed, by the next run.
+ * With --keep, files are restored into the target itself. Without it they go into a new folder in the target, so that
+ * only what we created is ever removed, by us or, if we are killed, by the next run.
  */
-export class Ground {
-  /** Where files are restored to, once it has been made. */
+export class TestTarget {
+  /** The directory that files are restored to, once it exists. */
   root: string | undefined;
-  private readonly parent: string;
-  /** The uppermost folder that had to be made for the target. */
+  /** The directory in which that is created; a dry run creates nothing. */
+  readonly parent: string;
+  /** The uppermost folder that had to be created for the target. */
   private made: string | undefined;
 
-  /** Removes what killed runs have left there. Throws a ConfigError for a target that is refused. */
+  /** Removes what killed runs left there. Throws a ConfigError for a target that is refused. */
   constructor(
     private readonly run: Run,
     private readonly plan: RestoreTestPlan,
@@ -32,23 +33,18 @@ export class Ground {
     this.parent = plan.target ?? absolute(run.settings.text("TMPDIR"));
     if (plan.dryRun) return;
     for (const name of removeDead(this.parent)) {
-      run.log.warn(`${this.parent}/${name} was left by a run that died; it is removed.`);
+      run.log.warn(`${this.parent}/${name} was left by a run that was killed; removed it.`);
     }
     if (plan.target === undefined) return;
     const refused = restoreRefusal(plan.target, run.settings.lines("BACKUP_ROOT_DIR"), false);
     if (refused === undefined || (!refused.grave && plan.force)) return;
-    const force = refused.grave ? "" : ", or give --force if that is meant";
+    const force = refused.grave ? "" : ", or give --force if you mean it";
     throw new ConfigError(
       `The target ${plan.target} is refused: ${refused.why}. Choose another --target${force}.`,
     );
   }
 
-  /** For the log of a rehearsal. */
-  get place(): string {
-    return this.parent;
-  }
-
-  /** Makes the folder and returns it. Throws a ConfigError. */
+  /** Creates the folder and returns it. Throws a ConfigError. */
   make(snapshot: string): string {
     const { parent, plan } = this;
     try {
@@ -64,18 +60,18 @@ export class Ground {
     } catch (error) {
       if (error instanceof ConfigError) throw error;
       throw new ConfigError(
-        `${parent} cannot be made: ${reasonOf(error)}. Choose another directory with --target.`,
+        `${parent} cannot be created: ${reasonOf(error)}. Choose another directory with --target.`,
       );
     }
   }
 
-  /** Warns when `bytes` will hardly find room. */
+  /** Warns when there is not enough room for `bytes`. */
   warnOfRoom(bytes: number): void {
     const { bavail, bsize } = statfsSync(this.parent);
     const free = bavail * bsize;
     if (free >= bytes) return;
     this.run.log.warn(
-      `The snapshot holds ${formatBytes(bytes)}, and only ${formatBytes(free)} are free in ${this.parent}. ` +
+      `The snapshot holds ${formatBytes(bytes)}, and only ${formatBytes(free)} is free in ${this.parent}. ` +
         "Choose another --target, a --path, or a --sample.",
     );
   }
@@ -98,7 +94,7 @@ function removeDead(folder: string): string[] {
   try {
     return removeDeadWorkDirs(folder);
   } catch {
-    // Not a folder, or not ours to look into: restoring will tell.
+    // Not a folder, or not readable: the restore will report that.
     return [];
   }
 }
@@ -108,6 +104,6 @@ function removeEmpty(path: string, made: string): void {
   try {
     for (let at = path; at.length >= made.length; at = at.slice(0, at.lastIndexOf("/"))) rmdirSync(at);
   } catch {
-    // Somebody has put something there meanwhile.
+    // Something else has been put there meanwhile.
   }
 }

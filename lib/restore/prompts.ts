@@ -1,4 +1,4 @@
-/** What a restore asks a person at a terminal: which snapshot, and where to. */
+/** The questions that a restore asks at a terminal: which snapshot, and into which directory. */
 
 import { absolute } from "../paths.ts";
 import { describeSnapshot, type Snapshot, shortId, snapshotTable } from "../restic/snapshots.ts";
@@ -6,10 +6,10 @@ import { type Prompt, Unusable } from "../run/prompt.ts";
 import type { Refusal } from "../run/target.ts";
 import type { Zone } from "../time/zone.ts";
 
-/** Snapshots that are offered, and that --list shows, without --all. */
+/** Snapshots that are offered, and that --list shows, unless --all is given. */
 export const OFFERED = 10;
 
-/** One of `snapshots`, which are shown as they come. Throws Cancelled. */
+/** Asks for one of `snapshots`, which are shown in their order. Throws Cancelled. */
 export async function askSnapshot(
   prompt: Prompt,
   snapshots: readonly Snapshot[],
@@ -17,13 +17,13 @@ export async function askSnapshot(
 ): Promise<Snapshot> {
   prompt.say(snapshotTable(snapshots, zone, true));
   const question = `Which snapshot, 1 to ${snapshots.length} or its ID [1, q to cancel]:`;
-  const snapshot = await prompt.ask(question, (answer) => understandSnapshot(answer || "1", snapshots));
+  const snapshot = await prompt.ask(question, (answer) => parseChoice(answer || "1", snapshots));
   prompt.say([`Snapshot ${describeSnapshot(snapshot, zone)}.`]);
   return snapshot;
 }
 
-/** A number of the list, or the beginning of an id that stands in it. Pure. */
-export function understandSnapshot(answer: string, snapshots: readonly Snapshot[]): Snapshot | Unusable {
+/** A number in the list, or the beginning of an id in the list. Pure. */
+export function parseChoice(answer: string, snapshots: readonly Snapshot[]): Snapshot | Unusable {
   const numbered = /^\d{1,6}$/.test(answer) ? snapshots[Number(answer) - 1] : undefined;
   if (numbered !== undefined) return numbered;
   const [named, another] = snapshots.filter(({ id }) => id.startsWith(answer.toLowerCase()));
@@ -35,7 +35,7 @@ export function understandSnapshot(answer: string, snapshots: readonly Snapshot[
   );
 }
 
-/** A target that is not refused. Throws Cancelled. */
+/** Asks for a target that is not refused. Throws Cancelled. */
 export async function askTarget(
   prompt: Prompt,
   fallback: string,

@@ -1,9 +1,6 @@
 /**
- * What a restore is to do, as its flags say.
- *
- * Where a restore must not write unless it is forced: over the sources, or over what is there already.
- *
- * Gives a restored tree to another owner.
+ * What a restore is asked to do: its flags and the plan read from them, the targets that it refuses unless forced, and
+ * the owner that the restored tree is given.
  */
 
 import { ConfigError, UsageError } from "../errors.ts";
@@ -20,7 +17,7 @@ export const restoreFlags = {
   since: {
     type: "string",
     valueHint: "DATE",
-    description: 'the oldest snapshot not before DATE: 2026-05-11, or "2026-05-11 09:30", in TZ',
+    description: 'the oldest snapshot since DATE: 2026-05-11, or "2026-05-11 09:30", in TZ',
   },
   target: { type: "string", valueHint: "DIR", description: "restore into DIR; /restore unless given" },
   include: {
@@ -33,19 +30,19 @@ export const restoreFlags = {
     type: "string",
     valueHint: "PATTERN",
     multiple: true,
-    description: "leave out what matches, also of what --include lets in (repeatable)",
+    description: "leave out what matches, even if --include matches it (repeatable)",
   },
   owner: {
     type: "string",
     valueHint: "UID:GID",
-    description: "give everything in the target to these numbers, after success",
+    description: "give everything in the target to this owner, after success",
   },
   "dry-run": { type: "boolean", description: "say what would be restored, write nothing (restic 0.17)" },
   verify: { type: "boolean", description: "read back what was written and compare" },
   verbose: { type: "boolean", alias: "v", description: "name every file" },
   force: { type: "boolean", description: "restore into a target that is not empty, or over the sources" },
-  yes: { type: "boolean", alias: "y", description: "ask nothing, on a terminal too" },
-  list: { type: "boolean", description: "list the ten newest snapshots that match, and end" },
+  yes: { type: "boolean", alias: "y", description: "ask nothing, even on a terminal" },
+  list: { type: "boolean", description: "list the ten newest snapshots that match, and exit" },
   all: { type: "boolean", description: "list, or offer, all snapshots that match" },
 } as const;
 
@@ -57,7 +54,7 @@ export interface Owner {
 }
 
 export interface RestorePlan {
-  /** The beginning of a snapshot's id; undefined for the latest, or the first since. */
+  /** The beginning of a snapshot's id; undefined for the latest, or for the oldest not before `since`. */
   readonly id: string | undefined;
   /** Epoch milliseconds. */
   readonly since: number | undefined;
@@ -73,8 +70,8 @@ export interface RestorePlan {
 
 const TARGET = "/restore";
 
-/** Throws a UsageError for a value, or for two flags together, that make no sense. */
-export function readPlan(flags: RestoreFlags, zone: Zone): RestorePlan {
+/** Throws a UsageError for a value that is not valid, or for two flags that exclude each other. */
+export function readRestorePlan(flags: RestoreFlags, zone: Zone): RestorePlan {
   const { include, exclude, verify, verbose } = flags;
   const id = readId(flags.id);
   const dryRun = flags["dry-run"];
@@ -113,10 +110,10 @@ function readSince(text: string | undefined, zone: Zone): number | undefined {
   if (text === undefined) return undefined;
   const since = parseLocal(text, zone);
   if (since !== undefined) return since;
-  throw new UsageError(`--since ${text} is no date such as 2026-05-11 or "2026-05-11 09:30:00".`);
+  throw new UsageError(`--since ${text} is not a date such as 2026-05-11 or "2026-05-11 09:30:00".`);
 }
 
-/** (uid_t) -1 means "leave it" to chown(2). */
+/** To chown(2), (uid_t) -1 means "leave it as it is". */
 const UID_MOST = 2 ** 32 - 2;
 
 function readOwner(text: string | undefined): Owner | undefined {
@@ -127,8 +124,8 @@ function readOwner(text: string | undefined): Owner | undefined {
   throw new UsageError(`--owner ${text} is not UID:GID, two numbers such as 1000:1000.`);
 }
 
-/** Holds a run's targets against that rule, and against its flags. */
-export class Guard {
+/** Checks a run's targets against the rule of lib/run/target.ts, and against its flags. */
+export class TargetGuard {
   private readonly roots: readonly string[];
 
   constructor(
@@ -139,10 +136,10 @@ export class Guard {
     this.roots = run.settings.lines("BACKUP_ROOT_DIR");
   }
 
-  /** Why this target may not be restored to; undefined when it may. */
+  /** Why nothing may be restored to this target; undefined when it may. */
   refusalOf(target: string): Refusal | undefined {
     const found = restoreRefusal(target, this.roots, this.plan.dryRun);
-    // --force is for restoring over files, not for giving away those that were never restored.
+    // --force permits restoring over files, not changing the owner of files that were never restored.
     if (found?.grave && this.plan.owner !== undefined) {
       return {
         ...found,
@@ -158,17 +155,17 @@ export class Guard {
     if (found === undefined) return;
     const remedy = this.force
       ? "Leave out --owner."
-      : "Choose another --target, or give --force if that is meant.";
+      : "Choose another --target, or give --force if you mean it.";
     throw new ConfigError(`The target ${target} is refused: ${found.why}. ${remedy}`);
   }
 
-  /** Says what --force is about to do. */
+  /** Warns of what --force is about to do. */
   warn(target: string): void {
     const found = restoreRefusal(target, this.roots, false);
     if (found === undefined) return;
     this.run.log.warn(`Restoring over files in ${target} (--force), although ${found.why}.`);
     if (this.plan.owner !== undefined) {
-      this.run.log.warn(`--owner will change what lies in ${target} already, too.`);
+      this.run.log.warn(`--owner will also change the owner of what is already in ${target}.`);
     }
   }
 }
@@ -176,8 +173,8 @@ export class Guard {
 export const ownerText = ({ uid, gid }: Owner): string => `${uid}:${gid}`;
 
 /**
- * chown(1), which coreutils and busybox have alike: the target and all below it; of a symbolic link itself, never
- * what it leads to. A failure is a warning, as what was restored is there. Returns whether all of it was changed.
+ * Runs chown(1), the same in coreutils and busybox, on the target and everything below it; on a symbolic link itself,
+ * never on what it points to. A failure is only a warning, because the files are restored. Returns whether it succeeded.
  */
 export async function giveTo(run: Run, to: Owner, target: string): Promise<boolean> {
   const owner = ownerText(to);

@@ -1,64 +1,63 @@
 /**
- * Where restored files or a mount must not go: one rule for every command that takes a --target.
- *
- * Where a mount must not go: it would cover what the system, the backup or this program needs.
+ * Where restored files or a mount must not go: one rule for every command that takes a --target. A restore keeps away
+ * from the sources; a mount also from what it would cover of the system, of the backup and of this program.
  */
 
 import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
 import { absolute, isVacant, realPath, relation } from "../paths.ts";
 
-/** A place that a target must keep away from. */
-export interface Place {
+/** A directory that a target must keep away from. */
+export interface ProtectedPath {
   /** Its real path. */
   readonly path: string;
-  /** As messages name it: `BACKUP_ROOT_DIR /srv`. */
+  /** Its name in messages: `BACKUP_ROOT_DIR /srv`. */
   readonly name: string;
-  /** Must a target keep out of what lies inside it, too? What lies above always covers it. */
+  /** Must a target also stay out of what lies inside it? A target above it always covers it. */
   readonly inside: boolean;
 }
 
 /** Why a target is refused. */
 export interface Refusal {
-  /** For use in a sentence: `it is not empty`. */
+  /** A clause of a sentence: `it is not empty`. */
   readonly why: string;
-  /** Would it harm the system or the sources, rather than only what lies in the target? */
+  /** Would it harm the system or the sources, rather than only what is in the target? */
   readonly grave: boolean;
 }
 
 /** The data volume of the image. */
 const DATA = "/data";
-const ROOT: Place = { path: "/", name: "the root of the file system", inside: false };
+const ROOT: ProtectedPath = { path: "/", name: "the root of the file system", inside: false };
 
-export const place = (path: string, name: string, inside: boolean): Place => ({
+export const protectedPath = (path: string, name: string, inside: boolean): ProtectedPath => ({
   path: realPath(path),
   name,
   inside,
 });
 
 /** What is backed up: /data, each of `roots` (BACKUP_ROOT_DIR), and the root of all. Throws as realPath does. */
-export function sourcePlaces(roots: readonly string[]): Place[] {
+export function sourcePlaces(roots: readonly string[]): ProtectedPath[] {
   const sources = [
-    place(DATA, DATA, true),
-    ...roots.map((root) => place(root, `BACKUP_ROOT_DIR ${root}`, true)),
+    protectedPath(DATA, DATA, true),
+    ...roots.map((root) => protectedPath(root, `BACKUP_ROOT_DIR ${root}`, true)),
   ];
-  // Everything is inside of /: who backs up all of a system must restore somewhere.
+  // Everything is inside /: an operator who backs up the whole system must be able to restore somewhere.
   return [ROOT, ...sources.filter(({ path }) => path !== "/")];
 }
 
 /**
- * Why `path`, a real one, is refused as a target; undefined when it is not. Pure, but for what `isVacant` looks at
- * when no place speaks against it.
+ * Why `path`, a real path, is refused as a target; undefined when it is not. Pure, except for `isVacant`, which is asked
+ * only when no protected directory rules the target out.
  */
 export function refusalOf(
   path: string,
-  places: readonly Place[],
+  places: readonly ProtectedPath[],
   isVacant: () => boolean,
 ): Refusal | undefined {
   const found = places
     .map((each) => ({ ...each, how: relation(path, each.path) }))
     .filter(({ how, inside }) => how !== undefined && (how !== "inside" || inside))
-    // The place itself says more than what is near, and the nearest more than the others.
+    // Being the directory itself says more than being near it, and the nearest says more than the others.
     .sort((a, b) => Number(b.how === "same") - Number(a.how === "same") || b.path.length - a.path.length)[0];
   if (found !== undefined) {
     return {
@@ -80,7 +79,7 @@ export function restoreRefusal(
 ): Refusal | undefined {
   try {
     const places = sourcePlaces(roots);
-    // restic shortens `link/..` by its text, the kernel goes where the link leads: neither may be a wrong place.
+    // restic resolves `link/..` as text, the kernel follows the link: neither result may be a refused directory.
     const found = [target, absolute(target)].map((each) => {
       const path = realPath(each);
       return refusalOf(path, places, () => mayHold || isVacant(path));
@@ -92,20 +91,20 @@ export function restoreRefusal(
 }
 
 const SYSTEM = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"];
-/** Others put folders into these, so that a mount may lie inside; on top of one it would cover them all. */
+/** Others put folders into these, so a mount may lie inside one; on top of one it would cover them all. */
 const SHARED = ["/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var"];
 const OWN = ["HOOKS_DIR", "LOG_DIR", "LOCK_DIR", "METRICS_DIR", "RESTIC_CACHE_DIR", "TMPDIR"] as const;
 
-export function placesToKeepFree({ settings, repository: named }: Context): Place[] {
+export function placesToKeepFree({ settings, repository: named }: Context): ProtectedPath[] {
   const own = OWN.filter((name) => settings.text(name) !== "");
   const repository = localRepository(named);
   return [
     ...sourcePlaces(settings.lines("BACKUP_ROOT_DIR")),
-    ...SYSTEM.map((path) => place(path, `${path}, a directory of the system`, true)),
-    ...SHARED.map((path) => place(path, `${path}, which others share`, false)),
-    ...own.map((name) => place(settings.text(name), `${name} ${settings.text(name)}`, false)),
-    // restic would wait for itself.
-    ...(repository === undefined ? [] : [place(repository, `the repository ${repository}`, true)]),
+    ...SYSTEM.map((path) => protectedPath(path, `${path}, a directory of the system`, true)),
+    ...SHARED.map((path) => protectedPath(path, `${path}, which others share`, false)),
+    ...own.map((name) => protectedPath(settings.text(name), `${name} ${settings.text(name)}`, false)),
+    // A mount over its own repository would make restic wait for itself.
+    ...(repository === undefined ? [] : [protectedPath(repository, `the repository ${repository}`, true)]),
   ];
 }
 

@@ -1,8 +1,4 @@
-/**
- * Counts what is no folder.
- *
- * What a walk counts. Pure.
- */
+/** What a walk counts, and how each entry that is not a folder is counted. */
 
 import { accessSync, constants, type Dirent, type Stats } from "node:fs";
 
@@ -30,7 +26,7 @@ export class Counter {
     tally.files++;
     tally.bytes += size;
     if (stat.nlink > 1 && this.isKnown(stat)) tally.hardLinkBytes += size;
-    // Root, if nobody has taken that right from it, reads all; of others the bits tell, and access(2) in doubt.
+    // Root, unless deprived of that capability, may read everything; for others the mode decides, or else access(2).
     if ((mode & READ_BY_ALL) !== 0 || this.mayRead(at, stat)) return true;
     tally.errors++;
     return false;
@@ -59,7 +55,7 @@ export class Counter {
   }
 }
 
-/** Some file systems do not tell types. */
+/** Some file systems do not report types. */
 export const isUnknown = (entry: Dirent): boolean =>
   !entry.isFile() && !entry.isSymbolicLink() && !isSpecial(entry);
 const isSpecial = (entry: Dirent): boolean =>
@@ -85,7 +81,7 @@ export class Tally {
   errors = 0;
 }
 
-/** A folder that is told of by itself; what lies deeper counts to it. */
+/** A folder that is reported by itself; everything deeper counts towards it. */
 export interface Level {
   readonly path: string;
   readonly parent: Level | undefined;

@@ -1,7 +1,6 @@
 /**
- * Looks at every source and every list, and makes the facts of the record of it.
- *
- * Sources that hold so little that something is likely to be missing: most often a volume that is not mounted.
+ * Examines every source and every list, and judges which sources hold so little that something is probably missing: most
+ * often a volume that is not mounted.
  */
 
 import { lstatSync, type Stats } from "node:fs";
@@ -63,7 +62,7 @@ export async function examineSources(run: Run, plan: SourcesPlan): Promise<Exami
   const { sizes, depth, oneFileSystem } = plan;
   const walk = new Walk({ sizes, depth, oneFileSystem, onError, enough: () => run.stopping });
   const read = plan.lists.map(({ flag, path }) => readFileList(flag, path));
-  const covered = new Cover([
+  const covered = new NamedPaths([
     ...plan.sources.map(({ path }) => path),
     ...read.flatMap(({ targets }) => targets),
   ]);
@@ -103,14 +102,14 @@ export async function examineSources(run: Run, plan: SourcesPlan): Promise<Exami
 async function examine(
   named: Named,
   walk: Walk,
-  covered: Cover,
+  covered: NamedPaths,
   onError: (path: string, reason: string) => void,
 ): Promise<Source> {
   const { path } = named;
   const nothing = { ...named, suspicion: undefined, inside: undefined, levels: [] };
   const failed = (type: Source["type"], problem: string): Source => {
     const tally = new Tally();
-    // What is missing is told of by itself.
+    // What is missing is reported separately.
     if (type !== "missing") {
       tally.errors++;
       onError(path, problem);
@@ -163,8 +162,8 @@ function typeOf(stat: Stats): Source["type"] {
   return stat.isSymbolicLink() ? "symlink" : "special";
 }
 
-/** restic takes what several sources name once. */
-class Cover {
+/** All the paths that are named: restic reads what several of them contain only once. */
+class NamedPaths {
   private readonly paths: ReadonlySet<string>;
   private readonly taken = new Set<string>();
 

@@ -1,4 +1,4 @@
-/** What a report says: to people as lines, to the record as facts. Pure. */
+/** The report: as lines for people, as facts for the record. Pure. */
 
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { plural, tableLines } from "../text.ts";
@@ -69,7 +69,7 @@ export function warningsOf({ sources, lists, excludes, totals, errors }: Examina
         : [`${path} (${origin}) is suspicious: ${suspicion}.`.replace("?.", "?")]),
     ]),
     ...lists.flatMap(({ flag, path, missing, malformed }) => [
-      ...missing.slice(0, NAMED_MOST).map((entry) => `${flag} ${path} names ${entry}, and nothing is there.`),
+      ...missing.slice(0, NAMED_MOST).map((entry) => `${flag} ${path} names ${entry}, which does not exist.`),
       ...malformed.map((entry) => `${flag} ${path}: ${entry} is no pattern; restic would make no backup.`),
     ]),
     ...excludes.flatMap(({ flag, path, problem }) =>

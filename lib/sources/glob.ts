@@ -86,7 +86,7 @@ function matching(folder: string, pattern: RegExp): string[] {
     const names = readdirSync(folder === "" ? "." : folder).filter((name) => pattern.test(name));
     return names.sort().map((name) => joined(folder, name));
   } catch {
-    // No folder, or not ours to read: Go passes over it too.
+    // Not a folder, or not readable: Go skips it too.
     return [];
   }
 }

@@ -1,4 +1,4 @@
-/** What is looked at: what the flags name, or what the environment gives to the next backup. */
+/** What is examined: what the flags name, or what the environment gives to the next backup. */
 
 import { wholeNumber } from "../config/settings.ts";
 import { ConfigError, UsageError } from "../errors.ts";
@@ -11,19 +11,19 @@ export const sourcesFlags = {
     type: "string",
     valueHint: "PATH",
     multiple: true,
-    description: "look at this instead of what the environment names (repeatable)",
+    description: "examine this instead of what the environment names (repeatable)",
   },
   "files-from": {
     type: "string",
     valueHint: "FILE",
     multiple: true,
-    description: "look at what this file lists, as restic's --files-from reads it (repeatable)",
+    description: "examine what this file lists, read as by restic's --files-from (repeatable)",
   },
-  "no-size": { type: "boolean", description: "count only; faster, but says nothing of sizes" },
+  "no-size": { type: "boolean", description: "count only: faster, but without sizes" },
   depth: {
     type: "string",
     valueHint: "N",
-    description: "tell of folders down to this depth below a source by themselves; 0 unless given",
+    description: "report folders down to this depth below a source separately; 0 unless given",
   },
 } as const;
 
@@ -56,7 +56,7 @@ export function checkSourcesFlags(flags: SourcesFlags): number {
   return depth;
 }
 
-/** Throws a ConfigError when nothing at all is named. */
+/** Throws a ConfigError when nothing is named. */
 export function readSourcesPlan(flags: SourcesFlags, { settings }: Run): SourcesPlan {
   const depth = checkSourcesFlags(flags);
   const options = { depth, sizes: !flags["no-size"] };
@@ -80,7 +80,7 @@ export function readSourcesPlan(flags: SourcesFlags, { settings }: Run): Sources
   const lists = files.filter(({ flag }) => flag.startsWith("--files-from"));
   if (sources.length + lists.length === 0) {
     throw new ConfigError(
-      "There is nothing to look at. Set BACKUP_ROOT_DIR, or RESTIC_JOB_ARGS with --files-from, or give --source.",
+      "There is nothing to examine. Set BACKUP_ROOT_DIR, or RESTIC_JOB_ARGS with --files-from, or give --source.",
     );
   }
   return {

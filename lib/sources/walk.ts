@@ -1,8 +1,7 @@
 /**
  * One walk over what a backup reads, as fast as `du -sk` and `find -type f` one after the other (measured, see make
- * bench). What it costs is an lstat(2) of each name, and the kernel's way to it: the walk goes into each folder, as du does.
- *
- * The working directory, which a walk takes along.
+ * bench). Its cost is an lstat(2) of each name, and the kernel's path lookup for it: so the walk changes into each
+ * folder, as du does.
  */
 
 import { lstatSync, readdirSync, type Stats } from "node:fs";
@@ -23,14 +22,14 @@ import {
 } from "./count.ts";
 
 export interface WalkOptions {
-  /** Are sizes wanted? Without them files are not looked at, only folders are read. */
+  /** Are sizes wanted? Without them only folders are read, and files are not examined. */
   readonly sizes: boolean;
-  /** Folders down to this depth below a source are told of by themselves. */
+  /** Folders down to this depth below a source are reported separately. */
   readonly depth: number;
   readonly oneFileSystem: boolean;
-  /** Is told of every entry that cannot be read. */
+  /** Called for every entry that cannot be read. */
   readonly onError: (path: string, reason: string) => void;
-  /** Asked now and then: is it over? */
+  /** Asked now and then whether to stop. */
   readonly enough: () => boolean;
 }
 

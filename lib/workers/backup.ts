@@ -74,18 +74,20 @@ async function work(run: BackupRun): Promise<Outcome> {
   const forgetWords = run.settings.words("RESTIC_FORGET_ARGS");
   const restic = new Restic(run);
   run.log.info(`Backing up to ${restic.shown}.`);
-  const seen = new Seen(run);
+  const output = new BackupOutput(run);
   const ended = await restic
     .call(words, {
-      onMessage: (message) => seen.message(message),
-      onWords: (line) => seen.line(line),
+      onMessage: (message) => output.message(message),
+      onWords: (line) => output.line(line),
     })
-    .finally(() => seen.conclude());
+    .finally(() => output.conclude());
   // Before 0.19 restic exits with 0 although a source was not there at all.
-  const exitCode = ended.exitCode === EXIT.ok && seen.unreadable > 0 ? RESTIC.incomplete : ended.exitCode;
+  const exitCode = ended.exitCode === EXIT.ok && output.unreadable > 0 ? RESTIC.incomplete : ended.exitCode;
   if (exitCode === RESTIC.incomplete) {
     const what =
-      seen.unreadable === 0 ? "some files" : plural(seen.unreadable, "file or folder", "files or folders");
+      output.unreadable === 0
+        ? "some files"
+        : plural(output.unreadable, "file or folder", "files or folders");
     run.log.warn(`A snapshot was made, but ${what} could not be read (exit 3).`);
     return { exitCode, status: "warning" };
   }
@@ -93,7 +95,7 @@ async function work(run: BackupRun): Promise<Outcome> {
     await restic.afterFailure("backup", exitCode);
     return { exitCode };
   }
-  if (!seen.hasSummary) {
+  if (!output.hasSummary) {
     run.log.info(
       "restic reported no snapshot; run restic snapshots to see whether there is one, and whether the restic on PATH is " +
         "a real one.",
@@ -104,7 +106,7 @@ async function work(run: BackupRun): Promise<Outcome> {
     : { exitCode };
 }
 
-/** Everything that can be wrong with the configuration is found before restic is started. */
+/** Finds everything that can be wrong with the configuration before restic is started. */
 function planOf({ settings }: Run) {
   const tag = settings.given("RESTIC_TAG") ? (settings.env.RESTIC_TAG ?? "") : settings.text("RESTIC_TAG");
   if (tag.trim() === "") {
@@ -137,10 +139,10 @@ async function forget(run: BackupRun, restic: Restic, words: readonly string[]):
   return { exitCode, status: "failed" };
 }
 
-/** What restic tells while it works. */
-class Seen {
+/** What restic reports while it works. */
+class BackupOutput {
   unreadable = 0;
-  /** Has restic told what it came to? Every version does when it succeeds, with --quiet and --dry-run, too. */
+  /** Has restic printed its summary? Every version does when it succeeds, even with --quiet and --dry-run. */
   hasSummary = false;
   private readonly paths: string[] = [];
   private readonly progress: Progress;

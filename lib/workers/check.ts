@@ -1,4 +1,4 @@
-/** check: `restic check`, with RESTIC_CHECK_ARGS, and what it has found. */
+/** check: `restic check`, with RESTIC_CHECK_ARGS, and what it found (in JSON since 0.18, before in plain text only). */
 
 import { EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
@@ -12,8 +12,8 @@ const facts = {
   num_errors: { type: "count", help: "errors that restic found" },
   broken_packs_count: { type: "count", help: "damaged pack files" },
   broken_packs: { type: "strings", help: "the first of them" },
-  suggest_repair_index: { type: "boolean", help: "restic advises to run restic repair index" },
-  suggest_prune: { type: "boolean", help: "restic advises to run prune" },
+  suggest_repair_index: { type: "boolean", help: "restic advises running restic repair index" },
+  suggest_prune: { type: "boolean", help: "restic advises running prune" },
 } as const satisfies Fields;
 
 type CheckFacts = FactsOf<typeof facts>;
@@ -96,7 +96,7 @@ export function checkVerdict({ num_errors = 0, broken_packs }: CheckSummary): st
 /** What restic advises; in JSON it tells neither in words when the repository has no errors. */
 export function checkAdvice({ suggest_repair_index, suggest_prune }: CheckSummary): string[] {
   return [
-    ...(suggest_repair_index ? ["restic advises to run `restic repair index`."] : []),
-    ...(suggest_prune ? ["restic advises to run prune: the repository holds data that nothing needs."] : []),
+    ...(suggest_repair_index ? ["restic advises running `restic repair index`."] : []),
+    ...(suggest_prune ? ["restic advises running prune: the repository holds data that nothing needs."] : []),
   ];
 }

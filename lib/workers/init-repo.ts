@@ -1,4 +1,4 @@
-/** init-repo: `restic init`, when a probe has found no repository and a person has said so. */
+/** init-repo: `restic init`, after a probe has found no repository and a person has confirmed. */
 
 import { ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
 import { probeRepository } from "../restic/open.ts";
@@ -16,7 +16,7 @@ const flags = {
   yes: { type: "boolean", alias: "y", description: "create a missing repository without asking" },
 } as const satisfies Flags;
 
-/** What a person types, and nothing less: a repository in the wrong place is not missed until it is needed. */
+/** What a person must type in full: a repository in the wrong place goes unnoticed until it is needed. */
 const WORD = "init";
 /** There is a repository already: nothing to do, and nothing was done. */
 const EXISTS = 3;

@@ -1,13 +1,13 @@
 /**
  * mount-snapshot: `restic mount` until a signal or an unmount from outside, and nothing mounted afterwards.
  *
- * A signal is how a mount ends that did its duty, as it is for a server: the exit code is then 0 and the status
- * ok, so that an operator's Ctrl-C alarms nobody. A signal that comes before there is a mount, or a second one,
- * interrupts it like any other run.
+ * A signal is the normal end of a mount, as it is for a server: the exit code is then 0 and the status ok, so that an
+ * operator's Ctrl-C raises no alarm. A signal before anything is mounted, or a second one, interrupts it like any other
+ * run.
  */
 
 import { EXIT, UsageError } from "../errors.ts";
-import { demandPrerequisites, makeFolder, placeFor } from "../mount/mountpoint.ts";
+import { demandPrerequisites, makeFolder, mountTarget } from "../mount/mountpoint.ts";
 import { appears, release, serveFacts, tellWhereToLook, type Unmounted } from "../mount/serve.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
@@ -47,16 +47,16 @@ type MountRun = Run<FactsOf<typeof facts>>;
 
 export default defineWorker({
   about:
-    "Mounts the snapshots of the repository read-only and says where to look. It ends with SIGINT (Ctrl-C), SIGTERM " +
-    "or SIGHUP, or when somebody unmounts it; whatever ends it, nothing is mounted any more when the post-hook " +
+    "Mounts the snapshots of the repository read-only and says where to look. It exits on SIGINT (Ctrl-C), SIGTERM " +
+    "or SIGHUP, or when somebody unmounts it; whatever ends it, nothing is still mounted when the post-hook " +
     "runs. While it is mounted, restic's lock keeps prune out of the repository.",
   flags,
   environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "BACKUP_ROOT_DIR", "TMPDIR"],
   exits: [
     ["0", "it was mounted until a signal or an unmount from outside ended it"],
-    ["1", "restic failed, or the mount could not be taken away again"],
+    ["1", "restic failed, or the mount could not be removed"],
     ...REPOSITORY_EXITS,
-    ["137", "restic was killed; its mount was taken away"],
+    ["137", "restic was killed; its mount was removed"],
   ],
   check: (invocation) => checkFlags(invocation.flags),
   facts,
@@ -81,7 +81,7 @@ async function work(run: MountRun, given: MountFlags): Promise<Outcome> {
     .filter(Boolean)
     .join(" ");
   const restic = new Restic(run);
-  const place = await placeFor(run, given.target ?? DEFAULT_TARGET, given.force);
+  const place = await mountTarget(run, given.target ?? DEFAULT_TARGET, given.force);
   const allowOther = given["allow-other"];
   demandPrerequisites(run, allowOther);
   run.addFacts({
@@ -124,7 +124,8 @@ async function conclude(run: MountRun, restic: Restic, exitCode: number, left: U
   const status = left.how === "lazy" || isKilled ? "warning" : "ok";
   if (facts.mounted === "ON" && stop.signal !== undefined) {
     facts.ended_by = stop.signal;
-    if (isKilled) log.warn("restic had to be killed; its lock stays in the repository: see unlock.");
+    if (isKilled)
+      log.warn("restic had to be killed; its lock is still in the repository: run unlock to remove it.");
     if (left.how === "failed") return { exitCode: EXIT.failed, endedByStop: true };
     log.info(`${stop.signal} ended the mount; nothing is mounted any more.`);
     return { exitCode: EXIT.ok, status, endedByStop: true };

@@ -44,7 +44,7 @@ const facts = {
 
 type ReplicateRun = Run<FactsOf<typeof facts>>;
 /** A row of the record. */
-type JobFact = FactsOf<(typeof facts)["replicate_jobs"]["fields"]> & {
+type RowFact = FactsOf<(typeof facts)["replicate_jobs"]["fields"]> & {
   readonly line: number;
   readonly exit_code: number;
 };
@@ -53,7 +53,7 @@ export default defineWorker({
   about:
     "Works through REPLICATE_JOB_FILE, a row `SOURCE;DESTINATION[;MODE[;EXTRA]]` a line: MODE is bisync (the " +
     "default), sync or copy, EXTRA further words for rclone, `#` begins a comment. A row that fails does not stop " +
-    "the others. A bisync that fails is recovered from by copying what is newer both ways and beginning anew.",
+    "the others. A bisync that fails is recovered from by copying newer files both ways and starting over.",
   flags: {},
   environment: [
     "REPLICATE_JOB_FILE",
@@ -97,7 +97,7 @@ async function work(run: ReplicateRun, { called }: Invocation): Promise<Outcome>
   const isVerbose = settings.flag("REPLICATE_VERBOSE");
   note(run, []);
   const file = readJobs(settings.text("REPLICATE_JOB_FILE"));
-  // Found before any row is begun: without rclone none can be.
+  // Checked before the first row: without rclone none can be processed.
   resolveProgram("rclone", settings.env.PATH);
   log.quiet = !isVerbose;
   try {
@@ -129,7 +129,7 @@ async function workThrough(
   common: Common,
 ): Promise<Outcome> {
   const { log, facts } = run;
-  const jobs: JobFact[] = [];
+  const jobs: RowFact[] = [];
   for (const row of malformed) {
     const { line, text, why } = row;
     log.error(`Line ${line} of the job file ${malformedText(row)}`);
@@ -154,7 +154,7 @@ async function workThrough(
   return { exitCode: failed[0]?.exit_code ?? (done < rows.length ? EXIT.failed : EXIT.ok) };
 }
 
-interface Place extends Common {
+interface RowContext extends Common {
   /** Rows that are behind us, and all that there are. */
   readonly done: number;
   readonly all: number;
@@ -163,8 +163,8 @@ interface Place extends Common {
 async function workOn(
   run: Run,
   row: JobRow,
-  { args, checkAccess, progress, done, all }: Place,
-): Promise<JobFact> {
+  { args, checkAccess, progress, done, all }: RowContext,
+): Promise<RowFact> {
   const { log } = run;
   const { line, mode, source, destination, extra } = row;
   const begun = performance.now();
@@ -208,8 +208,8 @@ function movedText({ files, bytes }: Totals): string {
   return `, ${plural(files, "file")}, ${formatBytes(bytes)}`;
 }
 
-/** Kept up to date while the work goes on, so that the record of a run that is stopped has it all. */
-function note(run: ReplicateRun, jobs: readonly JobFact[]): void {
+/** Updated while the work goes on, so that the record of a stopped run is complete. */
+function note(run: ReplicateRun, jobs: readonly RowFact[]): void {
   run.addFacts({
     replicate_jobs_processed: jobs.length,
     replicate_jobs_failed: jobs.filter(isFailed).length,
@@ -217,5 +217,5 @@ function note(run: ReplicateRun, jobs: readonly JobFact[]): void {
   });
 }
 
-const isFailed = ({ exit_code }: JobFact): boolean => exit_code !== EXIT.ok;
-const inOrder = (jobs: readonly JobFact[]): JobFact[] => [...jobs].sort((a, b) => a.line - b.line);
+const isFailed = ({ exit_code }: RowFact): boolean => exit_code !== EXIT.ok;
+const inOrder = (jobs: readonly RowFact[]): RowFact[] => [...jobs].sort((a, b) => a.line - b.line);

@@ -1,22 +1,28 @@
-/** restore-test: proves that the bytes come back. */
+/** restore-test: restores a snapshot, or part of one, and checks that the files are intact. */
 
 import { EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { needDryRun } from "../restic/restore-tree.ts";
 import { chooseSnapshot, describeSnapshot, filterOf, listSnapshots, shortId } from "../restic/snapshots.ts";
-import { checkCanaries, checkCount, checkSample, restoreWhat, type Test } from "../restore-test/rehearsal.ts";
+import {
+  checkCanaries,
+  checkCount,
+  checkSample,
+  restoreForTest,
+  type Test,
+} from "../restore-test/rehearsal.ts";
 import { pickSample } from "../restore-test/sample.ts";
 import {
   type RestoreTestFlags,
   type RestoreTestPlan,
   type RestoreTestRun,
   readCanaryFile,
-  readPlan,
+  readTestPlan,
   restoreTestFacts,
   restoreTestFlags,
 } from "../restore-test/test-plan.ts";
-import { Ground } from "../restore-test/test-target.ts";
+import { TestTarget } from "../restore-test/test-target.ts";
 import type { Outcome } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import { plural } from "../text.ts";
@@ -25,7 +31,7 @@ import { localZone } from "../time/zone.ts";
 export default defineWorker({
   about:
     "Restores a snapshot, a part of it, or a random sample of its files into a directory of its own, and checks what " +
-    "came back: how many files, the content of canaries, and of a sample whether it is what the sources hold. Then " +
+    "was restored: how many files, the content of canaries, and whether a sample is identical to the sources. Then it " +
     "removes it. Every flag has its RESTORE_TEST_ variable; a flag wins.",
   flags: restoreTestFlags,
   environment: [
@@ -48,14 +54,14 @@ export default defineWorker({
     "TMPDIR",
   ],
   exits: [
-    ["0", "what was asked for came back, and every check passed"],
+    ["0", "what was asked for was restored, and every check passed"],
     ["1", "a check failed, restic failed, or no snapshot matches"],
     ["2", "the target is refused, or a canary cannot be understood"],
     ["3", "--path matched nothing"],
     ...REPOSITORY_EXITS,
   ],
   check: ({ flags }) => {
-    readPlan(flags);
+    readTestPlan(flags);
   },
   facts: restoreTestFacts,
   subject: ({ files_restored }) =>
@@ -77,7 +83,7 @@ async function work(run: RestoreTestRun, { flags }: { readonly flags: RestoreTes
     target_autotmp: "ON",
     cleanup_status: "none",
   });
-  const plan = readPlan(flags, settings);
+  const plan = readTestPlan(flags, settings);
   const listed = plan.canaryFile === undefined ? [] : readCanaryFile(plan.canaryFile);
   const canaries = [...plan.canaries, ...listed];
   run.addFacts({
@@ -88,25 +94,25 @@ async function work(run: RestoreTestRun, { flags }: { readonly flags: RestoreTes
     ...(plan.path === undefined ? {} : { path: plan.path }),
   });
   const restic = new Restic(run);
-  const ground = new Ground(run, plan);
+  const target = new TestTarget(run, plan);
   if (plan.dryRun) await needDryRun(run);
-  const wish = { id: plan.id, filter: filterOf(plan, run) };
-  const snapshot = chooseSnapshot(await listSnapshots(restic), wish, localZone());
+  const request = { id: plan.id, filter: filterOf(plan, run) };
+  const snapshot = chooseSnapshot(await listSnapshots(restic), request, localZone());
   facts.snapshot = facts.snapshot_id = shortId(snapshot);
   run.log.info(
-    `Testing snapshot ${describeSnapshot(snapshot, localZone())}: ${textOf(plan, canaries.length)}.`,
+    `Testing snapshot ${describeSnapshot(snapshot, localZone())}: ${describePlan(plan, canaries.length)}.`,
   );
   const sample = plan.sample > 0 ? await pickSample(restic, snapshot.id, plan.sample, plan.path) : undefined;
   try {
-    return await test({ run, restic, plan, snapshot, canaries, sample, ground });
+    return await test({ run, restic, plan, snapshot, canaries, sample, target });
   } finally {
-    facts.cleanup_status = await ground.clean();
+    facts.cleanup_status = await target.clean();
   }
 }
 
 async function test(test: Test): Promise<Outcome> {
   const { run, restic, plan, sample } = test;
-  const { exitCode, nothing, root, startedMs } = await restoreWhat(test);
+  const { exitCode, nothing, root, startedMs } = await restoreForTest(test);
   if (exitCode !== EXIT.ok) {
     run.facts.verification = "failed";
     await restic.afterFailure("restore", exitCode);
@@ -128,14 +134,14 @@ async function test(test: Test): Promise<Outcome> {
   run.throwIfStopping();
   run.facts.verification = problems.length === 0 ? "passed" : "failed";
   if (problems.length === 0) {
-    run.log.info("Everything that was asked for came back.");
+    run.log.info("Everything that was asked for was restored intact.");
     return { exitCode };
   }
   run.log.error(`The test failed: ${problems.join("; ")}.`);
   return { exitCode: EXIT.failed };
 }
 
-function textOf({ path, sample, verify }: RestoreTestPlan, canaries: number): string {
+function describePlan({ path, sample, verify }: RestoreTestPlan, canaries: number): string {
   const parts = [
     sample > 0 ? `a sample of ${plural(sample, "file")}` : path === undefined ? "all of it" : undefined,
     path === undefined ? undefined : sample > 0 ? `below ${path}` : `only ${path}`,

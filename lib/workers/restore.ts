@@ -1,4 +1,4 @@
-/** restore: `restic restore`, by flags, or asking a person at a terminal. */
+/** restore: `restic restore`, controlled by flags or by questions at a terminal; rehearsed first, if that is wanted. */
 
 import { EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
@@ -18,13 +18,13 @@ import {
 } from "../restic/snapshots.ts";
 import { askSnapshot, askTarget, OFFERED } from "../restore/prompts.ts";
 import {
-  Guard,
   giveTo,
   ownerText,
   type RestoreFlags,
   type RestorePlan,
-  readPlan,
+  readRestorePlan,
   restoreFlags,
+  TargetGuard,
 } from "../restore/restore-plan.ts";
 import { runReadOnly } from "../run/life.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
@@ -50,8 +50,8 @@ type RestoreRun = Run<FactsOf<typeof facts>>;
 
 const worker = defineWorker({
   about:
-    "Restores a snapshot, or part of one, into a directory. On a terminal it asks which snapshot, where to, whether " +
-    "to rehearse first and whether to go on, unless flags have said it or --yes is given.",
+    "Restores a snapshot, or part of one, into a directory. On a terminal it asks which snapshot, which directory, " +
+    "whether to rehearse first and whether to proceed, unless flags answer that or --yes is given.",
   flags: restoreFlags,
   environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "BACKUP_ROOT_DIR"],
   exits: [
@@ -62,7 +62,7 @@ const worker = defineWorker({
     ["130", "the person at the terminal cancelled"],
   ],
   check: ({ flags }) => {
-    readPlan(flags, localZone());
+    readRestorePlan(flags, localZone());
   },
   facts,
   subject: ({ files_restored }) =>
@@ -86,11 +86,11 @@ async function work(run: RestoreRun, { flags }: { readonly flags: RestoreFlags }
   }
 }
 
-/** `prompt` is there when there is somebody to ask. */
+/** `prompt` is undefined when nobody can be asked, or nothing is to be asked. */
 async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | undefined): Promise<Outcome> {
-  const plan = readPlan(flags, localZone());
+  const plan = readRestorePlan(flags, localZone());
   const restic = new Restic(run);
-  const guard = new Guard(run, plan, flags.force);
+  const guard = new TargetGuard(run, plan, flags.force);
   if (prompt === undefined || flags.target !== undefined) guard.check(plan.target);
   if (plan.dryRun) await needDryRun(run);
 
@@ -143,19 +143,19 @@ async function wantsRehearsal(run: Run, prompt: Prompt): Promise<boolean> {
   return false;
 }
 
-/** Those that match, newest first. */
+/** The snapshots that match, newest first. */
 function newest(snapshots: readonly Snapshot[], filter: Filter, all: boolean): Snapshot[] {
   const matching = snapshots.filter((snapshot) => matches(snapshot, filter)).reverse();
   return all ? matching : matching.slice(0, OFFERED);
 }
 
-/** --list: changes nothing, so that it needs neither the lock nor the hooks of a run. */
+/** --list changes nothing, so it needs neither the lock nor the hooks of a run. */
 function list(flags: RestoreFlags): Promise<number> {
   return runReadOnly("restore", async (run) => {
     const filter = filterOf(flags, run);
     const snapshots = await listSnapshots(new Restic(run));
     const shown = newest(snapshots, filter, flags.all);
-    // For its message when there is none.
+    // Throws, with its message, when no snapshot matches.
     if (shown.length === 0) chooseSnapshot(snapshots, { filter }, localZone());
     const more = newest(snapshots, filter, true).length - shown.length;
     const rest = more > 0 ? [`${more} older ones are not shown; --all shows them.`] : [];
@@ -196,7 +196,7 @@ async function performRestore(
   const amount = `${plural(files, "file or folder", "files and folders")}, ${formatBytes(bytes)}`;
   const present =
     skipped === 0 ? "" : ` ${plural(skipped, "file is", "files are")} there already, unchanged.`;
-  if (dryRun) log.info(`Nothing was written; it would be ${amount}.${present}`);
+  if (dryRun) log.info(`Nothing was written; the restore would write ${amount}.${present}`);
   else log.info(`Restored ${amount}, to ${target}${verify ? ", and verified them" : ""}.${present}`);
   return { exitCode };
 }

@@ -46,8 +46,8 @@ export default defineWorker({
 async function work(run: ExportRun, { flags }: { readonly flags: ExportFlags }): Promise<Outcome> {
   const restic = new Restic(run);
   if (flags.output !== undefined) admitOutput(flags.output, flags.force);
-  const wish = { id: readId(flags.id), filter: filterOf(flags, run) };
-  const snapshot = chooseSnapshot(await listSnapshots(restic), wish, localZone());
+  const request = { id: readId(flags.id), filter: filterOf(flags, run) };
+  const snapshot = chooseSnapshot(await listSnapshots(restic), request, localZone());
   const id = shortId(snapshot);
   const output = admitOutput(flags.output ?? defaultOutput(id, Date.now(), localZone()), flags.force);
   const dry_run = flags["dry-run"] ? "ON" : "OFF";

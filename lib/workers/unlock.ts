@@ -1,4 +1,4 @@
-/** unlock: `restic unlock`, with the locks listed before and after, and what speaks for each of them. */
+/** unlock: `restic unlock`, with the locks listed before and after, and the evidence for each of them. */
 
 import { EXIT } from "../errors.ts";
 import { isStale } from "../restic/evidence.ts";

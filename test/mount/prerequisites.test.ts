@@ -42,7 +42,7 @@ test.each<[string, Surroundings, string]>([
   [
     "a device that the cgroup denies",
     { ...root, device: failing("EPERM") },
-    "/dev/fuse is there, but the container's device rules forbid to open it (EPERM).",
+    "/dev/fuse is there, but the container's device rules forbid opening it (EPERM).",
   ],
   [
     "a device of another user",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Snapshot } from "../../lib/restic/snapshots.ts";
-import { understandSnapshot } from "../../lib/restore/prompts.ts";
-import { type RestoreFlags, readPlan } from "../../lib/restore/restore-plan.ts";
+import { parseChoice } from "../../lib/restore/prompts.ts";
+import { type RestoreFlags, readRestorePlan } from "../../lib/restore/restore-plan.ts";
 import { Unusable } from "../../lib/run/prompt.ts";
 import { restoreRefusal } from "../../lib/run/target.ts";
 import { loadZone } from "../../lib/time/zone.ts";
@@ -23,7 +23,7 @@ const none: RestoreFlags = {
   list: false,
   all: false,
 };
-const plan = (flags: Partial<RestoreFlags>) => readPlan({ ...none, ...flags }, loadZone("CET-1"));
+const plan = (flags: Partial<RestoreFlags>) => readRestorePlan({ ...none, ...flags }, loadZone("CET-1"));
 
 test.each<[Partial<RestoreFlags>, object]>([
   [{}, { id: undefined, since: undefined, target: "/restore", owner: undefined, dryRun: false }],
@@ -58,7 +58,7 @@ describe("a number or an id of the list", () => {
     ["BB44", 3],
     ["333", 2],
     ["3", 2],
-  ])("%p is number %i", (answer, at) => expect(understandSnapshot(answer, offered)).toBe(offered[at]!));
+  ])("%p is number %i", (answer, at) => expect(parseChoice(answer, offered)).toBe(offered[at]!));
 
   test.each([
     ["0", "0 is neither a number from 1 to 4 nor one of these IDs."],
@@ -67,7 +67,7 @@ describe("a number or an id of the list", () => {
     ["aa", "aa is the beginning of aa110000 and of aa220000."],
     ["cc", "cc is neither"],
   ])("%p is none", (answer, complaint) => {
-    const found = understandSnapshot(answer, offered);
+    const found = parseChoice(answer, offered);
     expect(found).toBeInstanceOf(Unusable);
     expect((found as Unusable).complaint).toStartWith(complaint);
   });

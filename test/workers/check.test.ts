@@ -99,7 +99,7 @@ test("what restic advises is said although there are no errors", async () => {
   world.restic(`echo '{"message_type":"summary","num_errors":0,"broken_packs":null,"suggest_prune":true}'`);
   const { code, stdout } = await world.run("check");
   expect(code).toBe(0);
-  expect(stdout).toContain("WARN  check  restic advises to run prune");
+  expect(stdout).toContain("WARN  check  restic advises running prune");
   expect(world.record("check")).toMatchObject({ status: "ok", suggest_prune: true });
 });
 

@@ -127,7 +127,7 @@ describe.skipIf(!canMount)("mount-snapshot", () => {
     expect(code).toBe(0);
     expect(alive(pid)).toBe(false);
     expect(isMounted(world.target)).toBe(false);
-    expect(stdout).toContain("restic had to be killed; its lock stays in the repository");
+    expect(stdout).toContain("restic had to be killed; its lock is still in the repository");
     expect(world.record("mount-snapshot")).toMatchObject({ status: "warning", unmount: "plain" });
     expect(world.read("seen")).toBe("nothing\n");
   });
@@ -190,7 +190,7 @@ describe.skipIf(!canMount)("mount-snapshot", () => {
     again.kill("SIGTERM");
     const { code, stdout } = await finish(again);
     expect(code).toBe(0);
-    expect(stdout).toContain(`A restic that has died left its mount at ${world.target}; it is taken away.`);
+    expect(stdout).toContain(`A restic that was killed left its mount at ${world.target}; unmounting it.`);
     expect(isMounted(world.target)).toBe(false);
   });
 

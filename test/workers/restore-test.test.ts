@@ -73,7 +73,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       expect(stdout).toContain(`Restored ${FILES} files, `);
       expect(stdout).toContain("Canaries: 4 of 4 passed.");
-      expect(stdout).toContain("Everything that was asked for came back.");
+      expect(stdout).toContain("Everything that was asked for was restored intact.");
       expect(world.last).toMatchObject({
         job: "restore-test",
         exit_code: 0,
@@ -104,7 +104,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       using world = new TestWorld(path);
       const part = await world.test(["--path", at("deep"), "--min-files", "2"]);
       expect(part.code).toBe(1);
-      expect(part.stdout).toContain("The test failed: 1 file came back, fewer than 2 (--min-files).");
+      expect(part.stdout).toContain("The test failed: 1 file was restored, fewer than 2 (--min-files).");
       expect(world.last).toMatchObject({ files_restored: 1, min_files_met: "OFF", verification: "failed" });
       const { code, stdout } = await world.test([], { RESTORE_TEST_PATH: at("nowhere") });
       expect(code).toBe(3);
@@ -139,7 +139,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
         expect(stdout).toContain("restic 0.17.0 or later; this is restic 0.14");
       } else {
         expect(code).toBe(0);
-        expect(stdout).toContain("Nothing was written; it would be");
+        expect(stdout).toContain("Nothing was written; the test would restore");
         expect(world.last).toMatchObject({ verification: "skipped", dry_run: "ON", cleanup_status: "none" });
       }
       expect(world.left).toEqual([]);
@@ -203,9 +203,9 @@ describe("canaries", () => {
   test.each([
     ["/data/file", "is not PATH=SHA256."],
     ["/data/file=abc", "does not end in the 64 hexadecimal digits of a SHA-256."],
-    [`file=${sha("")}`, "has no whole path to a file"],
-    [`/data/../etc/passwd=${sha("")}`, "has no whole path to a file"],
-    [`/data/folder/=${sha("")}`, "has no whole path to a file"],
+    [`file=${sha("")}`, "has no absolute path of a file"],
+    [`/data/../etc/passwd=${sha("")}`, "has no absolute path of a file"],
+    [`/data/folder/=${sha("")}`, "has no absolute path of a file"],
   ])("malformed: %s", async (line, complaint) => {
     using world = new TestWorld();
     const byFlag = await world.test(["--canary", line]);
@@ -244,7 +244,9 @@ describe("a sample, when the sources have moved on", () => {
     rmSync(`${spoilt}.times`);
     const { code, stdout } = await world.test(["--sample", "10"]);
     expect(code).toBe(1);
-    expect(stdout).toContain(`Sample ${spoilt}: its source has the same size and time, and another content.`);
+    expect(stdout).toContain(
+      `Sample ${spoilt}: its source has the same size and time, but different content.`,
+    );
     expect(stdout).toContain("Sample of 5 files: 2 matched, 2 changed since, 1 differing.");
     expect(world.last).toMatchObject({ sample_matched: 2, sample_changed: 2, sample_differing: 1 });
     expect(world.last.sample_results[0]).toMatchObject({ path: spoilt, status: "differing" });
@@ -378,7 +380,7 @@ esac`;
     world.useRestic(restic.path);
     const { code, stdout } = await world.test([], { RESTORE_TEST_TARGET: target });
     expect(code).toBe(0);
-    expect(stdout).toContain("was left by a run that died; it is removed.");
+    expect(stdout).toContain("was left by a run that was killed; removed it.");
     expect(readdirSync(target)).toEqual([]);
     expect((await world.test()).code).toBe(0);
     expect(world.left).toEqual(["restore-test"]);
@@ -400,7 +402,7 @@ describe("flags", () => {
     [["--min-files", "many"], "--min-files many is not a whole number."],
     [["--sample", "-3"], "--sample needs a value"],
     [["--sample", "1000000"], "at most 10000 are picked"],
-    [["--sample", "3", "--path", "*.txt"], "--path *.txt is no plain path"],
+    [["--sample", "3", "--path", "*.txt"], "--path *.txt is not a plain path"],
     [["--id", "xyz"], "--id xyz is not a snapshot's ID"],
     [["--dry-run", "--verify"], "give one of them"],
     [["--target", ""], "--target needs a directory"],

@@ -104,7 +104,9 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       if (rehearses(version)) {
         expect(code).toBe(0);
         expect(stdout).toContain("Rehearsing the restore of snapshot");
-        expect(stdout).toContain("Nothing was written; it would be 31 files and folders, 3.124 MiB.");
+        expect(stdout).toContain(
+          "Nothing was written; the restore would write 31 files and folders, 3.124 MiB.",
+        );
         expect(world.record("restore")).toMatchObject({ dry_run: "ON", files_restored: 31 });
       } else {
         expect(code).toBe(2);
@@ -226,7 +228,7 @@ describe("which snapshot", () => {
 });
 
 test.each<[string[], string]>([
-  [["--since", "yesterday"], '--since yesterday is no date such as 2026-05-11 or "2026-05-11 09:30:00".'],
+  [["--since", "yesterday"], '--since yesterday is not a date such as 2026-05-11 or "2026-05-11 09:30:00".'],
   [["--since", "2026-02-30"], "--since 2026-02-30 is no date"],
   [["--id", "xyz"], "--id xyz is not a snapshot's ID"],
   [["--id", "abc", "--since", "2026-01-01"], "give one of them"],

@@ -121,8 +121,9 @@ describe.each(WAYS)("an export that is %s", (way, args) => {
     }, "the lock");
     const { code, stdout } = ended!;
     expect(code).toBe(0);
-    expect(stdout).toContain(".part was left by an export that died; it is removed.");
-    if (way === "packed") expect(stdout).toContain(".work was left by an export that died; it is removed.");
+    expect(stdout).toContain(".part was left by an export that was killed; removed it.");
+    if (way === "packed")
+      expect(stdout).toContain(".work was left by an export that was killed; removed it.");
     expect(readdirSync(out).sort()).toEqual(["mine.part", "x.tar.gz"]);
     expect(readFileSync(stranger, "utf8")).toBe("mine");
     expect(readdirSync(work)).toEqual([]);

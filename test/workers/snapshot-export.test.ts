@@ -123,13 +123,15 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       const words = ["--output", join(out, "x.tar"), "--dry-run"];
       const { code, stdout } = await world.run("snapshot-export", words);
       expect(code).toBe(0);
-      expect(stdout).toContain("Nothing was written; it would be 18 files, 3.124 MiB before compression.");
+      expect(stdout).toContain(
+        "Nothing was written; the archive would hold 18 files, 3.124 MiB before compression.",
+      );
       const folder = await world.run("snapshot-export", [
         ...words,
         "--include",
         join(snapshots.source, "logs"),
       ]);
-      expect(folder.stdout).toContain("it would be 2 files, 3.910 KiB before compression.");
+      expect(folder.stdout).toContain("the archive would hold 2 files, 3.910 KiB before compression.");
       expect(world.record("snapshot-export")).toMatchObject({ dry_run: "ON", files: 2, bytes: 4004 });
       expect(left(out)).toEqual([]);
     });

@@ -247,7 +247,7 @@ describe("what is not as it should be", () => {
     using world = new Sources();
     const nothing = await world.report([], { BACKUP_ROOT_DIR: undefined });
     expect(nothing.code).toBe(2);
-    expect(nothing.stdout).toContain("There is nothing to look at.");
+    expect(nothing.stdout).toContain("There is nothing to examine.");
     const depth = await world.report(["--depth", "many"]);
     expect({ code: depth.code, stdout: depth.stdout }).toEqual({ code: 2, stdout: "" });
     expect(depth.stderr).toContain("--depth many is not a whole number.");
@@ -268,7 +268,7 @@ describe("lists of files", () => {
     });
     expect(code).toBe(0);
     expect(stdout).toContain("5 entries, 1 comment, 2 MISSING, 1 MALFORMED");
-    expect(stdout).toContain(`--files-from ${list} names /nowhere, and nothing is there.`);
+    expect(stdout).toContain(`--files-from ${list} names /nowhere, which does not exist.`);
     expect(stdout).toContain(`--files-from ${list}: [ is no pattern; restic would make no backup.`);
     expect(stdout).toContain("--exclude-file /none cannot be read: no such file or directory;");
     expect(world.last.files_from[0]).toMatchObject({
