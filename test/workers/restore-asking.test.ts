@@ -50,7 +50,8 @@ describe.skipIf(!canConverse)("restore at a terminal (needs python3, for its pty
         expect(screen).toContain(`${4 - at}  ${snapshots.short(at)}  ${time}  testhost  automated`);
       }
       expect(screen).toContain(`Snapshot ${snapshots.short(2)} of ${TIMES[2]}`);
-      if (rehearses) expect(screen).toContain("Nothing was written; the restore would write 31 files and folders");
+      if (rehearses)
+        expect(screen).toContain("Nothing was written; the restore would write 31 files and folders");
       else
         expect(screen).toContain(
           `A restore can be rehearsed only by restic 0.17.0 or later; this is restic ${version}.`,

@@ -229,7 +229,7 @@ describe("which snapshot", () => {
 
 test.each<[string[], string]>([
   [["--since", "yesterday"], '--since yesterday is not a date such as 2026-05-11 or "2026-05-11 09:30:00".'],
-  [["--since", "2026-02-30"], "--since 2026-02-30 is no date"],
+  [["--since", "2026-02-30"], "--since 2026-02-30 is not a date"],
   [["--id", "xyz"], "--id xyz is not a snapshot's ID"],
   [["--id", "abc", "--since", "2026-01-01"], "give one of them"],
   [["--owner", "root:root"], "--owner root:root is not UID:GID, two numbers such as 1000:1000."],
