@@ -970,7 +970,7 @@ describe("recent runs", () => {
     for (const broken of ["", "{", '{"exit_code": 0']) {
       world.file("log/last-backup.json", broken);
       expect((await json(world)).of("Recent runs")).toContainEqual(
-        expect.stringMatching(/^WARN backup: .*last-backup\.json .* is no record/),
+        expect.stringMatching(/^WARN backup: .*last-backup\.json .* is not the record of a run\.$/),
       );
     }
     unlinkSync(`${world.log}/last-backup.json`);
