@@ -1,8 +1,4 @@
-/**
- * Runs all hooks of one phase, one after another.
- *
- * What a hook can read of its run, as hooks.md promises it.
- */
+/** The hooks of one phase, run one after another, and what they can read of their run, as hooks.md promises it. */
 
 import { statSync } from "node:fs";
 import type { Context } from "../context.ts";

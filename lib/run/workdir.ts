@@ -1,8 +1,6 @@
 /**
- * A folder that a run makes to put a snapshot's files into for a while.
- *
- * What a run makes for itself only, and what one that was killed has left of it. The names tell whose it is: a
- * process of this machine, or of another container that shares the folder.
+ * A folder that a run makes to put a snapshot's files into for a while, and what a run that was killed has left of such.
+ * The names tell whose one is: a process of this machine, or of another container that shares the folder.
  */
 
 import { mkdirSync, promises, readdirSync, readlinkSync, renameSync, statSync } from "node:fs";
