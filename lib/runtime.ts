@@ -1,6 +1,6 @@
 /**
- * What Bun does in a way of its own, and what does the same where there is no Bun: Deno, by its modules of Node. The
- * only file that names Bun.
+ * The runtime adapter: everything for which Bun has an API of its own, and its equivalent from Node's modules, which Deno
+ * has too. The only file that names Bun.
  */
 
 import { constants, openSync } from "node:fs";
@@ -11,7 +11,7 @@ type Source = "ignore" | "inherit" | "pipe" | number;
 export interface StartOptions {
   readonly argv0: string;
   readonly env: Record<string, string | undefined>;
-  /** stdin (or what is to be read there), stdout, stderr, and a descriptor that becomes 3. */
+  /** stdin (or the bytes to be read there), stdout, stderr, and a descriptor that the child gets as 3. */
   readonly stdio: readonly [Source | Uint8Array, Source, Source, number?];
   readonly cwd?: string | undefined;
   readonly detached: boolean;
@@ -27,12 +27,12 @@ export interface Started {
 const isBun = typeof Bun !== "undefined";
 
 /**
- * Bytes that one write(2) should be given at the most. Deno's writeSync goes on until all is written, and does not say
- * how much was when it fails; a pipe takes so few all at once or not at all (POSIX, PIPE_BUF).
+ * The most bytes to pass to one write(2). Deno's writeSync continues until everything is written, and when it fails does
+ * not report how much was; a pipe takes up to 4096 bytes at once or not at all (POSIX, PIPE_BUF).
  */
 export const WRITE_MOST = isBun ? Number.POSITIVE_INFINITY : 4096;
 
-/** A module of Node's own, loaded when it is asked for: bundled, every tick would load it. */
+/** One of Node's built-in modules, loaded on the first call: a bundled import would be loaded by every tick. */
 export const builtin = <N extends keyof Builtins>(name: N): Builtins[N] =>
   process.getBuiltinModule(name) as Builtins[N];
 
@@ -76,10 +76,10 @@ function startByNode([path = "", ...args]: string[], { stdio, ...options }: Star
   const child = builtin("node:child_process").spawn(path, args, {
     ...options,
     cwd: options.cwd,
-    // Unlike Bun it hands on what it has inherited itself: the lock of a locked_run above us would be a hook's 3.
+    // Unlike Bun it passes on inherited descriptors: a hook would get the lock of a locked_run above us as its 3.
     stdio: [input === undefined ? (stdin as Source) : "pipe", others[0], others[1], others[2] ?? nothing()],
   });
-  // It tells of a failed start later, by an event; who started it has to know now.
+  // A failed start is reported later, by an event; our caller must know now.
   child.on("error", () => {});
   if (child.pid === undefined)
     throw Object.assign(new Error(`${path} cannot be started`), { code: errnoOfStart(path) });
@@ -102,7 +102,7 @@ function errnoOfStart(path: string): string {
   return head.toString("latin1", 0, 2) === "#!" ? "ENOENT" : "ENOEXEC";
 }
 
-/** Readable.toWeb, but that letting go of it is no error. */
+/** Like Readable.toWeb, except that cancelling it is no error. */
 function webOf(stream: import("node:stream").Readable): ReadableStream<Uint8Array> {
   const chunks = stream.iterator({ destroyOnReturn: true });
   return new ReadableStream<Uint8Array>(
@@ -118,10 +118,10 @@ function webOf(stream: import("node:stream").Readable): ReadableStream<Uint8Arra
   );
 }
 
-/** What comes through the read end of a named pipe, to be called while it has a writer. */
+/** The bytes from the read end of a named pipe. Call it while the pipe has a writer. */
 export function streamOf(fd: number): ReadableStream<Uint8Array> {
   if (isBun) return Bun.file(fd).stream();
-  // Node reads files on threads, which a pipe that does not block would make fail: it is opened once more.
+  // Node reads files on threads, and these fail on a non-blocking descriptor: the pipe is opened a second time.
   const again = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY);
   const stream = process.getBuiltinModule("node:fs").createReadStream("", { fd: again });
   return webOf(stream);
@@ -141,9 +141,9 @@ export function zstdCompress(bytes: Uint8Array, level: number): Promise<Uint8Arr
 }
 
 /**
- * Lets JavaScriptCore's compiler begin, which the build keeps back (--compile-jit-policy in the Makefile). For a
- * tick, which ends before it pays, it is a quarter of all CPU time; whoever finds that there is much to do (10,000
- * turns of a loop, say) calls this, once or again.
+ * Turns on JavaScriptCore's JIT compilers, which the build delays (--compile-jit-policy in the Makefile): in a tick, which
+ * exits before they pay off, they would use a quarter of all CPU time. To be called before long loops (10,000 iterations,
+ * say); a second call does nothing.
  */
 export const enableJit = (): void => {
   if (isBun) Bun.unsafe.setJITPolicy(1);

@@ -1,14 +1,12 @@
 /**
- * The table of commands. To add a worker: one row here, one file beside this one, one test. Its links, its
- * help, its completion, its hooks in doctor and its place in the README follow from the row.
+ * The table of commands. To add a worker: a row here, a file beside this one, a test; for a scheduled one also its
+ * `…_CRON` in lib/config/variables.ts. Everything else follows from these: links, help, completion, hooks in doctor,
+ * crontab, status, metrics, and the README's tables.
  */
 
 import type { Command, Row } from "../run/command.ts";
 
-/**
- * A module's default export as the table sees it, whatever its flags are. `require` inside a bundle is as lazy as
- * `import()`, but does not go through the loader of ES modules, which costs a tick 0.5 ms each (measured).
- */
+/** A module's default export as the table sees it, whatever its flags are. Loaded when the command is called. */
 const from = (load: () => Promise<{ default: unknown }>) => async () => (await load()).default as Command;
 
 export const table: readonly Row[] = [
@@ -34,7 +32,7 @@ export const table: readonly Row[] = [
     name: "replicate",
     aliases: ["bisync"],
     kind: "run",
-    summary: "keep pairs of folders alike with rclone: bisync, sync or copy",
+    summary: "synchronize pairs of folders with rclone: bisync, sync or copy",
     load: from(() => import("./replicate.ts")),
   },
   {
@@ -64,7 +62,7 @@ export const table: readonly Row[] = [
   {
     name: "sources-report",
     kind: "run",
-    summary: "say what the next backup would read: how much, what is missing, what is suspiciously empty",
+    summary: "report what the next backup would read: how much, what is missing, what is suspiciously empty",
     load: from(() => import("./sources-report.ts")),
   },
   {
@@ -106,14 +104,14 @@ export const table: readonly Row[] = [
   {
     name: "doctor",
     kind: "tool",
-    summary: "say what is wrong with this container, changing nothing",
+    summary: "report what is wrong with this container, changing nothing",
     load: from(() => import("./doctor.ts")),
   },
   {
     name: "entry",
     aliases: ["entry.sh"],
     kind: "tool",
-    summary: "what the container starts: makes all ready, then lets crond run the schedule",
+    summary: "the container's first process: prepare everything, then have crond run the schedule",
     load: from(() => import("./entry.ts")),
   },
   {
@@ -132,20 +130,20 @@ export const table: readonly Row[] = [
   {
     name: "rotate_log",
     kind: "tool",
-    summary: "archive cron.log when it has grown",
+    summary: "archive cron.log when it has grown too large",
     load: from(() => import("./rotate_log.ts")),
   },
   {
     name: "config-check",
     kind: "tool",
-    summary: "say whether the environment makes sense; for init containers",
+    summary: "check the environment's values; for init containers",
     load: from(() => import("./config-check.ts")),
   },
   {
     name: "env",
     kind: "tool",
     link: false,
-    summary: "show every variable: its value that counts, its default, and where it comes from",
+    summary: "show every variable: its effective value, its default, and where the value comes from",
     load: from(() => import("./env.ts")),
   },
   {
