@@ -8,7 +8,7 @@ import { wayOf } from "./tools/way.ts";
 const way = await wayOf();
 
 test("every function says that it is entered: of the start, of a hook, of restic, of the end", () => {
-  expect(way.files.slice(0, 3)).toEqual(["main.ts", "lib/workers/index.ts", "lib/cli/dispatch.ts"]);
+  expect(way.files.slice(0, 3)).toEqual(["main.ts", "lib/cli/dispatch.ts", "lib/run/command.ts"]);
   for (const file of ["hooks/execute.ts", "restic/restic.ts", "state/history.ts"])
     expect(way.files).toContain(`lib/${file}`);
   const dispatched = way.calls.filter(

@@ -6,7 +6,8 @@
  *   bun test/tools/way.ts --changes  the same, and which changes of file are made most often
  *   bun test/tools/way.ts --calls    every call, in the order of the run
  *
- * A copy of the sources is compiled in which each function says when it is entered. Returns are not counted: to call
+ * A copy of the sources is compiled in which each function says when it is entered, from the first statement of main.ts
+ * on; what a module does when it is loaded later counts, too. Returns are not counted: to call
  * into another file is one change, and what the caller does next in its own file is no second one until it calls.
  */
 
@@ -95,7 +96,10 @@ const NOTE = `
   const calls = [];
   globalThis.note = (file, what) => calls.push({ file, what });
   process.on("exit", () => require("node:fs").writeFileSync(process.env.WAY_OUTPUT, JSON.stringify(calls)));
-  note("main.ts", "start");
+  globalThis.begin = () => {
+    calls.length = 0;
+    note("main.ts", "start");
+  };
 `;
 
 async function mark(folder: string): Promise<void> {
@@ -107,7 +111,7 @@ async function mark(folder: string): Promise<void> {
       const path = join(folder, file);
       const source = await project?.program.getSourceFile(path);
       if (source === undefined) throw new Error(`${file} cannot be parsed.`);
-      const head = file === "main.ts" ? 'import "./note.ts";' : "";
+      const head = file === "main.ts" ? 'import "./note.ts"; begin();' : "";
       writeFileSync(path, head + insert(source.text, marksOf(source, source.text, file)));
     }
   } finally {
