@@ -1,6 +1,5 @@
 /** The snapshots of a repository: listing them, choosing the one that is asked for, and describing them. */
 
-import { systemHostname } from "../environment.ts";
 import { EXIT, Failure, UsageError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
 import type { Fields } from "../schema/fields.ts";
@@ -71,7 +70,7 @@ export function filterOf(flags: { tag: string | undefined; host: string | undefi
   const { settings } = run;
   return {
     tag: flags.tag ?? settings.text("RESTIC_TAG"),
-    host: flags.host ?? (settings.env.RESTIC_HOST || settings.text("HOSTNAME") || systemHostname()),
+    host: flags.host ?? (settings.env.RESTIC_HOST || run.context.hostname),
   };
 }
 
