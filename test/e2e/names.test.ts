@@ -3,6 +3,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { needing } from "../support/needing.ts";
 import { equip } from "../support/ready-repository.ts";
 import { restic as newest, restics } from "../support/restics.ts";
 import { World } from "../support/world.ts";
@@ -77,7 +78,7 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
   });
 });
 
-describe("100,000 files", () => {
+needing("restic").describe("100,000 files", () => {
   const source = mkdtempSync(join(tmpdir(), "rbh-100000-"));
   afterAll(() => rmSync(source, { recursive: true }));
 

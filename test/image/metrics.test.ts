@@ -1,20 +1,24 @@
 /** Prometheus rules and the Grafana dashboard: every metric that they name is one that a run leaves behind. */
 
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { YAML } from "bun";
 import { renderMetrics } from "../../lib/notify/metrics.ts";
 import type { RunRecord } from "../../lib/state/record.ts";
+import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
 import { World } from "../support/world.ts";
+
+const { beforeAll, test } = needing("restic");
 
 const image = join(import.meta.dir, "../../lib/image");
 const rules = readFileSync(join(image, "prometheus-rules.yml"), "utf8");
 const dashboard = JSON.parse(readFileSync(join(image, "grafana-dashboard.json"), "utf8"));
 
 /** The names of a real backup's metrics, with a hook, and of workers that have no fields of their own. */
-const known = await (async () => {
+let known: ReadonlySet<string> = new Set();
+beforeAll(async () => {
   using world = new World();
   world.useRestic(restic.path);
   world.hook("pre-backup", "exit 0");
@@ -27,8 +31,8 @@ const known = await (async () => {
     renderMetrics({ ...record, job }, { lastSuccess: 1, failures: 0 }, 0),
   );
   const text = [world.read("metrics/restic_backup.prom"), ...others].join("\n");
-  return new Set([...text.matchAll(/^(restic_\w+)\{/gm)].map((match) => match[1] ?? ""));
-})();
+  known = new Set([...text.matchAll(/^(restic_\w+)\{/gm)].map((match) => match[1] ?? ""));
+});
 
 /** Those that an expression names, by name or by a pattern, and that nobody has. */
 function unknownIn(expression: string): string[] {

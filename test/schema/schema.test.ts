@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { declaredFacts } from "../../lib/run/command.ts";
 import { SCHEMAS, type SchemaName, schemaText } from "../../lib/schema/index.ts";
 import { table } from "../../lib/workers/index.ts";
+import { lacks } from "../support/needing.ts";
 import { Receiver, status } from "../support/receiver.ts";
 import { restics } from "../support/restics.ts";
 import { violations } from "../support/schema.ts";
@@ -48,7 +49,7 @@ describe("`schema`", () => {
   });
 
   // An implementation that we did not write, where the machine has it.
-  test.skipIf(Bun.spawnSync(["python3", "-c", "import jsonschema"]).exitCode !== 0)(
+  test.skipIf(lacks("python3") || Bun.spawnSync(["python3", "-c", "import jsonschema"]).exitCode !== 0)(
     "they are valid themselves, says Python's jsonschema (skipped where it is not installed)",
     async () => {
       const script =
