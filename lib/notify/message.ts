@@ -129,7 +129,9 @@ export function subjectOf(record: RunRecord, detail: string | undefined): string
   return parts.filter(Boolean).join(" · ") + snapshot;
 }
 
+const WORDS: Readonly<Record<string, string>> = { ok: "OK", warning: "WARN", "dry-run": "DRY RUN" };
+
 function verdictOf({ status, exit_code }: RunRecord): string {
-  const word = status === "ok" ? "OK" : status === "warning" ? "WARN" : "FAIL";
+  const word = WORDS[status] ?? "FAIL";
   return exit_code === 0 ? `[${word}]` : `[${word} ${exit_code}]`;
 }

@@ -35,15 +35,18 @@ export function stateOf(text: string, job: string): MetricsState {
   };
 }
 
+/** What a run came to that is neither a success nor a failure. */
+const NEITHER: readonly RunRecord["status"][] = ["cancelled", "dry-run", "skipped", "window_closed"];
+
 /**
- * The state after a run. A warning (a snapshot without some files) ends a row of failures and is no success; that a
- * person said no is neither. `died`: the run before this one was killed and could not count itself.
+ * The state after a run. A warning (a snapshot without some files) ends a row of failures and is no success. `died`:
+ * the run before this one was killed and could not count itself.
  */
 export function stateAfter(before: MetricsState, record: RunRecord, died: boolean): MetricsState {
   const failures = before.failures + (died ? 1 : 0);
   if (hasSucceeded(record)) return { lastSuccess: record.finished_epoch, failures: 0 };
   if (record.status === "warning") return { ...before, failures: 0 };
-  return { ...before, failures: record.status === "cancelled" ? failures : failures + 1 };
+  return { ...before, failures: NEITHER.includes(record.status) ? failures : failures + 1 };
 }
 
 /**

@@ -8,7 +8,7 @@ import { errnoOf, Failure, reasonOf } from "../errors.ts";
 import type { Stop } from "../process/stop.ts";
 import { within } from "../process/timer.ts";
 import type { Fields } from "../schema/fields.ts";
-import type { RunRecord } from "../state/record.ts";
+import { type Attention, needsAttention, type RunRecord } from "../state/record.ts";
 import { untilStopped } from "./http.ts";
 import { logForMail, sendMail } from "./mail.ts";
 import { subjectOf } from "./message.ts";
@@ -100,7 +100,7 @@ export class Notifier {
   private async webhook(record: RunRecord): Promise<void> {
     await this.guard("webhook", async () => {
       if (!this.has("WEBHOOK_URL")) return;
-      if (this.context.settings.flag("WEBHOOK_ON_ERROR") && record.exit_code === 0) return;
+      if (this.context.settings.flag("WEBHOOK_ON_ERROR") && !needsAttention(record)) return;
       this.report("webhook", await postWebhook(this.context, record, this.sending.signal));
     });
   }
@@ -108,7 +108,7 @@ export class Notifier {
   private async ping(record: RunRecord): Promise<void> {
     await this.guard("ping", async () => {
       if (!this.has("HEALTHCHECKS_URL")) return;
-      this.report("ping", await ping(this.context, String(record.exit_code), this.sending.signal));
+      this.report("ping", await ping(this.context, pingWord(record), this.sending.signal));
     });
   }
 
@@ -138,11 +138,16 @@ export class Notifier {
   }
 }
 
+/**
+ * The last part of a ping's URL: the exit code; `fail` for a warning that exits 0, which would read as a success; `log`
+ * for what is neither a success nor a failure.
+ */
+export function pingWord({ status, exit_code }: Pick<RunRecord, "exit_code" | "status">): string {
+  if (status === "dry-run") return "log";
+  return status === "warning" && exit_code === 0 ? "fail" : String(exit_code);
+}
+
 /** A success is not mailed with MAILX_ON_ERROR, nor when the worker says that its success is no news. */
-export function isWorthAMail(
-  record: Pick<RunRecord, "exit_code">,
-  onlyFailures: boolean,
-  worker: Announced,
-): boolean {
-  return record.exit_code !== 0 || !(onlyFailures || worker.isSuccessMailed?.(record) === false);
+export function isWorthAMail(record: Attention, onlyFailures: boolean, worker: Announced): boolean {
+  return needsAttention(record) || !(onlyFailures || worker.isSuccessMailed?.(record) === false);
 }

@@ -33,6 +33,7 @@ export interface RunOutcome extends Outcome {
   readonly error?: string;
   /** What the work itself came to, where a stop gave the run another exit code. */
   readonly workExitCode?: number;
+  readonly workStatus?: Status;
 }
 
 /** Does the work, unless the run has been told to stop before. Never throws for what the work does. */
@@ -46,7 +47,8 @@ export async function doWork(work: Work, run: Run): Promise<RunOutcome> {
     return { exitCode, status: "interrupted", startedMs, finishedMs: startedMs, tookMs: 0 };
   }
   const came = await attempt(work, run);
-  const status = came.status ?? (came.exitCode === 0 ? "ok" : "failed");
+  const plain = came.status ?? (came.exitCode === 0 ? "ok" : "failed");
+  const status = plain === "ok" && run.alerts.length > 0 ? "warning" : plain;
   const tookMs = performance.now() - begun;
   const outcome: RunOutcome = { ...came, status, startedMs, finishedMs: Date.now(), tookMs };
   if (run.timedOut && stop.signal === undefined) {
@@ -60,7 +62,13 @@ export function interrupted(outcome: RunOutcome, { signal, forced }: Stop): RunO
   if (signal === undefined || outcome.status === "interrupted") return outcome;
   if (outcome.endedByStop && !forced) return outcome;
   const exitCode = exitCodeOfSignal(signal);
-  return { ...outcome, exitCode, status: "interrupted", workExitCode: outcome.exitCode };
+  return {
+    ...outcome,
+    exitCode,
+    status: "interrupted",
+    workExitCode: outcome.exitCode,
+    workStatus: outcome.status,
+  };
 }
 
 /** Whatever the work throws becomes its exit code: here and nowhere else. */
@@ -100,6 +108,8 @@ export function buildRecord(
       ...(outcome.status === "interrupted" && signal !== undefined ? { signal } : {}),
       ...(outcome.status === "timed_out" ? { timed_out: true as const } : {}),
       ...(outcome.workExitCode === undefined ? {} : { work_exit_code: outcome.workExitCode }),
+      ...(outcome.workStatus === undefined ? {} : { work_status: outcome.workStatus }),
+      ...(run.alerts.length === 0 ? {} : { alerts: run.alerts }),
       ...(outcome.error === undefined ? {} : { error: outcome.error }),
       ...(repository === undefined ? {} : { repository }),
       ...run.facts,

@@ -12,7 +12,7 @@ import { exitCodeOfSignal, signal } from "../process/spawn.ts";
 import { type Stop, stopBudget } from "../process/stop.ts";
 import type { Ended } from "../process/supervise.ts";
 import type { Marker } from "../state/marker.ts";
-import type { Status } from "../state/record.ts";
+import type { Alert, Status } from "../state/record.ts";
 
 /** What the work came to. `status` where the exit code alone does not say it. */
 export interface Outcome {
@@ -73,6 +73,8 @@ interface RunParts {
 export class Run<F extends object = object> {
   /** The worker's own fields of the record, as far as they are known. */
   readonly facts = {} as F;
+  /** What alert() has said so far. */
+  readonly alerts: Alert[] = [];
   /** Did <WORKER>_TIMEOUT end a child? */
   timedOut = false;
   /** May something that a child started have our lock's descriptor still? Closing ours does not free it then. */
@@ -100,6 +102,16 @@ export class Run<F extends object = object> {
 
   addFacts(facts: keyof F extends never ? never : F): void {
     Object.assign(this.facts, facts);
+  }
+
+  /**
+   * Says what the operator must hear of although the exit code does not say it: in the log, in the record's `alerts`,
+   * in status, and on the channels that are for errors only. A run that would end `ok` ends as a `warning`.
+   * `kind`: a word for programs. `message`: a complete sentence with the value and the remedy.
+   */
+  alert(kind: string, message: string): void {
+    this.log.warn(message);
+    this.alerts.push({ kind, message });
   }
 
   /** The work begins now: its time-out counts from here. */

@@ -12,7 +12,7 @@ import { formatDuration } from "../units.ts";
 import { changesIn, RUNS_COMPARED } from "./changes.ts";
 import { readHistoryEnd, runsByJob } from "./history.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
-import { hasSucceeded, type PastRecord, type RecordFile, readRecord } from "./record.ts";
+import { alertsOf, hasSucceeded, type PastRecord, type RecordFile, readRecord } from "./record.ts";
 import { dueOf, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
 import { SKIPS_MANY, skipsInARow } from "./skips.ts";
 
@@ -141,7 +141,12 @@ function judgeJob(
   if (record !== undefined && record.started_epoch > now + AHEAD_SECONDS)
     warn("future", future(record, zone));
   if (record !== undefined && (result === "WARN" || result === "FAIL")) {
-    findings.push({ job: worker, status: result, ...describeResult(record, now) });
+    const alerts = alertsOf(record);
+    // The alerts of a run with a warning say why it is one; any other result is a finding beside them.
+    if (record.status !== "warning" || alerts.length === 0) {
+      findings.push({ job: worker, status: result, ...describeResult(record, now) });
+    }
+    for (const { kind, message } of alerts) warn(kind, message);
   }
   if (isOverdue) warn("overdue", overdue(due?.expected ?? 0, now, zone));
   if (mark !== undefined && running === undefined) warn("died", died(mark, zone));
@@ -182,16 +187,18 @@ export type Result = Verdict | "INFO";
  * work had succeeded changes nothing of that. Pure.
  */
 export function judgeResult(
-  record: Pick<PastRecord, "status" | "exit_code" | "work_exit_code">,
+  record: Pick<PastRecord, "status" | "exit_code" | "work_exit_code" | "work_status">,
   isScheduled: boolean,
 ): Result {
   const { status } = record;
   if (status === "cancelled") return "INFO";
   if (status === "warning") return "WARN";
+  // It is scheduled, and does nothing.
+  if (status === "dry-run") return isScheduled ? "WARN" : "INFO";
   if (status === "ok") return "OK";
   if (status === "interrupted") return hasSucceeded(record) ? "OK" : "WARN";
   // A status of a later release that exits 0 is not known to be good.
-  if (hasSucceeded(record)) return "WARN";
+  if (record.exit_code === 0) return "WARN";
   return isScheduled ? "FAIL" : "WARN";
 }
 
@@ -202,7 +209,11 @@ function describeResult(record: PastRecord, now: number): Pick<Finding, "kind" |
   if (status === "interrupted") {
     return { kind: status, message: `its last run was interrupted ${when} (exit ${exit_code}).${why}` };
   }
-  if (status === "warning" || hasSucceeded(record)) {
+  if (status === "dry-run") {
+    const message = `its last run, ${when}, was a dry run: nothing was saved. Take --dry-run out of its *_ARGS.`;
+    return { kind: "dry-run", message };
+  }
+  if (status === "warning" || exit_code === 0) {
     const what = status === "warning" ? "a warning" : `the status ${status}`;
     return {
       kind: "warning",

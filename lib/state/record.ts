@@ -1,6 +1,6 @@
 /**
- * The record of a run, `LOG_DIR/last-<worker>.json`: what happened, for people, hooks, mail, metrics and `status`. Its
- * type as this release writes it, and a reader for what this or an older release has written.
+ * The record of a run, `LOG_DIR/last-<job>.json`: what it holds, how it is read again (also one of an older release),
+ * and the one judgement of whether its run was a success.
  */
 
 import { type Identity, recordPath } from "../context.ts";
@@ -14,12 +14,22 @@ export const RECORD_SCHEMA = "restic-backup-helper.run/1";
 export type Status =
   | "ok"
   | "warning"
+  | "dry-run"
   | "failed"
   | "interrupted"
   | "timed_out"
   | "cancelled"
   | "died"
-  | "skipped";
+  | "skipped"
+  | "window_closed";
+
+/** What an operator must hear of although the exit code does not say it. */
+export interface Alert {
+  /** A word for programs: `empty-source`, `collapsed`, `retention-withheld` … */
+  readonly kind: string;
+  /** A complete sentence with the value and the remedy. */
+  readonly message: string;
+}
 
 /** How one hook ended, as it stands in the record. */
 export interface HookResult {
@@ -52,6 +62,10 @@ export interface RunRecord {
   readonly timed_out?: true;
   /** The work's own exit code, when a signal that came after it had ended gave the run another one. */
   readonly work_exit_code?: number;
+  /** The work's own status, beside work_exit_code. */
+  readonly work_status?: Status;
+  /** What the run found that its operator must hear of; absent where there is nothing. */
+  readonly alerts?: readonly Alert[];
   /** Why the run failed, in a sentence, when it was not the tool that said so. */
   readonly error?: string;
   readonly repository?: string;
@@ -62,12 +76,30 @@ export interface RunRecord {
   readonly [fact: string]: unknown;
 }
 
-/** Did the work succeed? A signal that came after it had ended does not change that. */
-export function hasSucceeded({
-  exit_code,
-  work_exit_code,
-}: Partial<Pick<RunRecord, "exit_code" | "work_exit_code">>): boolean {
-  return (work_exit_code ?? exit_code) === 0;
+/**
+ * Did the work do all that it was there for? Only `ok` says so: a warning and a dry run are no success, whatever their
+ * exit code. A signal that came after the work had ended changes nothing of that.
+ */
+export function hasSucceeded({ status, work_status, work_exit_code }: Judgeable): boolean {
+  if (work_status !== undefined) return work_status === "ok";
+  // An older release wrote no work_status.
+  return status === "ok" || (status === "interrupted" && work_exit_code === 0);
+}
+
+type Judgeable = Pick<PastRecord, "status" | "work_exit_code" | "work_status">;
+
+/** What needsAttention() looks at. */
+export type Attention = Pick<RunRecord, "exit_code"> & Partial<Pick<RunRecord, "status" | "alerts">>;
+
+/** The alerts of a record that another release may have written. */
+export function alertsOf({ alerts }: PastRecord): readonly Alert[] {
+  if (!Array.isArray(alerts)) return [];
+  return alerts.filter((alert) => typeof alert?.kind === "string" && typeof alert.message === "string");
+}
+
+/** Must the operator hear of the run? What a channel that is for errors only sends. */
+export function needsAttention({ exit_code, status, alerts = [] }: Attention): boolean {
+  return exit_code !== 0 || status === "warning" || alerts.length > 0;
 }
 
 /**
@@ -100,6 +132,7 @@ export interface PastRecord {
   readonly status: string;
   readonly exit_code: number;
   readonly work_exit_code?: number;
+  readonly work_status?: string;
   readonly started_epoch: number;
   readonly finished_epoch: number;
   readonly duration_seconds: number;

@@ -76,6 +76,14 @@ describe("the state", () => {
       { lastSuccess: 500, failures: 3 },
     ],
     ["a warning", { exit_code: 3, status: "warning" }, false, { lastSuccess: 500, failures: 0 }],
+    ["a warning that exits 0", { exit_code: 0, status: "warning" }, false, { lastSuccess: 500, failures: 0 }],
+    ["a dry run", { exit_code: 0, status: "dry-run" }, false, { lastSuccess: 500, failures: 2 }],
+    [
+      "interrupted after a warning that exits 0",
+      { exit_code: 143, status: "interrupted", work_exit_code: 0, work_status: "warning" },
+      false,
+      { lastSuccess: 500, failures: 3 },
+    ],
     ["a person said no", { exit_code: 130, status: "cancelled" }, false, { lastSuccess: 500, failures: 2 }],
   ] as const)("after %s", (_, change, died, after) => {
     expect(stateAfter(before, record(change), died)).toEqual(after);

@@ -146,7 +146,7 @@ describe("run", () => {
     [{ exit_code: undefined }, "$ lacks exit_code"],
     [
       { status: "okay" },
-      '$.status is "okay", none of ok,warning,failed,interrupted,timed_out,cancelled,died,skipped',
+      '$.status is "okay", none of ok,warning,dry-run,failed,interrupted,timed_out,cancelled,died,skipped,window_closed',
     ],
     [{ status: "timed_out" }, "$ lacks timed_out"],
     [{ started_at: "2026-05-11 09:30:00" }, "$.started_at does not match"],
