@@ -119,7 +119,7 @@ test("restic is killed, or prints what we do not understand", async () => {
   world.restic("kill -KILL $$");
   const killed = await world.run("backup");
   expect(killed.code).toBe(137);
-  expect(killed.stdout).toContain("restic backup failed (exit 137). It was killed (SIGKILL)");
+  expect(killed.stdout).toContain("restic backup failed (exit 137). restic was killed (SIGKILL)");
   // Nothing that restic prints may make us stop reading: it would wait for ever on a full pipe.
   world.restic(`echo '{"message_type":"summary","snapshot_id":5}'\nseq 30000\nexit 0`);
   const odd = await world.run("backup", [], { timeout: 20_000 });
