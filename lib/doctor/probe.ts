@@ -6,9 +6,9 @@
 import { ConfigError } from "../errors.ts";
 import type { Answer } from "../process/child.ts";
 import { CannotStart } from "../process/spawn.ts";
-import { type Access, accessOf } from "../restic/access.ts";
 import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/evidence.ts";
 import { type ProbeStatus, parseProbe } from "../restic/open.ts";
+import { type Access, accessOf } from "../restic/restic.ts";
 import { plural } from "../text.ts";
 import { stamp } from "../time/format.ts";
 import { formatDuration } from "../units.ts";

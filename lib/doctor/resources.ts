@@ -11,8 +11,8 @@ import type { Context } from "../context.ts";
 import { ConfigError } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
 import { maskRepository } from "../mask.ts";
-import { MISSING_PASSWORD, PASSWORDS } from "../restic/access.ts";
 import { namedFiles } from "../restic/backup-args.ts";
+import { MISSING_PASSWORD, PASSWORDS } from "../restic/restic.ts";
 import { type Check, fail, ok, type Status, warn } from "./checks.ts";
 
 /** In the order in which config-check prints them. */

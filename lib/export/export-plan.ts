@@ -6,7 +6,7 @@
 import { lstatSync, statSync } from "node:fs";
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
 import { absolute } from "../paths.ts";
-import { RESTIC } from "../restic/outcome.ts";
+import { RESTIC } from "../restic/messages.ts";
 import type { Restic } from "../restic/restic.ts";
 import { patternText } from "../restic/restore-tree.ts";
 import {

@@ -17,7 +17,7 @@ import {
   type RepositoryLock,
   UNREADABLE,
 } from "./evidence.ts";
-import type { Caller } from "./outcome.ts";
+import type { Caller } from "./messages.ts";
 
 export interface HeldLock {
   /** As restic shows it: the first eight digits. */

@@ -7,7 +7,7 @@ import { exitOfStopped, type Outcome, type Run } from "../run/run.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { tableLines } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
-import { RESTIC } from "./outcome.ts";
+import { RESTIC } from "./messages.ts";
 import { callRestic, type Restic } from "./restic.ts";
 import { epochOf, isListOf, isSnapshot, isWord, type Snapshot, snapshotCells } from "./snapshots.ts";
 

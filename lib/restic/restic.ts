@@ -1,22 +1,82 @@
-/** Calls restic within a run: its environment, its output in the log, one meaning of exit codes for all versions. */
+/**
+ * How restic reaches the repository, within a run or outside of one; and calls of restic within a run: its environment,
+ * its output in the log, one meaning of exit codes for all versions.
+ */
 
+import { accessSync, constants } from "node:fs";
+import type { Settings } from "../config/settings.ts";
 import type { VariableName } from "../config/variables.ts";
+import type { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
-import { EXIT, Failure } from "../errors.ts";
+import { ConfigError, EXIT, Failure } from "../errors.ts";
+import { maskRepository } from "../mask.ts";
 import { type Outcome, type Run, Stopped } from "../run/run.ts";
 import { formatBytes } from "../units.ts";
-import { ACCESS_ENVIRONMENT, type Access, accessOf } from "./access.ts";
-import { errorText, type Message, parseMessage } from "./messages.ts";
+import { globalArgs } from "./backup-args.ts";
 import {
   type Caller,
   codeOfWords,
   explain,
+  messageText,
   normalizeExit,
+  parseMessage,
   RESTIC,
   type ResticEnd,
   type ResticPlan,
-} from "./outcome.ts";
+} from "./messages.ts";
 import { PlainCounters } from "./progress.ts";
+
+export interface Access {
+  /** The repository, fit to be shown. */
+  readonly shown: string;
+  /** Words that go before those of every call. */
+  readonly words: readonly string[];
+  /** Added to the environment; undefined removes a variable. */
+  readonly env: ChildEnvironment;
+}
+
+/** What accessOf() reads. */
+export const ACCESS_ENVIRONMENT = [
+  "RESTIC_REPOSITORY",
+  "RESTIC_REPOSITORY_FILE",
+  "RESTIC_PASSWORD",
+  "RESTIC_PASSWORD_FILE",
+  "RESTIC_PASSWORD_COMMAND",
+  "RESTIC_CACERT",
+] as const satisfies readonly VariableName[];
+
+/** Any of them gives restic the password; the one that it prefers comes first. */
+export const PASSWORDS = ["RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND", "RESTIC_PASSWORD"] as const;
+export const MISSING_PASSWORD = `The repository's password is missing. Set one of ${PASSWORDS.join(", ")}.`;
+
+/**
+ * Throws a ConfigError when the repository or the password is missing. `warn` is told of a RESTIC_CACERT that
+ * cannot be read.
+ */
+export function accessOf(context: Context, warn: (message: string) => void): Access {
+  const { settings, repository } = context;
+  if (PASSWORDS.every((name) => settings.text(name) === "")) {
+    throw new ConfigError(MISSING_PASSWORD);
+  }
+  return {
+    shown: maskRepository(repository),
+    words: globalArgs(readableCacert(settings, warn)),
+    // The _FILE variable is not handed on: restic would take its first line whatever it is.
+    env: { RESTIC_REPOSITORY: repository, RESTIC_REPOSITORY_FILE: undefined },
+  };
+}
+
+function readableCacert(settings: Settings, warn: (message: string) => void): string | undefined {
+  const path = settings.text("RESTIC_CACERT");
+  if (path === "") return undefined;
+  try {
+    accessSync(path, constants.R_OK);
+    return path;
+  } catch {
+    warn(`RESTIC_CACERT=${path} cannot be read; restic runs without --cacert.`);
+    return undefined;
+  }
+}
 
 /** Bytes of the longest answer that is kept in memory: several hundred thousand snapshots. */
 const ANSWER_MOST = 256 * 1024 * 1024;
@@ -173,20 +233,6 @@ function listIn(text: string): unknown[] | undefined {
 /** restic clears the terminal's line before some of its messages even without a terminal. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what is taken out
 const withoutEscapes = (line: string): string => line.replace(/\x1b\[[0-9;]*[A-Za-z]|\r/g, "").trimEnd();
-
-/** A message as text for the log; undefined for one that is not logged. */
-function messageText(message: Message): string | undefined {
-  switch (message.message_type) {
-    case "error":
-      return errorText(message);
-    case "exit_error":
-      return message.message;
-    case "verbose_status":
-      return `${message.action ?? ""} ${message.item ?? ""}`.trim();
-    default:
-      return undefined;
-  }
-}
 
 export interface CallPlan extends ResticPlan {
   /** The warning to log where a locked repository is not a failure but a reason to skip. */

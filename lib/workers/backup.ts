@@ -7,9 +7,10 @@ import {
   type ErrorMessage,
   errorText,
   type Message,
+  REPOSITORY_EXITS,
+  RESTIC,
   skippedSource,
 } from "../restic/messages.ts";
-import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
 import { applyPolicy, policyFacts } from "../restic/policy.ts";
 import { Progress } from "../restic/progress.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";

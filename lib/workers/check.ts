@@ -1,7 +1,7 @@
 /** check: `restic check`, with RESTIC_CHECK_ARGS, and what it found (in JSON since 0.18, before in plain text only). */
 
 import { EXIT } from "../errors.ts";
-import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
+import { REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
 import { callRestic, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";

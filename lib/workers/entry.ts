@@ -15,7 +15,7 @@ import { EXIT, Failure } from "../errors.ts";
 import { leaveLastWords } from "../log/termination.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
-import { ACCESS_ENVIRONMENT } from "../restic/access.ts";
+import { ACCESS_ENVIRONMENT } from "../restic/restic.ts";
 import { type Command, findLinked, type Invocation } from "../run/command.ts";
 import { CRON_VARIABLES, placesOf, renderCrontab } from "../schedule/schedule.ts";
 

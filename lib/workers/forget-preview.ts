@@ -1,7 +1,7 @@
 /** forget-preview: which snapshots a retention policy would keep, and which it would remove. Removes none. */
 
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
-import { REPOSITORY_EXITS } from "../restic/outcome.ts";
+import { REPOSITORY_EXITS } from "../restic/messages.ts";
 import {
   decisionTable,
   filtersBy,

@@ -1,8 +1,8 @@
 /** init-repo: `restic init`, after a probe has found no repository and a person has confirmed. */
 
 import { ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
+import { explain } from "../restic/messages.ts";
 import { probeRepository } from "../restic/open.ts";
-import { explain } from "../restic/outcome.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";

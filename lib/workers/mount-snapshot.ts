@@ -9,7 +9,7 @@
 import { EXIT, UsageError } from "../errors.ts";
 import { demandPrerequisites, makeFolder, mountTarget } from "../mount/mountpoint.ts";
 import { appears, release, serveFacts, tellWhereToLook, type Unmounted } from "../mount/serve.ts";
-import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
+import { REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { type Filter, filterOf, filterText, snapshotFlags } from "../restic/snapshots.ts";
 import type { Flags, FlagValues } from "../run/command.ts";

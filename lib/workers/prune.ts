@@ -1,6 +1,6 @@
 /** prune: `restic prune`, with RESTIC_PRUNE_ARGS. */
 
-import { REPOSITORY_EXITS } from "../restic/outcome.ts";
+import { REPOSITORY_EXITS } from "../restic/messages.ts";
 import { callRestic, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";

@@ -1,7 +1,7 @@
 /** restore-test: restores a snapshot, or part of one, and checks that the files are intact. */
 
 import { EXIT } from "../errors.ts";
-import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
+import { REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { needDryRun } from "../restic/restore-tree.ts";
 import { chooseSnapshot, describeSnapshot, filterOf, listSnapshots, shortId } from "../restic/snapshots.ts";

@@ -1,7 +1,7 @@
 /** restore: `restic restore`, controlled by flags or by questions at a terminal; rehearsed first, if that is wanted. */
 
 import { EXIT } from "../errors.ts";
-import { REPOSITORY_EXITS, RESTIC } from "../restic/outcome.ts";
+import { REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { needDryRun, noDryRun, patternText, type RestoreWords, restoreTree } from "../restic/restore-tree.ts";
 import {

@@ -14,7 +14,7 @@ import {
 } from "../export/export-plan.ts";
 import { exportPacked } from "../export/packed.ts";
 import { exportStreamed, findLineage, isDumpable } from "../export/streamed.ts";
-import { REPOSITORY_EXITS } from "../restic/outcome.ts";
+import { REPOSITORY_EXITS } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { chooseSnapshot, filterOf, listSnapshots, readId, shortId } from "../restic/snapshots.ts";
 import type { Outcome } from "../run/run.ts";

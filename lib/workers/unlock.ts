@@ -3,7 +3,7 @@
 import { EXIT } from "../errors.ts";
 import { isStale } from "../restic/evidence.ts";
 import { ageOf, type HeldLock, type Listing, lockText, readLocks } from "../restic/locks.ts";
-import { explain, REPOSITORY_EXITS } from "../restic/outcome.ts";
+import { explain, REPOSITORY_EXITS } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";

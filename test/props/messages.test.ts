@@ -3,14 +3,15 @@
 import { parseLine } from "../../lib/rclone/stats.ts";
 import { evidenceOf, lockIds, parseLock } from "../../lib/restic/evidence.ts";
 import {
+  codeOfWords,
   type ErrorMessage,
   errorText,
+  normalizeExit,
   parseMessage,
   type StatusMessage,
   skippedSource,
 } from "../../lib/restic/messages.ts";
 import { parseNode, permissionsOf } from "../../lib/restic/nodes.ts";
-import { codeOfWords, normalizeExit } from "../../lib/restic/outcome.ts";
 import { formatBar, formatStatus, percentOf } from "../../lib/restic/progress.ts";
 import { parseJobName } from "../../lib/state/history.ts";
 import { parseRecord } from "../../lib/state/record.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { codeOfWords, explain, normalizeExit } from "../../lib/restic/outcome.ts";
+import { codeOfWords, explain, normalizeExit } from "../../lib/restic/messages.ts";
 
 /** What restic 0.14, 0.18 and 0.19 print (seen), and what it stands for. */
 const WORDS: readonly (readonly [string, number | undefined])[] = [
