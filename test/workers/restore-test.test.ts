@@ -167,11 +167,11 @@ describe("canaries", () => {
       [at("gone"), "missing", "it was not restored"],
       [at("deep"), "failed", `${at("deep")} is not a regular file`],
       // Followed, it would be the living file that is checked.
-      [at("link"), "failed", `${at("link")} is a symbolic link; name the file that it leads to`],
+      [at("link"), "failed", `${at("link")} is a symbolic link; name the file that it points to`],
       [
         at("folder-link/er/large.bin"),
         "failed",
-        `${at("folder-link")} is a symbolic link; name the file that it leads to`,
+        `${at("folder-link")} is a symbolic link; name the file that it points to`,
       ],
     ]);
     expect(world.last).toMatchObject({ canary_passed: 0, canary_failed: 5, verification: "failed" });
