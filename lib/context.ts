@@ -16,8 +16,7 @@ import { ConfigError, reasonOf } from "./errors.ts";
 import { readSmallFile } from "./files/files.ts";
 import { Log } from "./log/log.ts";
 import { createMask, type Mask, maskRepository } from "./mask.ts";
-import { compact } from "./time/format.ts";
-import { localZone, type Zone } from "./time/zone.ts";
+import { compact, localZone, type Zone } from "./time/zone.ts";
 
 /** The fields that every line of the history has. */
 export interface Identity {

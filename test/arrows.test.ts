@@ -37,7 +37,6 @@ const LOOSE_MOST = 10;
 /** A file of fewer lines is a piece of another one, unless it says here why it stands alone. */
 const LINES_LEAST = 25;
 const SHORT: Readonly<Record<string, string>> = {
-  "lib/log/termination.ts": "run, entry and a skip leave their last words there: it belongs to none of them",
   "lib/schema/index.ts": "the schemas beside it are its content",
   "lib/workers/": "a command is a file, however short",
 };
@@ -177,7 +176,7 @@ describe("what only one file does", () => {
     expect(users(/\/last-\$\{\w+\}\.json/)).toEqual(["lib/context.ts"]);
     expect(users(/\}\/history\.jsonl/)).toEqual(["lib/state/history.ts"]);
     expect(users(/\.run\.json/)).toEqual(["lib/state/marker.ts"]);
-    expect(users(/\}\.skips/)).toEqual(["lib/state/skips.ts"]);
+    expect(users(/\}\.skips/)).toEqual(["lib/state/holder.ts"]);
   });
 
   test("one file names Bun", () => {

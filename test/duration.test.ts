@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { formatDuration, formatShort, parseDuration } from "../lib/units.ts";
+import { formatDuration, formatShort, parseDuration } from "../lib/text.ts";
 
 describe("parseDuration", () => {
   test.each<[string, number]>([

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formatBytes, formatPart } from "../lib/units.ts";
+import { formatBytes, formatPart } from "../lib/text.ts";
 
 test.each<[number, string]>([
   [0, "0 B"],

@@ -7,7 +7,7 @@
 import type { Environment } from "../environment.ts";
 import { ConfigError, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
-import { parseDuration } from "../units.ts";
+import { parseDuration } from "../text.ts";
 import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
 import { declarations, type NameOf, type OptionOf, type VariableName, variables } from "./variables.ts";
 

@@ -3,8 +3,7 @@
 import { statSync } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { lastLines } from "../files/tail.ts";
-import { plural, visible } from "../text.ts";
-import { formatBytes, formatDuration } from "../units.ts";
+import { formatBytes, formatDuration, plural, visible } from "../text.ts";
 import { Checks, type Findings } from "./checks.ts";
 
 /** workers.md */

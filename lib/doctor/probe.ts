@@ -9,9 +9,8 @@ import { CannotStart } from "../process/spawn.ts";
 import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/evidence.ts";
 import { type ProbeStatus, parseProbe } from "../restic/open.ts";
 import { type Access, accessOf } from "../restic/restic.ts";
-import { plural } from "../text.ts";
-import { stamp } from "../time/format.ts";
-import { formatDuration } from "../units.ts";
+import { formatDuration, plural } from "../text.ts";
+import { stamp } from "../time/zone.ts";
 import { Checks, type Findings, type Patient } from "./checks.ts";
 
 export interface ProbeJson {

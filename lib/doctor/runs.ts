@@ -5,9 +5,8 @@ import { inspectLock } from "../state/holder.ts";
 import { type Judged, judgeJobs } from "../state/jobs.ts";
 import type { RunMark } from "../state/marker.ts";
 import { hasSucceeded, type PastRecord } from "../state/record.ts";
-import { plural } from "../text.ts";
-import { stamp } from "../time/format.ts";
-import { formatDuration } from "../units.ts";
+import { formatDuration, plural } from "../text.ts";
+import { stamp } from "../time/zone.ts";
 import { Checks, type Findings, type Patient } from "./checks.ts";
 
 export interface RecentJson {

@@ -3,9 +3,8 @@
 import { readdirSync, realpathSync } from "node:fs";
 import { release, version } from "../environment.ts";
 import { CannotStart, resolveProgram } from "../process/spawn.ts";
-import { iso, stamp } from "../time/format.ts";
-import { parsePosixRule } from "../time/posix-rule.ts";
-import type { Zone } from "../time/zone.ts";
+import { parsePosixRule } from "../time/tzif.ts";
+import { iso, stamp, type Zone } from "../time/zone.ts";
 import { Checks, type Findings, type Patient } from "./checks.ts";
 import { userOfRclone } from "./replication.ts";
 

@@ -11,8 +11,7 @@ import {
 } from "../config/settings.ts";
 import { declarations, type VariableName, variables } from "../config/variables.ts";
 import { ConfigError } from "../errors.ts";
-import { plural } from "../text.ts";
-import { parseDuration } from "../units.ts";
+import { parseDuration, plural } from "../text.ts";
 import { splitWords, UnbalancedQuote } from "../words.ts";
 import { type Check, fail, ok, warn } from "./checks.ts";
 

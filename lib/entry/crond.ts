@@ -7,7 +7,7 @@ import { openPipe } from "../process/pipe.ts";
 import { descendantsOf } from "../process/proc.ts";
 import { writeTo } from "../process/pump.ts";
 import { CannotStart, type Child, type Exit, resolveProgram, signal } from "../process/spawn.ts";
-import { within } from "../process/timer.ts";
+import { within } from "../process/stop.ts";
 import type { Scheduler } from "./start.ts";
 import { Ticker } from "./ticker.ts";
 

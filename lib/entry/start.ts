@@ -15,7 +15,7 @@ import type { Stop } from "../process/stop.ts";
 import { probeRepository } from "../restic/open.ts";
 import { type Access, accessOf } from "../restic/restic.ts";
 import { crontabPath, type Places } from "../schedule/schedule.ts";
-import { stamp } from "../time/format.ts";
+import { stamp } from "../time/zone.ts";
 
 /** Starts the jobs: crond, or the Ticker where crond cannot. */
 export interface Scheduler {

@@ -3,7 +3,7 @@
 import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
 import { spawn } from "../process/spawn.ts";
-import { after } from "../process/timer.ts";
+import { after } from "../process/stop.ts";
 import { type Cron, nextTimes, parseCron } from "../schedule/cron.ts";
 import { readCrontabLine } from "../schedule/schedule.ts";
 import { localZone } from "../time/zone.ts";

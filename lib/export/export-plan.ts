@@ -21,10 +21,8 @@ import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { removeDeadWorkDirs } from "../run/workdir.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
-import { plural } from "../text.ts";
-import { compact } from "../time/format.ts";
-import { localZone, type Zone } from "../time/zone.ts";
-import { formatBytes } from "../units.ts";
+import { formatBytes, plural } from "../text.ts";
+import { compact, localZone, type Zone } from "../time/zone.ts";
 import { type Format, formats } from "./compress.ts";
 
 export const exportFlags = {

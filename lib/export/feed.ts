@@ -7,12 +7,10 @@ import { EXIT, Failure } from "../errors.ts";
 import { Progress } from "../restic/progress.ts";
 import type { Run } from "../run/run.ts";
 import { ownMark } from "../run/workdir.ts";
-import { plural } from "../text.ts";
-import { formatBytes } from "../units.ts";
+import { formatBytes, plural } from "../text.ts";
 import { Archive, verifyArchive } from "./archive.ts";
 import { codecs } from "./compress.ts";
-import type { ExportRun } from "./export-plan.ts";
-import { formatOf } from "./export-plan.ts";
+import { type ExportRun, formatOf } from "./export-plan.ts";
 import { END, TarScan } from "./tar.ts";
 
 export interface FeedPlan {

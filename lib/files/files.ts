@@ -17,6 +17,7 @@ import {
   type Stats,
   statSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { builtin } from "../runtime.ts";
@@ -115,6 +116,12 @@ export function readSmallFile(path: string, most: number, encoding: "utf8" | "la
     if (size > most) throw new Error(`it is larger than ${plural(most, "byte")}`);
     return readFileSync(fd, encoding);
   });
+}
+
+/** Writes a short text at a place of the file. By bytes: for a string Deno (2.9) passes over the position. */
+export function writeAt(fd: number, text: string, position: number): void {
+  const bytes = Buffer.from(text);
+  writeSync(fd, bytes, 0, bytes.length, position);
 }
 
 /** Do two paths lead to the same file? */

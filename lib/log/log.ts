@@ -8,11 +8,8 @@ import { type ConsolaInstance, createConsola } from "consola/core";
 import { environment } from "../environment.ts";
 import { reasonOf } from "../errors.ts";
 import type { Mask } from "../mask.ts";
-import { plural, visible } from "../text.ts";
-import { stamp } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
-import { formatBytes } from "../units.ts";
-import { ChildLog, safeText, type WriteLines } from "./child-log.ts";
+import { formatBytes, plural, visible, visibleLines } from "../text.ts";
+import { localZone, stamp } from "../time/zone.ts";
 import { isTerminal, prefixLines, Stdout, type StdoutEvents, writeAll } from "./stdout.ts";
 
 type Level = "INFO" | "WARN" | "ERROR";
@@ -29,6 +26,36 @@ const CLEAR = "\r\x1b[K";
 const CHILDREN_MOST = 64 * 1024 * 1024;
 
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
+
+/** Bytes of log lines. */
+export interface Written {
+  readonly inFile: number;
+  readonly leftOut: number;
+}
+
+/** Writes safe lines to stdout, and those that fit in `fileMost` bytes into the run's own file too. */
+export type WriteLines = (source: string, lines: string, fileMost: number) => Written;
+
+export class ChildLog {
+  /** Bytes of log lines that went to stdout only. */
+  leftOut = 0;
+
+  /** `room`: bytes that may go into the run's own file. */
+  constructor(
+    private readonly writeLines: WriteLines,
+    private room = Number.POSITIVE_INFINITY,
+  ) {}
+
+  /** Whole lines that are safe; true when they are the first that did not fit in the run's own file. */
+  write(source: string, lines: string): boolean {
+    // After the first line that did not fit, none goes there any more, however short it is.
+    const isFull = this.leftOut > 0;
+    const { inFile, leftOut } = this.writeLines(source, lines, isFull ? 0 : this.room);
+    this.room -= inFile;
+    this.leftOut += leftOut;
+    return !isFull && leftOut > 0;
+  }
+}
 
 /** No lines of a child that are still to be written. */
 const NOTHING = { source: "", lines: "" };
@@ -117,7 +144,7 @@ export class Log {
     const { source, lines } = this.gathered;
     if (lines === "") return;
     this.gathered = NOTHING;
-    if (!this.work.write(source, safeText(this.mask, lines))) return;
+    if (!this.work.write(source, visibleLines(this.mask(lines)))) return;
     const said = `${source} printed more than ${formatBytes(CHILDREN_MOST)}; the rest is on stdout only.`;
     this.toFile(this.render("WARN", [said], false));
   }

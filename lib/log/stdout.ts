@@ -1,12 +1,12 @@
 /**
- * stdout as a run writes it, and how any descriptor is written that may be a full pipe.
+ * stdout as a run writes it, how any descriptor is written that may be a full pipe, and where a pod leaves its last words.
  *
  * A pipe whose reader stands still (a log driver that blocks, a pager that somebody has left) must not make the run
  * stand still with it: a write that waits in the kernel would keep time-outs and signals waiting too. So a reader is
  * waited for as long as it takes something; after that, lines are left out and counted.
  */
 
-import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { builtin, WRITE_MOST } from "../runtime.ts";
 
@@ -192,12 +192,6 @@ export function writeAll(fd: number, content: string | Uint8Array): unknown {
   }
 }
 
-/** Writes a short text at a place of the file. By bytes: for a string Deno (2.9) passes over the position. */
-export function writeAt(fd: number, text: string, position: number): void {
-  const bytes = Buffer.from(text);
-  writeSync(fd, bytes, 0, bytes.length, position);
-}
-
 /** Blocks this thread for `ms` milliseconds. For moments only: no signal is taken meanwhile. */
 export function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -224,4 +218,24 @@ export function isTerminal(fd: number): boolean {
 /** The present width of the terminal that stdout is. Call it only for a terminal: it costs 7 ms once. */
 export function terminalColumns(): number {
   return process.stdout.columns || 80;
+}
+
+const PATH = "/dev/termination-log";
+/** Kubernetes cuts a message there (its documentation, "Customizing the termination message"). */
+const MOST_BYTES = 4096;
+
+/** Leaves one line there; does nothing where the file is not there already, which is everywhere else. */
+export function leaveLastWords(text: string): void {
+  try {
+    const fd = openSync(PATH, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      if (!fstatSync(fd).isFile()) return;
+      ftruncateSync(fd, 0);
+      writeSync(fd, Buffer.from(`${text}\n`).subarray(0, MOST_BYTES));
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // No Kubernetes, or not ours to write: the log says the same.
+  }
 }

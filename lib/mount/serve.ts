@@ -10,8 +10,7 @@ import { runChild } from "../process/child.ts";
 import { nameOf, pids } from "../process/proc.ts";
 import { collect } from "../process/pump.ts";
 import { CannotStart } from "../process/spawn.ts";
-import { stopBudget } from "../process/stop.ts";
-import { sleep, within } from "../process/timer.ts";
+import { sleep, stopBudget, within } from "../process/stop.ts";
 import type { Run } from "../run/run.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 

@@ -5,8 +5,7 @@
 
 import { version } from "../environment.ts";
 import { ConfigError, errnoOf } from "../errors.ts";
-import type { Stop } from "../process/stop.ts";
-import { after, within } from "../process/timer.ts";
+import { after, type Stop, within } from "../process/stop.ts";
 import { decodePercent } from "../text.ts";
 
 /** The type of `new URL()`, the same in the types of Bun and of Deno. */

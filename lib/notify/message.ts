@@ -4,9 +4,8 @@
  */
 
 import type { RunRecord } from "../state/record.ts";
-import { visible } from "../text.ts";
+import { formatBytes, formatDuration, visible } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
-import { formatBytes, formatDuration } from "../units.ts";
 
 export interface Message {
   readonly to: readonly string[];

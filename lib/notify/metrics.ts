@@ -6,9 +6,9 @@
 import { closeSync } from "node:fs";
 import type { Context } from "../context.ts";
 import { readIfThere, replaceFile } from "../files/files.ts";
-import { lockShortly } from "../process/flock.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
 import type { Fields } from "../schema/fields.ts";
+import { lockShortly } from "../state/lock.ts";
 import { hasSucceeded, type RunRecord } from "../state/record.ts";
 
 /** What outlives a run: read from the file that the run before has left. */

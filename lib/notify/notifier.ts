@@ -5,8 +5,7 @@
 
 import type { Context } from "../context.ts";
 import { errnoOf, Failure, reasonOf } from "../errors.ts";
-import type { Stop } from "../process/stop.ts";
-import { within } from "../process/timer.ts";
+import { type Stop, within } from "../process/stop.ts";
 import type { Fields } from "../schema/fields.ts";
 import { type Attention, needsAttention, type RunRecord } from "../state/record.ts";
 import { untilStopped } from "./http.ts";

@@ -10,9 +10,8 @@ import { streamOf } from "../runtime.ts";
 import type { Pipe } from "./pipe.ts";
 import { collect, type Pump, pump, type Reader } from "./pump.ts";
 import { type Child, type Signal, type Stdio, spawn } from "./spawn.ts";
-import { Stop, type StopBudget, stopBudget } from "./stop.ts";
+import { Stop, type StopBudget, stopBudget, within } from "./stop.ts";
 import { type Ended, supervise } from "./supervise.ts";
-import { within } from "./timer.ts";
 
 export interface StartPlan {
   readonly env: ChildEnvironment;

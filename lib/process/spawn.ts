@@ -27,6 +27,9 @@ export interface Child {
 /** A descriptor number, our own ("inherit"), a fresh socket to read from ("pipe"), or /dev/null ("ignore"). */
 export type Stdio = "ignore" | "inherit" | "pipe" | number;
 
+/** Where a child finds a descriptor that it was started with (see SpawnOptions.inherit). */
+export const INHERITED_FD = 3;
+
 export interface SpawnOptions {
   readonly env: ChildEnvironment;
   readonly cwd?: string;

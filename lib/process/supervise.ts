@@ -5,8 +5,7 @@
 
 import { type Family, familyMembers, procIsReadable, programOf } from "./proc.ts";
 import { type Child, type Exit, exitCodeOfSignal, type Signal, signal } from "./spawn.ts";
-import type { Stop, StopBudget } from "./stop.ts";
-import { after, sleep } from "./timer.ts";
+import { after, type Stop, type StopBudget, sleep } from "./stop.ts";
 
 export interface Limits {
   /** The polite signal: SIGTERM for hooks, SIGINT for restic and rclone. */

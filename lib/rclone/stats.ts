@@ -4,8 +4,7 @@
  */
 
 import type { Run } from "../run/run.ts";
-import { plural } from "../text.ts";
-import { formatBytes, formatDuration } from "../units.ts";
+import { formatBytes, formatDuration, plural } from "../text.ts";
 
 /** Everything that one call of rclone has moved so far. */
 export interface Stats {

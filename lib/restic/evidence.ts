@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { systemHostname } from "../environment.ts";
 import { errnoOf } from "../errors.ts";
 import { statOf } from "../process/proc.ts";
-import { formatDuration } from "../units.ts";
+import { formatDuration } from "../text.ts";
 
 export interface RepositoryLock {
   /** When it was taken or last refreshed, in epoch milliseconds; restic refreshes every five minutes. */

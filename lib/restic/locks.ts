@@ -2,10 +2,8 @@
 
 import { EXIT } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import { plural } from "../text.ts";
-import { stamp } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
-import { formatDuration } from "../units.ts";
+import { formatDuration, plural } from "../text.ts";
+import { localZone, stamp } from "../time/zone.ts";
 import {
   type Evidence,
   evidenceOf,

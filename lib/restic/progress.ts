@@ -2,8 +2,7 @@
 
 import { terminalColumns } from "../log/stdout.ts";
 import type { Run } from "../run/run.ts";
-import { plural } from "../text.ts";
-import { formatBytes, formatDuration, formatPart } from "../units.ts";
+import { formatBytes, formatDuration, formatPart, plural } from "../text.ts";
 import type { StatusMessage } from "./messages.ts";
 
 const BAR_MOST = 30;

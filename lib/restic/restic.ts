@@ -11,7 +11,7 @@ import type { ChildEnvironment } from "../environment.ts";
 import { ConfigError, EXIT, Failure } from "../errors.ts";
 import { maskRepository } from "../mask.ts";
 import { type Outcome, type Run, Stopped } from "../run/run.ts";
-import { formatBytes } from "../units.ts";
+import { formatBytes } from "../text.ts";
 import { globalArgs } from "./backup-args.ts";
 import {
   type Caller,

@@ -4,8 +4,7 @@ import { EXIT, Failure, UsageError } from "../errors.ts";
 import type { Run } from "../run/run.ts";
 import type { Fields } from "../schema/fields.ts";
 import { plural, tableLines } from "../text.ts";
-import { stamp } from "../time/format.ts";
-import type { Zone } from "../time/zone.ts";
+import { stamp, type Zone } from "../time/zone.ts";
 import type { Restic } from "./restic.ts";
 
 /** A snapshot from `restic snapshots --json`, as far as this program uses it. */

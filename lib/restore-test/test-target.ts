@@ -6,9 +6,8 @@ import { absolute } from "../paths.ts";
 import type { Run } from "../run/run.ts";
 import { restoreRefusal } from "../run/target.ts";
 import { makeWorkdir, removeDeadWorkDirs, removeWorkdir } from "../run/workdir.ts";
-import { compact } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
-import { formatBytes } from "../units.ts";
+import { formatBytes } from "../text.ts";
+import { compact, localZone } from "../time/zone.ts";
 import type { RestoreTestPlan } from "./test-plan.ts";
 
 export type CleanupStatus = "none" | "removed" | "kept" | "failed";

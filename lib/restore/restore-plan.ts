@@ -9,8 +9,7 @@ import { readId, snapshotFlags } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
 import { exitOfStopped, type Run } from "../run/run.ts";
 import { type Refusal, restoreRefusal } from "../run/target.ts";
-import { parseLocal } from "../time/format.ts";
-import type { Zone } from "../time/zone.ts";
+import { parseLocal, type Zone } from "../time/zone.ts";
 
 export const restoreFlags = {
   ...snapshotFlags,

@@ -14,11 +14,10 @@ import { removeDeadTempFiles } from "../process/proc.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { appendHistory, historyPath, newestLines, trimHistory } from "../state/history.ts";
+import { skipsInARow } from "../state/holder.ts";
 import type { RunMark } from "../state/marker.ts";
 import { type RunRecord, recordHeader, type Status } from "../state/record.ts";
-import { skipsInARow } from "../state/skips.ts";
-import { stamp } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
+import { localZone, stamp } from "../time/zone.ts";
 import { type Outcome, type Run, Stopped } from "./run.ts";
 
 export type Work = (run: Run) => Promise<Outcome>;

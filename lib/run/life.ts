@@ -11,19 +11,23 @@
 import { Context } from "../context.ts";
 import { environment } from "../environment.ts";
 import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
-import type { HookResult } from "../hooks/execute.ts";
-import { leaveLastWords } from "../log/termination.ts";
+import {
+  type HookResult,
+  hookEnvironment,
+  type PhasePlan,
+  resultEnvironment,
+  runPhase,
+} from "../hooks/execute.ts";
+import { leaveLastWords } from "../log/stdout.ts";
 import type { Announced, Notifier } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
-import { Stop, stopBudget } from "../process/stop.ts";
-import { eventLoopTurn } from "../process/timer.ts";
-import { processesHoldingDeleted } from "../state/holder.ts";
+import { eventLoopTurn, Stop, stopBudget } from "../process/stop.ts";
+import { forgetSkips, processesHoldingDeleted, skipsInARow } from "../state/holder.ts";
 import { freeLock, type Lock, signLock, takeLock, unsignLock } from "../state/lock.ts";
 import { Marker, type RunMark } from "../state/marker.ts";
 import type { RunRecord } from "../state/record.ts";
-import { forgetSkips, skipsInARow } from "../state/skips.ts";
-import { stamp } from "../time/format.ts";
-import { formatDuration } from "../units.ts";
+import { formatDuration } from "../text.ts";
+import { stamp } from "../time/zone.ts";
 import type { Prepared } from "./command.ts";
 import {
   addToHistory,
@@ -37,7 +41,6 @@ import {
   saveRecord,
   type Work,
 } from "./finish.ts";
-import { hookEnvironment, type PhasePlan, resultEnvironment, runPhase } from "./phase.ts";
 import { Run } from "./run.ts";
 import { skip } from "./skip.ts";
 

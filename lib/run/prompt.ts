@@ -6,7 +6,7 @@
 import { read } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { isTerminal, writeAll } from "../log/stdout.ts";
-import { sleep } from "../process/timer.ts";
+import { sleep } from "../process/stop.ts";
 import { visible } from "../text.ts";
 import type { Run } from "./run.ts";
 

@@ -2,8 +2,9 @@
 
 import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
-import { leaveLastWords } from "../log/termination.ts";
+import { leaveLastWords } from "../log/stdout.ts";
 import {
+  countSkip,
   type LockHolder,
   processesHolding,
   processesHoldingDeleted,
@@ -11,10 +12,8 @@ import {
 } from "../state/holder.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "../state/marker.ts";
 import { recordHeader } from "../state/record.ts";
-import { countSkip } from "../state/skips.ts";
 import { formatOrdinal } from "../text.ts";
-import { stamp } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
+import { localZone, stamp } from "../time/zone.ts";
 import { addToHistory, writeSkipMetrics } from "./finish.ts";
 
 /**

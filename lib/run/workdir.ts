@@ -7,10 +7,8 @@ import { mkdirSync, promises, readdirSync, readlinkSync, renameSync, statSync } 
 import { ConfigError, errnoOf, reasonOf } from "../errors.ts";
 import { openFolders, removeTree } from "../files/tree.ts";
 import { statOf } from "../process/proc.ts";
-import { stopBudget } from "../process/stop.ts";
-import { within } from "../process/timer.ts";
-import { compact } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
+import { stopBudget, within } from "../process/stop.ts";
+import { compact, localZone } from "../time/zone.ts";
 import type { Run } from "./run.ts";
 
 /** Makes it in `parent`, for our own eyes only. Throws a ConfigError that names the flag for another place. */

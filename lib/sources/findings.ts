@@ -1,8 +1,7 @@
 /** The report: as lines for people, as facts for the record. Pure. */
 
 import type { FactsOf, Fields } from "../schema/fields.ts";
-import { plural, tableLines } from "../text.ts";
-import { formatBytes } from "../units.ts";
+import { formatBytes, plural, tableLines } from "../text.ts";
 import type { Level, Tally } from "./count.ts";
 import type { Examination, ListReport, Source } from "./examine.ts";
 

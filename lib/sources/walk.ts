@@ -6,7 +6,7 @@
 
 import { lstatSync, readdirSync, type Stats } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { eventLoopTurn } from "../process/timer.ts";
+import { eventLoopTurn } from "../process/stop.ts";
 import { enableJit } from "../runtime.ts";
 import {
   Counter,

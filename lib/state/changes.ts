@@ -1,7 +1,6 @@
 /** Suspicious changes between runs that all succeeded: a source that is gone, a run that takes much longer. Pure. */
 
-import { plural } from "../text.ts";
-import { formatDuration } from "../units.ts";
+import { formatDuration, plural } from "../text.ts";
 import { hasSucceeded, type PastRecord } from "./record.ts";
 
 export interface Change {

@@ -29,8 +29,8 @@ import {
 import type { ChildEnvironment } from "../environment.ts";
 import { isFileAt } from "../files/files.ts";
 import { lastLines } from "../files/tail.ts";
-import { lockShortly } from "../process/flock.ts";
-import { sleep } from "../process/timer.ts";
+import { sleep } from "../process/stop.ts";
+import { lockShortly } from "./lock.ts";
 import { type PastRecord, parseRecord } from "./record.ts";
 
 /** Bytes of the shortest line, `{}` and its end. A file that cannot hold enough of them is not read to be counted. */

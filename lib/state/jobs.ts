@@ -5,16 +5,14 @@
 
 import { readdirSync } from "node:fs";
 import { recordPath } from "../context.ts";
-import { plural } from "../text.ts";
-import { iso, stamp } from "../time/format.ts";
-import type { Zone } from "../time/zone.ts";
-import { formatDuration } from "../units.ts";
+import { formatDuration, plural } from "../text.ts";
+import { iso, stamp, type Zone } from "../time/zone.ts";
 import { changesIn, RUNS_COMPARED } from "./changes.ts";
 import { readHistoryEnd, runsByJob } from "./history.ts";
+import { SKIPS_MANY, skipsInARow } from "./holder.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
 import { alertsOf, hasSucceeded, type PastRecord, type RecordFile, readRecord } from "./record.ts";
 import { dueOf, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
-import { SKIPS_MANY, skipsInARow } from "./skips.ts";
 
 /** As it stands in the JSON report of status. */
 export interface Job {

@@ -1,17 +1,16 @@
 /**
  * The lock of a worker: flock(2) on a file that is never deleted, taken by flock(1) on a descriptor that it inherits
- * from us. The lock belongs to the open file: it stays ours after flock(1) has exited, and every child that inherits
- * the descriptor keeps it too.
+ * from us. The lock belongs to the open file: it stays ours after flock(1) has exited, every child that inherits the
+ * descriptor keeps it too, and it is free when the last descriptor of that open file is closed.
  */
 
 import { closeSync, constants, ftruncateSync, openSync } from "node:fs";
-import type { Environment } from "../environment.ts";
+import type { ChildEnvironment, Environment } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
-import { discard, isFileAt, isSameFile } from "../files/files.ts";
-import { writeAt } from "../log/stdout.ts";
-import { FlockFailed, flock, INHERITED_FD, unflock } from "../process/flock.ts";
+import { discard, isFileAt, isSameFile, writeAt } from "../files/files.ts";
 import { isAncestor } from "../process/proc.ts";
-import { CannotStart } from "../process/spawn.ts";
+import { CannotStart, INHERITED_FD, spawn } from "../process/spawn.ts";
+import { sleep } from "../process/stop.ts";
 import { processesHoldingDeleted } from "./holder.ts";
 
 export interface Lock {
@@ -146,3 +145,54 @@ async function lock(fd: number, path: string, env: Environment): Promise<boolean
     throw new LockFailure(path, `${error.message} ${remedy} was run.`);
   }
 }
+
+/** Milliseconds after which a lock that somebody holds for an instant is tried again. */
+const TRY_MS = 20;
+
+/** flock(1) failed, and not because somebody else has the lock. */
+export class FlockFailed extends Error {}
+
+/** Locks `fd`; false when somebody else has it locked. Throws FlockFailed, CannotStart. */
+export async function flock(fd: number, env: Environment): Promise<boolean> {
+  // `-n FD` alone means the same to util-linux and to busybox.
+  const options = { env: plain(env), inherit: fd };
+  const command = ["flock", "-n", String(INHERITED_FD)];
+  if ((await spawn(command, options).exited).code === 0) return true;
+  const child = spawn(command, { ...options, stderr: "pipe" });
+  const { code } = await child.exited;
+  if (code === 0) return true;
+  // Both exit with 1 and print nothing when the lock is held. Of any other failure they print the reason.
+  const words = child.stderr === undefined ? "" : (await new Response(child.stderr).text()).trim();
+  if (code === 1 && words === "") return false;
+  throw new FlockFailed(`flock(1) ended with ${code}: ${words || "it gave no reason"}.`);
+}
+
+/** Unlocks `fd` for every process that has the descriptor. Throws CannotStart. */
+export async function unflock(fd: number, env: Environment): Promise<void> {
+  await spawn(["flock", "-u", String(INHERITED_FD)], { env: plain(env), inherit: fd }).exited;
+}
+
+/**
+ * Opens the file at `path`, creating it where needed, and locks it for something short. Tries for `ms` milliseconds;
+ * undefined when somebody else holds it all that time. Closing the descriptor unlocks it. Throws what open(2) throws,
+ * FlockFailed, CannotStart.
+ */
+export async function lockShortly(path: string, ms: number, env: Environment): Promise<number | undefined> {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+  const end = performance.now() + ms;
+  try {
+    for (;;) {
+      if (await flock(fd, env)) return fd;
+      if (performance.now() >= end) break;
+      await sleep(TRY_MS);
+    }
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  closeSync(fd);
+  return undefined;
+}
+
+/** Without LC_ALL=C it would load eleven more files for the locale. */
+const plain = ({ PATH }: Environment): ChildEnvironment => ({ PATH, LC_ALL: "C" });

@@ -5,8 +5,7 @@
 
 import { closeSync, linkSync, openSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
-import { discard, readIfThere, temporaryOf } from "../files/files.ts";
-import { writeAt } from "../log/stdout.ts";
+import { discard, readIfThere, temporaryOf, writeAt } from "../files/files.ts";
 import { removeDeadTempFiles, statOf } from "../process/proc.ts";
 
 export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks";

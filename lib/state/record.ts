@@ -6,8 +6,7 @@
 import { type Identity, recordPath } from "../context.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
-import { isEpoch, iso } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
+import { isEpoch, iso, localZone } from "../time/zone.ts";
 
 export const RECORD_SCHEMA = "restic-backup-helper.run/1";
 

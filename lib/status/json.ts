@@ -4,7 +4,7 @@ import { recordPath } from "../context.ts";
 import { release, version } from "../environment.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import type { Finding, Judged, Verdict, View } from "../state/jobs.ts";
-import { iso } from "../time/format.ts";
+import { iso } from "../time/zone.ts";
 
 /** The report for programs. Pure but for the release that it names. */
 export function buildReport(

@@ -3,10 +3,8 @@
 import { parseJobName } from "../state/history.ts";
 import type { Finding, Job, Verdict } from "../state/jobs.ts";
 import { type PastRecord, parseRecord } from "../state/record.ts";
-import { plural, tableLines, visible } from "../text.ts";
-import { stamp } from "../time/format.ts";
-import type { Zone } from "../time/zone.ts";
-import { formatBytes, formatDuration } from "../units.ts";
+import { formatBytes, formatDuration, plural, tableLines, visible } from "../text.ts";
+import { stamp, type Zone } from "../time/zone.ts";
 
 const COLOUR: Readonly<Record<Verdict, string>> = { OK: "\x1b[32m", WARN: "\x1b[33m", FAIL: "\x1b[31m" };
 const RESET = "\x1b[0m";

@@ -1,12 +1,12 @@
 /**
- * The local time zone, found as libc finds it, and compiled zone files as zic writes them (RFC 8536). Without Date's
- * local methods and Intl: the first use of either starts ICU (4 ms), and ICU does not know the POSIX rules that libc,
- * and so crond, takes from TZ. A zone file is searched in place, so that loading one costs next to nothing.
+ * The local time zone, found as libc finds it, dates as text on its clock, and back from text that a person has written.
+ * Without Date's local methods and Intl: the first use of either starts ICU (4 ms), and ICU does not know the POSIX rules
+ * that libc, and so crond, takes from TZ. Dates are formatted with Date#toISOString on a shifted instant.
  */
 
 import { readFileSync, readlinkSync } from "node:fs";
 import { environment } from "../environment.ts";
-import { type Period, type PosixRule, parsePosixRule, rulePeriod } from "./posix-rule.ts";
+import { type Period, parsePosixRule, parseTzif, rulePeriod } from "./tzif.ts";
 
 export interface Zone {
   /** For people: `Europe/Amsterdam`, `CET-1CEST,M3.5.0,M10.5.0/3`, `UTC`; `localtime` for a file without a name. */
@@ -117,101 +117,73 @@ function withoutFolder(path: string): string {
   return path.replace(/^.*\/zoneinfo\//, "");
 }
 
-interface Block {
-  readonly version: number;
-  readonly timeSize: 4 | 8;
-  readonly timeCount: number;
-  readonly typeCount: number;
-  readonly times: number;
-  readonly indices: number;
-  readonly types: number;
-  readonly end: number;
+/** `2026-05-11 09:30:00`, for logs. epochMs: years 0 to 9999; throws a RangeError for what is not a date. */
+export function stamp(epochMs: number, zone: Zone): string {
+  const text = shifted(epochMs, zone);
+  return `${text.slice(0, 10)} ${text.slice(11, 19)}`;
 }
-
-const MAGIC = 0x545a6966; // "TZif"
-const HEADER_SIZE = 44;
-const TYPE_SIZE = 6;
 
 /**
- * Parses a zone file, versions 1 to 4, to a function from epoch seconds to the period that contains them. Leap
- * seconds (the `right/` zones) are not applied. Before the first change the first type applies, after the last the
- * footer's rule. undefined when the bytes are not a zone file.
+ * `2026-05-11T09:30:00+02:00`, for records: ISO 8601 with the offset, `+00:00` in UTC. Range and error as for
+ * `stamp`. The seconds of an offset (no zone has had any since 1972) are left out: ISO 8601 has no place for them.
  */
-export function parseTzif(bytes: Uint8Array): ((epochSeconds: number) => Period) | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let block = readBlock(view, 0, 4);
-  const hasFooter = block !== undefined && block.version >= 2;
-  if (block && hasFooter) block = readBlock(view, block.end, 8);
-  if (!block || block.typeCount === 0 || block.end > bytes.length) return undefined;
-  const { indices, types, typeCount } = block;
-  if (bytes.subarray(indices, types).some((type) => type >= typeCount)) return undefined;
-
-  const found = block;
-  let rule: PosixRule | undefined;
-  let isFooterRead = !hasFooter;
-  return (epochSeconds) => {
-    const period = findPeriod(view, found, epochSeconds);
-    if (period.until < Infinity) return period;
-    // Parsed on demand: many files list their changes up to 2037, and parsing a rule cold takes 0.2 ms.
-    if (!isFooterRead) rule = readFooter(bytes.subarray(found.end));
-    isFooterRead = true;
-    if (!rule) return period;
-    const ruled = rulePeriod(rule, epochSeconds);
-    return { ...ruled, from: Math.max(ruled.from, period.from) };
-  };
+export function iso(epochMs: number, zone: Zone): string {
+  const offset = zone.offsetAt(Math.floor(epochMs / 1000));
+  const minutes = Math.trunc(Math.abs(offset) / 60);
+  const clock = `${two(Math.trunc(minutes / 60))}:${two(minutes % 60)}`;
+  return `${shiftedBy(epochMs, offset).slice(0, 19)}${offset < 0 ? "-" : "+"}${clock}`;
 }
 
-function readBlock(view: DataView, at: number, timeSize: 4 | 8): Block | undefined {
-  if (view.byteLength < at + HEADER_SIZE || view.getUint32(at) !== MAGIC) return undefined;
-  const version = view.getUint8(at + 4);
-  const count = (index: number) => view.getUint32(at + 20 + index * 4);
-  const [utcFlags, standardFlags, leaps] = [count(0), count(1), count(2)];
-  const [timeCount, typeCount, letters] = [count(3), count(4), count(5)];
-
-  const times = at + HEADER_SIZE;
-  const indices = times + timeCount * timeSize;
-  const types = indices + timeCount;
-  const end = types + typeCount * TYPE_SIZE + letters + leaps * (timeSize + 4) + standardFlags + utcFlags;
-  return {
-    version: version === 0 ? 1 : version - 0x30,
-    timeSize,
-    timeCount,
-    typeCount,
-    times,
-    indices,
-    types,
-    end,
-  };
+/** `20260511-093000`, for file names: sorts by time within one offset. Range and error as for `stamp`. */
+export function compact(epochMs: number, zone: Zone): string {
+  const text = shifted(epochMs, zone);
+  return `${text.slice(0, 10).replaceAll("-", "")}-${text.slice(11, 19).replaceAll(":", "")}`;
 }
 
-/** The rule between the two newlines after the second block; undefined when there is none. */
-function readFooter(rest: Uint8Array): PosixRule | undefined {
-  const text = new TextDecoder().decode(rest);
-  return parsePosixRule(text.slice(1, text.indexOf("\n", 1)));
+/** Is the value an epoch second that every zone can show, from 1970 to 9998? For values from files. */
+export const isEpoch = (value: unknown): value is number =>
+  typeof value === "number" && value >= 0 && value < 253_370_764_800;
+
+const shifted = (epochMs: number, zone: Zone): string =>
+  shiftedBy(epochMs, zone.offsetAt(Math.floor(epochMs / 1000)));
+
+const shiftedBy = (epochMs: number, offsetSeconds: number): string =>
+  new Date(epochMs + offsetSeconds * 1000).toISOString();
+
+function two(number: number): string {
+  return String(number).padStart(2, "0");
 }
 
-function findPeriod(view: DataView, block: Block, epochSeconds: number): Period {
-  const passed = countPassed(view, block, epochSeconds);
-  const from = passed === 0 ? -Infinity : timeAt(view, block, passed - 1);
-  const until = passed === block.timeCount ? Infinity : timeAt(view, block, passed);
-  const type = passed === 0 ? 0 : view.getUint8(block.indices + passed - 1);
-  return { from, until, offset: view.getInt32(block.types + type * TYPE_SIZE) };
+const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?)?$/;
+
+/**
+ * Epoch milliseconds of `2026-05-11`, `2026-05-11 09:30` or `2026-05-11T09:30:00` on the zone's clock; midnight
+ * without a time. Of a time that the clock shows twice, the first; a time that it skips is read as if the clock had
+ * not been set forward yet. undefined for anything else, 30 February included.
+ */
+export function parseLocal(text: string, zone: Zone): number | undefined {
+  const found = DATE.exec(text.trim());
+  if (!found) return undefined;
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found
+    .slice(1)
+    .map((part) => Number(part ?? 0));
+  const clock = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+  // Date.UTC turns 30 February into a day of March, and the years 0 to 99 into 1900 to 1999.
+  const isReal =
+    clock.getUTCFullYear() === year &&
+    clock.getUTCMonth() === month - 1 &&
+    clock.getUTCDate() === day &&
+    hour < 24 &&
+    minute < 60 &&
+    second < 60;
+  return isReal ? instant(clock.getTime() / 1000, zone) * 1000 : undefined;
 }
 
-/** The number of changes at or before an instant, by binary search. */
-function countPassed(view: DataView, block: Block, epochSeconds: number): number {
-  let low = 0;
-  let high = block.timeCount;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (timeAt(view, block, middle) <= epochSeconds) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const DAY = 86_400;
 
-function timeAt(view: DataView, { times, timeSize }: Block, index: number): number {
-  const at = times + index * timeSize;
-  if (timeSize === 4) return view.getInt32(at);
-  return view.getInt32(at) * 2 ** 32 + view.getUint32(at + 4); // exact to 2^53, without BigInt
+/** The first instant at which the zone's clock shows `clock` (epoch seconds, as if it were UTC). */
+function instant(clock: number, zone: Zone): number {
+  const [before, after] = [zone.offsetAt(clock - DAY), zone.offsetAt(clock + DAY)];
+  const candidates = [clock - before, clock - after].filter((at) => at + zone.offsetAt(at) === clock);
+  return candidates.length > 0 ? Math.min(...candidates) : clock - before;
 }

@@ -17,8 +17,7 @@ import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
-import { plural } from "../text.ts";
-import { formatBytes } from "../units.ts";
+import { formatBytes, plural } from "../text.ts";
 
 /** Unreadable paths that are named in the log and in the record; the others are counted. */
 const NAMED_MOST = 20;

@@ -10,7 +10,7 @@ import { masked } from "../mask.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { Scheduled } from "../state/schedules.ts";
 import { plural, visible } from "../text.ts";
-import { iso } from "../time/format.ts";
+import { iso } from "../time/zone.ts";
 
 const FLAGS = { json: { type: "boolean", description: "print one JSON object instead of lines" } } as const;
 

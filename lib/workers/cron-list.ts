@@ -14,8 +14,7 @@ import {
   renderCrontab,
 } from "../schedule/schedule.ts";
 import { plural } from "../text.ts";
-import { stamp } from "../time/format.ts";
-import type { Zone } from "../time/zone.ts";
+import { stamp, type Zone } from "../time/zone.ts";
 
 const command: Command = {
   about:

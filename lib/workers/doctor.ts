@@ -11,7 +11,7 @@ import { masked } from "../mask.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
 import type { Command, Invocation } from "../run/command.ts";
-import { iso } from "../time/format.ts";
+import { iso } from "../time/zone.ts";
 
 const FLAGS = {
   hooks: { type: "boolean", description: "only the hooks section; any problem there gives exit 1" },

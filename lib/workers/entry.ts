@@ -12,7 +12,7 @@ import {
 import { watch } from "../entry/watch.ts";
 import { environment } from "../environment.ts";
 import { EXIT, Failure } from "../errors.ts";
-import { leaveLastWords } from "../log/termination.ts";
+import { leaveLastWords } from "../log/stdout.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
 import { ACCESS_ENVIRONMENT } from "../restic/restic.ts";

@@ -18,7 +18,7 @@ import { writeAll } from "../log/stdout.ts";
 import { isSecret, masked } from "../mask.ts";
 import { type Command, hookPhases, type Invocation, workerNames } from "../run/command.ts";
 import { tableLines, visible } from "../text.ts";
-import { iso } from "../time/format.ts";
+import { iso } from "../time/zone.ts";
 
 const FLAGS = {
   json: { type: "boolean", description: "print one JSON object instead of lines" },

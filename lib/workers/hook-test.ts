@@ -3,11 +3,11 @@
 import { rmSync } from "node:fs";
 import { Context } from "../context.ts";
 import { EXIT, UsageError } from "../errors.ts";
+import { hookEnvironment, resultEnvironment, runPhase } from "../hooks/execute.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop, stopBudget } from "../process/stop.ts";
 import { type Command, hookPhases, type Invocation } from "../run/command.ts";
-import { hookEnvironment, resultEnvironment, runPhase } from "../run/phase.ts";
 import type { Status } from "../state/record.ts";
 
 const command: Command = {

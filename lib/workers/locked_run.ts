@@ -8,6 +8,7 @@ import { foreground } from "../process/foreground.ts";
 import { resolveProgram } from "../process/spawn.ts";
 import type { Command, Invocation } from "../run/command.ts";
 import { skip } from "../run/skip.ts";
+import { forgetSkips, skipsInARow } from "../state/holder.ts";
 import {
   formatLockVariable,
   LOCK_VARIABLE,
@@ -17,9 +18,7 @@ import {
   takeLock,
   unsignLock,
 } from "../state/lock.ts";
-import { forgetSkips, skipsInARow } from "../state/skips.ts";
-import { stamp } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
+import { localZone, stamp } from "../time/zone.ts";
 
 const command: Command = {
   about:

@@ -9,8 +9,7 @@ import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { recordHeader } from "../state/record.ts";
-import { stamp } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
+import { localZone, stamp } from "../time/zone.ts";
 
 const flags = {
   mail: { type: "boolean", description: "send a mail to MAILX_RCPT" },

@@ -12,8 +12,7 @@ import type { Invocation } from "../run/command.ts";
 import { exitOfStopped, type Outcome, type Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
-import { plural } from "../text.ts";
-import { formatBytes, formatDuration } from "../units.ts";
+import { formatBytes, formatDuration, plural } from "../text.ts";
 
 const facts = {
   replicate_jobs_processed: { type: "count", help: "rows of the job file that were worked on" },

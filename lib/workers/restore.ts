@@ -31,9 +31,8 @@ import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
-import { plural } from "../text.ts";
+import { formatBytes, plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
-import { formatBytes } from "../units.ts";
 
 const facts = {
   ...snapshotFacts,

@@ -25,9 +25,8 @@ import { writersOf } from "../process/proc.ts";
 import { spawn } from "../process/spawn.ts";
 import type { Command } from "../run/command.ts";
 import { takeLock } from "../state/lock.ts";
-import { compact } from "../time/format.ts";
-import { localZone } from "../time/zone.ts";
-import { formatBytes } from "../units.ts";
+import { formatBytes } from "../text.ts";
+import { compact, localZone } from "../time/zone.ts";
 
 const command: Command = {
   about:

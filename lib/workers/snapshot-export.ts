@@ -19,8 +19,8 @@ import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { chooseSnapshot, filterOf, listSnapshots, readId, shortId } from "../restic/snapshots.ts";
 import type { Outcome } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
+import { formatBytes } from "../text.ts";
 import { localZone } from "../time/zone.ts";
-import { formatBytes } from "../units.ts";
 
 export default defineWorker({
   about:

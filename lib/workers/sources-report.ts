@@ -13,8 +13,7 @@ import {
   sourcesFlags,
 } from "../sources/sources-plan.ts";
 import { lastFields } from "../state/record.ts";
-import { plural } from "../text.ts";
-import { formatBytes } from "../units.ts";
+import { formatBytes, plural } from "../text.ts";
 
 export default defineWorker({
   about:

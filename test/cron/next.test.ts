@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { nextTimes, parseCron } from "../../lib/schedule/cron.ts";
-import { iso, stamp } from "../../lib/time/format.ts";
-import { loadZone } from "../../lib/time/zone.ts";
+import { iso, loadZone, stamp } from "../../lib/time/zone.ts";
 
 const AMSTERDAM = loadZone("Europe/Amsterdam");
 /** A Monday, 09:30 in Amsterdam. */

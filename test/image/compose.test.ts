@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { YAML } from "bun";
 import { variables } from "../../lib/config/variables.ts";
 import { parseCron } from "../../lib/schedule/cron.ts";
-import { parseDuration } from "../../lib/units.ts";
+import { parseDuration } from "../../lib/text.ts";
 
 const image = join(import.meta.dir, "../../lib/image");
 // biome-ignore lint/suspicious/noExplicitAny: a test says itself what it expects

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { LINE_MOST } from "../../lib/log/child-log.ts";
 import { createMask } from "../../lib/mask.ts";
-import { RawLines, SafeLines } from "../../lib/process/lines.ts";
+import { RawLines, SafeLines } from "../../lib/process/pump.ts";
+import { LINE_MOST } from "../../lib/text.ts";
 
 const SECRET = "s3cret-of-some-length";
 const mask = createMask({ X_TOKEN: SECRET });

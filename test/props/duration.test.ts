@@ -1,5 +1,5 @@
 // Durations and sizes against plain readings of what they mean.
-import { formatBytes, formatDuration, formatPart, formatShort, parseDuration } from "../../lib/units.ts";
+import { formatBytes, formatDuration, formatPart, formatShort, parseDuration } from "../../lib/text.ts";
 import { differ, property, type Random, SIGNS } from "../support/property.ts";
 
 const UNITS: Readonly<Record<string, number>> = { d: 86_400, h: 3600, m: 60, s: 1 };

@@ -1,9 +1,8 @@
 // Secrets in random text: none comes through, in whatever form and pieces it comes, and nothing else is touched.
 
-import { LINE_MOST } from "../../lib/log/child-log.ts";
 import { createMask, type Mask, maskRepository, maskUserinfo } from "../../lib/mask.ts";
-import { RawLines, SafeLines } from "../../lib/process/lines.ts";
-import { visible } from "../../lib/text.ts";
+import { RawLines, SafeLines } from "../../lib/process/pump.ts";
+import { LINE_MOST, visible } from "../../lib/text.ts";
 import { differ, property, type Random } from "../support/property.ts";
 
 /** No sign of a secret stands in the text around it, so that what must be left is known exactly. */

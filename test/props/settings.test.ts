@@ -8,7 +8,7 @@ import { readValueFile, Settings, VALUE_FILE_MOST } from "../../lib/config/setti
 import { variables } from "../../lib/config/variables.ts";
 import { Context } from "../../lib/context.ts";
 import { ConfigError } from "../../lib/errors.ts";
-import { parseDuration } from "../../lib/units.ts";
+import { parseDuration } from "../../lib/text.ts";
 import { differ, property, type Random, SIGNS } from "../support/property.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "rbh-settings-"));

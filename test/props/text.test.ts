@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { lastLines } from "../../lib/files/tail.ts";
 import { prefixLines } from "../../lib/log/stdout.ts";
 import { createMask } from "../../lib/mask.ts";
-import { SafeLines } from "../../lib/process/lines.ts";
+import { SafeLines } from "../../lib/process/pump.ts";
 import { visible } from "../../lib/text.ts";
 import { differ, property, type Random, SIGNS } from "../support/property.ts";
 

@@ -1,8 +1,7 @@
 // Time zones against libc, by way of Python, whose time.tzset() makes one process out of 100,000.
 
-import { parseLocal, stamp } from "../../lib/time/format.ts";
-import { parsePosixRule } from "../../lib/time/posix-rule.ts";
-import { loadZone, parseTzif, type Zone } from "../../lib/time/zone.ts";
+import { parsePosixRule, parseTzif } from "../../lib/time/tzif.ts";
+import { loadZone, parseLocal, stamp, type Zone } from "../../lib/time/zone.ts";
 import { agrees, differ, property, type Random, SIGNS } from "../support/property.ts";
 
 const PYTHON = `

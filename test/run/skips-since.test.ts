@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
-import { countSkip, forgetSkips, skipsInARow } from "../../lib/state/skips.ts";
+import { countSkip, forgetSkips, skipsInARow } from "../../lib/state/holder.ts";
 import { Gate } from "../support/gate.ts";
 import { finish, World } from "../support/world.ts";
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { compact, iso, stamp } from "../../lib/time/format.ts";
-import { loadZone } from "../../lib/time/zone.ts";
+import { compact, iso, loadZone, stamp } from "../../lib/time/zone.ts";
 import { changes, randomInstants, seeded, systemDates } from "./dates.ts";
 
 describe.each(["Europe/Amsterdam", "America/St_Johns", "Africa/Monrovia", "UTC", "<-0930>9:30"])(

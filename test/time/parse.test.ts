@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { iso, parseLocal } from "../../lib/time/format.ts";
-import { loadZone } from "../../lib/time/zone.ts";
+import { iso, loadZone, parseLocal } from "../../lib/time/zone.ts";
 
 const amsterdam = loadZone("CET-1CEST,M3.5.0,M10.5.0/3");
 const shown = (text: string, zone = amsterdam) => {

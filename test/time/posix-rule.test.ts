@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parsePosixRule, rulePeriod } from "../../lib/time/posix-rule.ts";
+import { parsePosixRule, rulePeriod } from "../../lib/time/tzif.ts";
 
 describe("what is a rule", () => {
   test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { parseTzif } from "../../lib/time/zone.ts";
+import { parseTzif } from "../../lib/time/tzif.ts";
 
 const amsterdam = new Uint8Array(readFileSync("/usr/share/zoneinfo/Europe/Amsterdam"));
 
