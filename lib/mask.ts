@@ -21,6 +21,11 @@ export type ReadFiles = Readonly<Record<string, () => string | undefined>>;
 export const PLACEHOLDER = "***";
 /** Shorter values ("1", "on", "restic") are too common in ordinary text to be replaced everywhere. */
 const SHORTEST = 8;
+/**
+ * A password of a URL counts by its length as it is written there: decoded it may be shorter, and still is no ordinary
+ * text, since something in it had to be encoded.
+ */
+const DECODED_SHORTEST = 4;
 /** Bytes. Secret files hold a line or a key; a larger file that a variable names is something else. */
 const FILE_MOST = 16_384;
 /** Shorter parts of a webhook's path (`services`, `webhook`) are words; the longer ones make it secret. */
@@ -34,8 +39,8 @@ export function createMask(env: Environment, read: ReadFiles = {}): Mask {
   const placeholders = new Map<string, string>();
   for (const [name, text] of Object.entries(env)) {
     if (!text) continue;
-    for (const [secret, placeholder] of secretsOfVariable(name, text, read[name])) {
-      for (const form of formsOf(secret)) if (form.length >= SHORTEST) placeholders.set(form, placeholder);
+    for (const [secret, placeholder, shortest = SHORTEST] of secretsOfVariable(name, text, read[name])) {
+      for (const form of formsOf(secret)) if (form.length >= shortest) placeholders.set(form, placeholder);
     }
   }
   const { replace, longest } = replacer(placeholders);
@@ -161,7 +166,8 @@ const OPTION = new RegExp(`(--${SECRET_OPTION}(?:=|\\s+))(?!-)("[^"]*(?:"|$)|'[^
 /** The same as one whole word of a command line. */
 const OPTION_WORD = new RegExp(`^--${SECRET_OPTION}(?:=(.*))?$`, "is");
 
-type Secrets = readonly (readonly [secret: string, placeholder: string])[];
+/** `shortest`: a form of the secret with fewer characters is not replaced. */
+type Secrets = readonly (readonly [secret: string, placeholder: string, shortest?: number])[];
 
 /** The secrets of one variable: its value, or what its file holds, and the passwords of its URLs. */
 function secretsOfVariable(
@@ -188,10 +194,11 @@ function secretsOfVariable(
 function secretsOfUrl(url: string): Secrets {
   const [userinfo, user, password] = REPOSITORY.exec(url) ?? [];
   if (userinfo === undefined || !password) return [];
+  const decoded = decodePercent(password).trim();
   return [
     [userinfo, `${user}:${PLACEHOLDER}@`],
     [password, PLACEHOLDER],
-    [decodePercent(password), PLACEHOLDER],
+    [decoded, PLACEHOLDER, password.length < SHORTEST ? SHORTEST : DECODED_SHORTEST],
   ];
 }
 

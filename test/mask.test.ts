@@ -101,6 +101,18 @@ describe("createMask", () => {
       "*** ***",
     ],
     [
+      "a URL's password that is shorter decoded",
+      { HTTPS_PROXY: "http://u:p%40%C3%BCw@proxy:3128" },
+      "p%40%C3%BCw p@üw",
+      "*** ***",
+    ],
+    [
+      "a URL's password, but not three characters that it decodes to",
+      { HTTPS_PROXY: "http://u:%20%20%20a@proxy:3128" },
+      "a   a %20%20%20a",
+      "a   a ***",
+    ],
+    [
       "a part of a URL",
       { RESTIC_REPOSITORY: "rest:https://u:p/s@h/r" },
       "Get https://u:p/s@h/r/keys",

@@ -36,8 +36,8 @@ test("nothing is found out twice: one Settings, one mask, one look at the reposi
   }).toEqual({ context: 1, repository: 1, settings: 1, mask: 1, hooks: 1 });
 });
 
-/** What has been reached, and what is wanted: 40 files and 400 changes. Some changes more or less are chance: chunks, timers. */
-const REACHED = { files: 40, changes: 430 };
+/** 40 files and 386 changes have been seen. Some changes more or less are chance: chunks, timers. */
+const REACHED = { files: 40, changes: 400 };
 
 test("the way grows no longer than it is", () => {
   expect(way.files.length).toBeLessThanOrEqual(REACHED.files);

@@ -100,9 +100,9 @@ export class Settings {
     return this.env[name] !== undefined;
   }
 
-  /** Was it given something, by itself or by a file? */
-  configured(name: VariableName): boolean {
-    return Boolean(this.env[name] || (declarations[name].file && this.env[`${name}_FILE`]));
+  /** Was one of them given something, by itself or by a file? */
+  configured(...names: readonly VariableName[]): boolean {
+    return names.some((name) => this.env[name] || (declarations[name].file && this.env[`${name}_FILE`]));
   }
 
   /** Throws a ConfigError when a variable was given both by itself and by a file. */

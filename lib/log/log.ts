@@ -83,22 +83,20 @@ export class Log {
     this.stdout = new Stdout(1, this.events);
     this.consola = createConsola({
       throttle: 0,
-      reporters: [
-        { log: ({ type, args }) => this.write(levelOf(type), visible(args.join(" ")).split("\n")) },
-      ],
+      reporters: [{ log: ({ type, args }) => this.write(levelOf(type), args.join(" ").split("\n")) }],
     });
   }
 
   info(message: string): void {
-    this.consola.info(this.mask(message));
+    this.consola.info(visible(this.mask(message)));
   }
 
   warn(message: string): void {
-    this.consola.warn(this.mask(message));
+    this.consola.warn(visible(this.mask(message)));
   }
 
   error(message: string): void {
-    this.consola.error(this.mask(message));
+    this.consola.error(visible(this.mask(message)));
   }
 
   /** A way into the log for a child of its own; `room`: bytes that it may add to the run's own file. */
@@ -107,12 +105,10 @@ export class Log {
   }
 
   private readonly writeLines: WriteLines = (source, lines, fileMost) => {
-    if (lines === "") return { inFile: 0, leftOut: 0 };
     const bytes = prefixLines(`${this.head("INFO")}${source} | `, lines);
-    if (!this.keepsOffStdout) this.toStdout(bytes);
     const fits =
       bytes.length <= fileMost ? bytes.length : fileMost < 1 ? 0 : bytes.lastIndexOf("\n", fileMost - 1) + 1;
-    this.toFile(bytes.subarray(0, fits));
+    this.put(this.keepsOffStdout ? undefined : bytes, bytes.subarray(0, fits));
     return { inFile: fits, leftOut: bytes.length - fits };
   };
 
@@ -159,7 +155,7 @@ export class Log {
   status(text: string): void {
     if (!this.onTerminal || this.quiet) return;
     this.flush();
-    this.toStdout(this.bar ? text : CLEAR + text);
+    this.put(this.bar ? text : CLEAR + text);
     this.bar = true;
   }
 
@@ -215,10 +211,8 @@ export class Log {
   private write(level: Level, lines: readonly string[]): void {
     this.flush();
     const plain = this.render(level, lines, false);
-    if (level !== "INFO" || !this.keepsOffStdout) {
-      this.toStdout(this.colour ? this.render(level, lines, true) : plain);
-    }
-    this.toFile(plain);
+    const shown = this.colour ? this.render(level, lines, true) : plain;
+    this.put(level === "INFO" && this.keepsOffStdout ? undefined : shown, plain);
   }
 
   private render(level: Level, lines: readonly string[], colour: boolean): string {
@@ -233,15 +227,32 @@ export class Log {
     return `${stamp(Date.now(), this.zone)} ${paint}${level.padEnd(5)}${paint && RESET} ${this.source}  `;
   }
 
-  private toStdout(text: string | Uint8Array): void {
-    if (this.stdout === undefined) return;
-    const cleared = this.bar ? this.stdout.write(CLEAR) : undefined;
-    this.bar = false;
-    const error = cleared ?? this.stdout.write(text);
-    if (error === undefined) return;
-    // Nobody reads stdout any more, or its disk is full. The work matters more: the file still gets it all.
+  /** Writes to stdout what is to be shown there, and to the run's own file what is to be kept. */
+  private put(shown: string | Uint8Array | undefined, kept?: string | Uint8Array): void {
+    if (shown !== undefined && this.stdout !== undefined) {
+      const cleared = this.bar ? this.stdout.write(CLEAR) : undefined;
+      this.bar = false;
+      const error = cleared ?? this.stdout.write(shown);
+      if (error !== undefined) this.giveUpStdout(error);
+    }
+    if (kept === undefined || this.file === undefined) return;
+    const error = writeAll(this.file, kept);
+    if (error !== undefined) this.giveUpFile(error);
+  }
+
+  private toFile(kept: string): void {
+    this.put(undefined, kept);
+  }
+
+  /** Nobody reads stdout any more, or its disk is full. The work matters more: the file still gets it all. */
+  private giveUpStdout(error: unknown): void {
     this.stdout = undefined;
     this.toFile(this.render("WARN", [`stdout cannot be written any more: ${reasonOf(error)}.`], false));
+  }
+
+  private giveUpFile(error: unknown): void {
+    this.closeFile();
+    this.lost("The rest of the run's log", error);
   }
 
   private readonly events: StdoutEvents = {
@@ -255,14 +266,6 @@ export class Log {
       return this.render("WARN", [said], false);
     },
   };
-
-  private toFile(text: string | Uint8Array): void {
-    if (this.file === undefined) return;
-    const error = writeAll(this.file, text);
-    if (error === undefined) return;
-    this.closeFile();
-    this.lost("The rest of the run's log", error);
-  }
 }
 
 function levelOf(type: string): Level {

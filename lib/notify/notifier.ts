@@ -3,6 +3,7 @@
  * longer than the slowest channel may: mail, webhook and ping are sent at the same time. A stop aborts them at once.
  */
 
+import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { errnoOf, Failure, reasonOf } from "../errors.ts";
 import { type Stop, within } from "../process/stop.ts";
@@ -120,7 +121,7 @@ export class Notifier {
       );
   }
 
-  private has(name: Parameters<Context["settings"]["configured"]>[0]): boolean {
+  private has(name: VariableName): boolean {
     return this.context.settings.configured(name);
   }
 

@@ -100,22 +100,27 @@ function pieces(bytes: Uint8Array, take: (piece: Uint8Array) => void): void {
   for (let at = 0; at < bytes.length; at += PIECE) take(bytes.subarray(at, at + PIECE));
 }
 
-/** Gives `write` whole lines that are safe to be shown (see SafeLines), as one text. */
+/** Gives `write` whole lines that are safe to be shown (see SafeLines), as one text, when there are any. */
 export function writeTo(write: (lines: string) => void, mask: Mask): Reader {
   const lines = new SafeLines(mask);
+  const pass = (text: string) => {
+    if (text !== "") write(text);
+  };
   return {
-    take: (bytes) => pieces(bytes, (piece) => write(lines.push(piece))),
-    // Whatever the writer returns: a Reader's end() returns nothing.
-    end: () => void write(lines.end()),
+    take: (bytes) => pieces(bytes, (piece) => pass(lines.push(piece))),
+    end: () => pass(lines.end()),
   };
 }
 
-/** Gives `take` lines as they are, those that come at once together (see RawLines). */
+/** Gives `take` lines as they are, those that come at once together (see RawLines), when there are any. */
 export function onLines(take: (lines: readonly string[]) => void, mask: Mask): Reader {
   const lines = new RawLines(mask);
+  const pass = (complete: readonly string[]) => {
+    if (complete.length > 0) take(complete);
+  };
   return {
-    take: (bytes) => pieces(bytes, (piece) => take(lines.push(piece))),
-    end: () => void take(lines.end()),
+    take: (bytes) => pieces(bytes, (piece) => pass(lines.push(piece))),
+    end: () => pass(lines.end()),
   };
 }
 

@@ -192,7 +192,7 @@ export async function loadNotifier(
   stop: Stop,
   occasion: Occasion,
 ): Promise<Notifier | undefined> {
-  if (!CHANNELS.some((name) => context.settings.configured(name))) return undefined;
+  if (!context.settings.configured(...CHANNELS)) return undefined;
   const { Notifier } = await import("../notify/notifier.ts");
   return new Notifier(context, stop, occasion);
 }
