@@ -57,6 +57,31 @@ function escaped(code: number): string {
   return code < 0x100 ? `\\x${digits.padStart(2, "0")}` : `\\u${digits.padStart(4, "0")}`;
 }
 
+/** Characters after which a line of a child's output is broken (hooks.md). */
+export const LINE_MOST = 16 * 1024;
+
+/** Whole lines, masked already, fit to be shown: no control character, none too long. */
+export const visibleLines = (lines: string): string => broken(visible(lines));
+
+/** Breaks what is longer than LINE_MOST. Looks at a few characters of every 16 KiB only: most text has no such line. */
+function broken(lines: string): string {
+  let pieces = "";
+  let from = 0;
+  while (lines.length - from > LINE_MOST) {
+    const end = lines.lastIndexOf("\n", from + LINE_MOST) + 1;
+    const at = end > from ? end : between(lines, from + LINE_MOST);
+    pieces += end > from ? lines.slice(from, at) : `${lines.slice(from, at)}\n`;
+    from = at;
+  }
+  return pieces + lines.slice(from);
+}
+
+/** `at`, or the place before it where that would cut a character of two UTF-16 units in half. */
+export function between(text: string, at: number): number {
+  const unit = text.charCodeAt(at - 1);
+  return unit >= 0xd800 && unit < 0xdc00 ? at - 1 : at;
+}
+
 /** `p%40ss` → `p@ss`. A text that is not percent-encoded throughout (a lone %) is returned unchanged. */
 export function decodePercent(text: string): string {
   try {
@@ -140,29 +165,4 @@ function thousandths(value: number): string {
   const isTie = (value * 16) % 2 === 1;
   const floor = Math.floor(value * 1000);
   return isTie ? ((floor + (floor % 2)) / 1000).toFixed(3) : value.toFixed(3);
-}
-
-/** Characters after which a line of a child's output is broken (hooks.md). */
-export const LINE_MOST = 16 * 1024;
-
-/** Whole lines, masked already, fit to be shown: no control character, none too long. */
-export const visibleLines = (lines: string): string => broken(visible(lines));
-
-/** Breaks what is longer than LINE_MOST. Looks at a few characters of every 16 KiB only: most text has no such line. */
-function broken(lines: string): string {
-  let pieces = "";
-  let from = 0;
-  while (lines.length - from > LINE_MOST) {
-    const end = lines.lastIndexOf("\n", from + LINE_MOST) + 1;
-    const at = end > from ? end : between(lines, from + LINE_MOST);
-    pieces += end > from ? lines.slice(from, at) : `${lines.slice(from, at)}\n`;
-    from = at;
-  }
-  return pieces + lines.slice(from);
-}
-
-/** `at`, or the place before it where that would cut a character of two UTF-16 units in half. */
-export function between(text: string, at: number): number {
-  const unit = text.charCodeAt(at - 1);
-  return unit >= 0xd800 && unit < 0xdc00 ? at - 1 : at;
 }

@@ -3,22 +3,19 @@
  * its time-out, its output and the facts about how it ended.
  */
 
+import { statSync } from "node:fs";
+import type { Context } from "../context.ts";
+import type { ChildEnvironment } from "../environment.ts";
 import { EXIT, reasonOf } from "../errors.ts";
+import type { Log } from "../log/log.ts";
 import { type BothStreams, type ChildEnd, runChild } from "../process/child.ts";
 import { openPipe, type Pipe } from "../process/pipe.ts";
 import { writeTo } from "../process/pump.ts";
 import { CannotStart, spawn } from "../process/spawn.ts";
+import type { Stop, StopBudget } from "../process/stop.ts";
 import type { HookResult, Status } from "../state/record.ts";
 import { formatBytes, formatShort } from "../text.ts";
 import { cautionOf, discoverHooks, type Hook } from "./discover.ts";
-
-export type { HookResult } from "../state/record.ts";
-
-import { statSync } from "node:fs";
-import type { Context } from "../context.ts";
-import type { ChildEnvironment } from "../environment.ts";
-import type { Log } from "../log/log.ts";
-import type { Stop, StopBudget } from "../process/stop.ts";
 
 export interface PhasePlan {
   /** `pre-backup`. */

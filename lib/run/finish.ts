@@ -7,7 +7,6 @@ import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
 import { copyWhole, replaceFile } from "../files/files.ts";
-import type { HookResult } from "../hooks/execute.ts";
 import { masked } from "../mask.ts";
 import type { Notifier, Occasion } from "../notify/notifier.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
@@ -16,7 +15,7 @@ import type { Stop } from "../process/stop.ts";
 import { appendHistory, historyPath, newestLines, trimHistory } from "../state/history.ts";
 import { skipsInARow } from "../state/holder.ts";
 import type { RunMark } from "../state/marker.ts";
-import { type RunRecord, recordHeader, type Status } from "../state/record.ts";
+import { type HookResult, type RunRecord, recordHeader, type Status } from "../state/record.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { type Outcome, type Run, Stopped } from "./run.ts";
 

@@ -11,13 +11,7 @@
 import { Context } from "../context.ts";
 import { environment } from "../environment.ts";
 import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
-import {
-  type HookResult,
-  hookEnvironment,
-  type PhasePlan,
-  resultEnvironment,
-  runPhase,
-} from "../hooks/execute.ts";
+import { hookEnvironment, type PhasePlan, resultEnvironment, runPhase } from "../hooks/execute.ts";
 import { leaveLastWords } from "../log/stdout.ts";
 import type { Announced, Notifier } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
@@ -25,7 +19,7 @@ import { eventLoopTurn, Stop, stopBudget } from "../process/stop.ts";
 import { forgetSkips, processesHoldingDeleted, skipsInARow } from "../state/holder.ts";
 import { freeLock, type Lock, signLock, takeLock, unsignLock } from "../state/lock.ts";
 import { Marker, type RunMark } from "../state/marker.ts";
-import type { RunRecord } from "../state/record.ts";
+import type { HookResult, RunRecord } from "../state/record.ts";
 import { formatDuration } from "../text.ts";
 import { stamp } from "../time/zone.ts";
 import type { Prepared } from "./command.ts";
