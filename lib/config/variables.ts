@@ -81,6 +81,10 @@ export const variables = {
   BACKUP_ROOT_DIR: lines("what to back up, one path per line"),
   RESTIC_JOB_ARGS: words("additional arguments for restic backup, quoted as in a shell, never expanded"),
   RESTIC_FORGET_ARGS: words("the retention policy for restic forget, for example --keep-daily 7"),
+  RESTIC_FORGET_SCOPE: text(
+    "repository: the policy is applied to every snapshot; host: only to those of this host and RESTIC_TAG",
+    "repository",
+  ),
   RESTIC_CHECK_ARGS: words("additional arguments for restic check"),
   RESTIC_PRUNE_ARGS: words("additional arguments for restic prune"),
   RESTIC_INIT_ARGS: words("additional arguments for restic init"),

@@ -6,6 +6,7 @@
 import type { Settings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { CannotStart, resolveProgram } from "../process/spawn.ts";
+import { forgetScope, readPolicy } from "../restic/policy.ts";
 import { type Cron, nextTimes } from "../schedule/cron.ts";
 import { type Planned, placesOf, plannedJobs } from "../schedule/schedule.ts";
 import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";
@@ -89,9 +90,25 @@ function checkCron(variable: string, expression: string, cron: Cron): Check {
     : ok(variable, `${cron.text}, next at ${stamp(next * 1000, localZone())}`);
 }
 
+/** What forget and backup would refuse, by the same judgement. */
 function checkPolicy({ settings, schedules }: Scheduled): Check[] {
-  if (scheduleFor(schedules, "forget") === undefined || settings.env.RESTIC_FORGET_ARGS) return [];
+  const refused = (name: "RESTIC_FORGET_ARGS" | "RESTIC_FORGET_SCOPE", judge: () => void) => {
+    try {
+      judge();
+      return [];
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return [fail(name, error.message)];
+    }
+  };
+  const scope = refused("RESTIC_FORGET_SCOPE", () => forgetScope(settings.text("RESTIC_FORGET_SCOPE")));
+  if (settings.env.RESTIC_FORGET_ARGS?.trim()) {
+    const name = "RESTIC_FORGET_ARGS";
+    return [...scope, ...refused(name, () => readPolicy(name, settings.words(name)))];
+  }
+  if (scheduleFor(schedules, "forget") === undefined) return scope;
   return [
+    ...scope,
     fail(
       "RESTIC_FORGET_ARGS",
       `${scheduleReason(schedules, "forget")}, but there is no policy: forget would exit 2 each time.`,

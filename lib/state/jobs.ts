@@ -146,6 +146,8 @@ function judgeJob(
     }
     for (const { kind, message } of alerts) warn(kind, message);
   }
+  const missed = record && retentionText(record);
+  if (missed !== undefined) warn("retention", missed);
   if (isOverdue) warn("overdue", overdue(due?.expected ?? 0, now, zone));
   if (mark !== undefined && running === undefined) warn("died", died(mark, zone));
   if (skips >= SKIPS_MANY) {
@@ -240,6 +242,24 @@ function died({ run_id, pid, started_epoch, phase }: RunMark, zone: Zone): strin
     `run ${run_id} died without a record: pid ${pid}, started ${stamp(started_epoch * 1000, zone)}, last seen in ` +
     `phase ${phase}. restic may have left its lock in the repository; unlock removes it.`
   );
+}
+
+/** In a row from which on it is a finding of its own: the first says so by its result or its alert. */
+const RETENTION_MISSED = 2;
+
+function retentionText({
+  retention_missed,
+  retention_withheld,
+  forget_exit_code,
+}: PastRecord): string | undefined {
+  if (typeof retention_missed !== "number" || retention_missed < RETENTION_MISSED) return undefined;
+  const why =
+    typeof retention_withheld === "string"
+      ? ` The last time: ${retention_withheld}`
+      : typeof forget_exit_code === "number" && forget_exit_code !== 0
+        ? ` The last time restic forget ended with exit ${forget_exit_code}.`
+        : "";
+  return `its retention policy was not applied ${retention_missed} runs in a row, so that old snapshots stay.${why}`;
 }
 
 function runningJson(

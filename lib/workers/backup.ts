@@ -1,6 +1,7 @@
 /** backup: `restic backup`, then `restic forget` where a policy is set and nobody else does it. */
 
 import { ConfigError, EXIT } from "../errors.ts";
+import type { Retention } from "../restic/apply-policy.ts";
 import { backupArgs } from "../restic/backup-args.ts";
 import {
   type BackupSummary,
@@ -11,9 +12,9 @@ import {
   RESTIC,
   skippedSource,
 } from "../restic/messages.ts";
-import { applyPolicy, policyFacts } from "../restic/policy.ts";
 import { Progress } from "../restic/progress.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
+import { RETENTION_ENVIRONMENT, retentionFacts } from "../restic/retention.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
@@ -38,7 +39,7 @@ const facts = {
   data_stored_bytes: { type: "count", help: "bytes that were added to the repository, after compression" },
   unreadable_count: { type: "count", help: "files and folders that could not be read" },
   unreadable_paths: { type: "strings", help: "the first of them" },
-  ...policyFacts,
+  ...retentionFacts,
 } as const satisfies Fields;
 
 type BackupFacts = FactsOf<typeof facts>;
@@ -51,10 +52,8 @@ export default defineWorker({
   flags: {},
   environment: [
     ...RESTIC_ENVIRONMENT,
-    "RESTIC_TAG",
+    ...RETENTION_ENVIRONMENT,
     "BACKUP_ROOT_DIR",
-    "RESTIC_JOB_ARGS",
-    "RESTIC_FORGET_ARGS",
     "FORGET_CRON",
     "RESTIC_COMPRESSION",
   ],
@@ -71,7 +70,7 @@ export default defineWorker({
 
 async function work(run: BackupRun): Promise<Outcome> {
   const words = backupArgs(planOf(run));
-  const forgetWords = run.settings.words("RESTIC_FORGET_ARGS");
+  const retention = await dueRetention(run);
   const restic = new Restic(run);
   run.log.info(`Backing up to ${restic.shown}.`);
   const output = new BackupOutput(run);
@@ -89,6 +88,9 @@ async function work(run: BackupRun): Promise<Outcome> {
         ? "some files"
         : plural(output.unreadable, "file or folder", "files or folders");
     run.log.warn(`A snapshot was made, but ${what} could not be read (exit 3).`);
+    retention?.withhold(
+      `${what} could not be read, so that the new snapshot may lack what the older ones hold.`,
+    );
     return { exitCode, status: "warning" };
   }
   if (exitCode !== EXIT.ok) {
@@ -101,9 +103,7 @@ async function work(run: BackupRun): Promise<Outcome> {
         "a real one.",
     );
   }
-  return forgetWords.length > 0 && run.settings.text("FORGET_CRON") === ""
-    ? forget(run, restic, forgetWords)
-    : { exitCode };
+  return retention === undefined ? { exitCode } : forget(run, restic, retention);
 }
 
 /** Finds everything that can be wrong with the configuration before restic is started. */
@@ -124,17 +124,37 @@ function planOf({ settings }: Run) {
   return { tag, host, jobArgs, roots };
 }
 
-async function forget(run: BackupRun, restic: Restic, words: readonly string[]): Promise<Outcome> {
+/**
+ * The retention that follows a backup; undefined where there is no policy, or FORGET_CRON leaves it to forget. Throws a
+ * ConfigError for a policy that cannot be what was meant.
+ */
+async function dueRetention(run: BackupRun): Promise<Retention | undefined> {
+  const { settings } = run;
+  if (settings.words("RESTIC_FORGET_ARGS").length === 0 || settings.text("FORGET_CRON") !== "")
+    return undefined;
+  const { Retention } = await import("../restic/apply-policy.ts");
+  return new Retention(run);
+}
+
+async function forget(run: BackupRun, restic: Restic, retention: Retention): Promise<Outcome> {
   run.log.info("Applying the retention policy of RESTIC_FORGET_ARGS.");
-  const outcome = await applyPolicy(
-    run,
-    restic,
-    words,
-    "Forgetting was skipped, because another restic has locked the repository; the backup itself is done.",
-  );
-  const { exitCode } = outcome;
-  if (exitCode === EXIT.ok) return outcome;
-  if (exitCode === RESTIC.locked) return { ...outcome, exitCode: EXIT.ok };
+  // A time that was given may be older than that of the snapshots before.
+  const isDated = run.settings.words("RESTIC_JOB_ARGS").some((word) => /^--time(=|$)/.test(word));
+  const { exitCode, withheld } = await retention.apply(restic, run.facts.snapshot_id ?? "none", isDated);
+  const { isDryRun } = retention.policy;
+  if (withheld !== undefined || (exitCode === EXIT.ok && isDryRun)) {
+    retention.withhold(withheld ?? "RESTIC_FORGET_ARGS has --dry-run. Take it out.");
+    return { exitCode: EXIT.ok };
+  }
+  if (exitCode === EXIT.ok) return { exitCode };
+  if (exitCode === RESTIC.locked) {
+    run.alert(
+      "retention-locked",
+      "Forgetting was skipped, because another restic has locked the repository; the backup itself is done.",
+    );
+    return { exitCode: EXIT.ok };
+  }
+  await restic.afterFailure("forget", exitCode);
   run.log.error("The backup itself is done; only the retention policy was not applied.");
   return { exitCode, status: "failed" };
 }

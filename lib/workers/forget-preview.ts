@@ -1,17 +1,21 @@
-/** forget-preview: which snapshots a retention policy would keep, and which it would remove. Removes none. */
+/** forget-preview: which snapshots forget would keep, and which it would remove. Removes none. */
 
-import { ConfigError, EXIT, UsageError } from "../errors.ts";
-import { REPOSITORY_EXITS } from "../restic/messages.ts";
+import { ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
+import { ownSnapshots, type Scope, scopeBy, scopeOf } from "../restic/apply-policy.ts";
 import {
   decisionTable,
-  filtersBy,
+  emptied,
+  type ForgetGroup,
+  groupText,
   isForgetGroup,
-  keepsAnything,
-  previewArgs,
-  readDecisions,
-} from "../restic/policy.ts";
+  sortedGroups,
+  tally,
+} from "../restic/forget-groups.ts";
+import { REPOSITORY_EXITS } from "../restic/messages.ts";
+import { type Policy, readPolicy } from "../restic/policy.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
-import { filterOf, filterText } from "../restic/snapshots.ts";
+import { RETENTION_ENVIRONMENT } from "../restic/retention.ts";
+import { type Filter, filterText, matches } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
@@ -36,14 +40,17 @@ const flags = {
   tag: {
     type: "string",
     valueHint: "TAG",
-    description: "only snapshots with this tag; RESTIC_TAG unless given",
+    description: "only snapshots with this tag, which forget itself does not",
   },
   host: {
     type: "string",
     valueHint: "HOST",
-    description: "only snapshots of this host; HOSTNAME unless given",
+    description: "only snapshots of this host, which forget itself does not",
   },
-  "repo-wide": { type: "boolean", description: "all snapshots that the policy itself is about" },
+  "repo-wide": {
+    type: "boolean",
+    description: "every snapshot that the policy is about, one by one, whatever RESTIC_FORGET_SCOPE says",
+  },
 } as const;
 
 const facts = {
@@ -54,13 +61,14 @@ const facts = {
 
 export default defineWorker({
   about:
-    "Shows what a retention policy would do, snapshot by snapshot, and deletes nothing: restic gets --dry-run, and " +
-    "--prune is taken out of the policy.",
+    "Shows what forget would do with every snapshot, and deletes nothing: restic gets --dry-run, and --prune is taken " +
+    "out of the policy. The groups in which this host and tag have a snapshot are shown in full, each of the others in " +
+    "a line.",
   flags,
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_FORGET_ARGS", "RESTIC_TAG"],
+  environment: [...RESTIC_ENVIRONMENT, ...RETENTION_ENVIRONMENT],
   exits: [
     ["0", "restic has said what it would do"],
-    ["1", "restic failed, for example because it does not understand the policy"],
+    ["1", "restic failed, or forget would refuse the policy, as it keeps no snapshot of a group"],
     ...REPOSITORY_EXITS,
   ],
   check: ({ flags }) => checkFlags(flags),
@@ -96,51 +104,87 @@ async function work(
   { flags }: { readonly flags: PreviewFlags },
 ): Promise<Outcome> {
   const policy = policyOf(run, flags);
-  const filter = flags["repo-wide"] ? { host: undefined, tag: undefined } : narrowing(run, flags, policy);
+  const scope = previewed(run, flags, policy);
+  const own = ownFilter(run, flags, policy);
   const restic = new Restic(run);
-  const scope = filterText({ host: filter.host ?? "", tag: filter.tag ?? "" });
-  const shown = policy.map(quoteWord).join(" ");
+  const { shown } = policy;
   run.facts.policy = shown;
+  const narrowed = filterText(scope.filter);
   run.log.info(
-    `What ${shown} would make of ${scope ? `snapshots ${scope}` : "all snapshots"}. Nothing is deleted.`,
+    `What ${shown} would make of ${narrowed ? `snapshots ${narrowed}` : "all snapshots"}. Nothing is deleted.`,
   );
+  tellDifference(run, flags, scope, scopeOf(run, policy));
 
-  const decisions = readDecisions(
-    await restic.ask(previewArgs(policy, filter), "what it would forget", isForgetGroup),
-  );
-  const removed = decisions.filter(({ reasons }) => reasons === undefined).length;
-  const kept = decisions.length - removed;
+  const asked = ["forget", "--dry-run", "--json", ...scope.words, ...policy.previewWords];
+  const groups = sortedGroups(await restic.ask(asked, "what it would forget", isForgetGroup));
+  const { kept, removed } = tally(groups);
   run.addFacts({ snapshots_kept: kept, snapshots_to_remove: removed });
-  if (decisions.length === 0) {
-    run.log.warn("restic names no snapshot: none matches, or the policy names single ones.");
+  if (kept + removed === 0) {
+    run.log.warn("restic names no snapshot: none matches.");
     return { exitCode: EXIT.ok };
   }
-  for (const line of decisionTable(decisions, localZone())) run.log.info(line);
-  run.log.info(`Of ${plural(decisions.length, "snapshot")} ${kept} would be kept and ${removed} removed.`);
-  return { exitCode: EXIT.ok };
+  show(run, groups, own);
+  run.log.info(`Of ${plural(kept + removed, "snapshot")} ${kept} would be kept and ${removed} removed.`);
+  const [gone] = policy.mayEmptyGroups ? [] : emptied(groups);
+  if (gone === undefined) return { exitCode: EXIT.ok };
+  throw new Failure(
+    `forget refuses this policy, which keeps no snapshot of ${groupText(gone)}. Add what to keep, such as --keep-last 1.`,
+    EXIT.failed,
+  );
+}
+
+/** The groups with a snapshot that `own` matches in full, the others in a line each; without `own` all in full. */
+function show({ log }: Run, groups: readonly ForgetGroup[], own: Filter | undefined): void {
+  const isOwn = ({ keep, remove }: ForgetGroup) =>
+    own === undefined || [...(keep ?? []), ...(remove ?? [])].some((snapshot) => matches(snapshot, own));
+  const full = groups.filter(isOwn);
+  if (full.length > 0) for (const line of decisionTable(full, localZone())) log.info(line);
+  else log.warn(`None of these snapshots is one ${filterText(own ?? { host: "", tag: "" })}.`);
+  for (const group of groups) {
+    if (isOwn(group)) continue;
+    const { kept, removed } = tally([group]);
+    log.info(`${groupText(group)}: ${kept} would be kept and ${removed} removed.`);
+  }
 }
 
 /** Throws a ConfigError when there is none. */
-function policyOf({ settings }: Run, given: PreviewFlags): string[] {
+function policyOf({ settings }: Run, given: PreviewFlags): Policy {
   const own = words("--policy", given.policy) ?? settings.words("RESTIC_FORGET_ARGS");
   const policy = [...own, ...(words("--extra", given.extra) ?? [])];
-  if (keepsAnything(policy)) return policy;
-  throw new ConfigError(
-    policy.length === 0
-      ? "There is no policy. Set RESTIC_FORGET_ARGS, or give --policy, for example --policy '--keep-daily 7'."
-      : `The policy keeps nothing: ${policy.map(quoteWord).join(" ")}. Add what to keep, such as --keep-daily 7.`,
-  );
+  if (policy.length === 0) {
+    throw new ConfigError(
+      "There is no policy. Set RESTIC_FORGET_ARGS, or give --policy, for example --policy '--keep-daily 7'.",
+    );
+  }
+  return readPolicy("The policy", policy);
 }
 
-/** The filter, but for what the policy filters by itself: restic would look at what matches either. */
-function narrowing(run: Run, given: PreviewFlags, policy: readonly string[]) {
-  const { settings } = run;
-  if (given.tag === undefined && settings.env.RESTIC_TAG === "") {
+/** The snapshots that are looked at: those that forget looks at, unless the flags say otherwise. */
+function previewed(run: Run, { tag, host, "repo-wide": isWide }: PreviewFlags, policy: Policy): Scope {
+  if (isWide) return scopeBy({ host: "", tag: "" });
+  if (tag === undefined && host === undefined) {
+    if (run.settings.env.RESTIC_TAG !== "") return scopeOf(run, policy);
     throw new ConfigError("RESTIC_TAG is empty. Give --tag, or --repo-wide to look at all snapshots.");
   }
-  const { tag, host } = filterOf(given, run);
-  return {
-    tag: given.tag === undefined && filtersBy(policy, "--tag") ? undefined : tag,
-    host: given.host === undefined && filtersBy(policy, "--host") ? undefined : host,
-  };
+  if ((tag !== undefined && policy.filters.tag) || (host !== undefined && policy.filters.host)) {
+    throw new ConfigError(
+      "The policy selects by --host or --tag itself, and restic would look at what matches either. Leave one of them out.",
+    );
+  }
+  return scopeBy({ host: host ?? "", tag: tag ?? "" });
+}
+
+/** Whose groups are shown in full; undefined for those of all, where they were asked for. */
+function ownFilter(run: Run, { tag, host, "repo-wide": isWide }: PreviewFlags, { filters }: Policy) {
+  const isAskedFor = isWide || (tag ?? host) !== undefined || filters.tag || filters.host;
+  return isAskedFor ? undefined : ownSnapshots(run);
+}
+
+function tellDifference({ log }: Run, given: PreviewFlags, shown: Scope, real: Scope): void {
+  if (shown.words.join(" ") === real.words.join(" ")) return;
+  const flag = given["repo-wide"] ? "--repo-wide" : shown.words.map(quoteWord).join(" ");
+  const narrowed = filterText(real.filter);
+  log.info(
+    `Looked at by ${flag}: forget itself applies the policy to ${narrowed ? `snapshots ${narrowed}` : "all snapshots"}.`,
+  );
 }

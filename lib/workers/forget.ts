@@ -1,44 +1,50 @@
 /** forget: `restic forget` on its own schedule, with the policy of RESTIC_FORGET_ARGS. */
 
-import { ConfigError } from "../errors.ts";
-import { applyPolicy, keepsAnything, policyFacts } from "../restic/policy.ts";
+import { EXIT } from "../errors.ts";
+import { Retention } from "../restic/apply-policy.ts";
+import { RESTIC } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
+import { RETENTION_ENVIRONMENT, retentionFacts } from "../restic/retention.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf } from "../schema/fields.ts";
-import { quoteWord } from "../words.ts";
 
 export default defineWorker({
   about:
-    "Applies the retention policy of RESTIC_FORGET_ARGS to the repository. When another restic has locked it, the run " +
-    "is skipped with a warning, for the next one will do the same. With FORGET_CRON set, backup leaves it to this worker.",
+    "Applies the retention policy of RESTIC_FORGET_ARGS to the repository, or with RESTIC_FORGET_SCOPE=host to the " +
+    "snapshots of this host and tag. A policy that would remove every snapshot of a group is refused. When another " +
+    "restic has locked the repository, the run is skipped with a warning, for the next one will do the same. With " +
+    "FORGET_CRON set, backup leaves it to this worker.",
   flags: {},
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_FORGET_ARGS"],
+  environment: [...RESTIC_ENVIRONMENT, ...RETENTION_ENVIRONMENT],
   exits: [
     ["0", "the policy was applied"],
-    ["1", "restic failed"],
+    ["1", "restic failed, or the policy keeps no snapshot of a group"],
     ["10", "there is no repository"],
     ["11", "the repository is locked: skipped, with the status warning"],
     ["12", "the password is wrong"],
   ],
-  facts: policyFacts,
+  facts: retentionFacts,
   work,
 });
 
-async function work(run: Run<FactsOf<typeof policyFacts>>): Promise<Outcome> {
-  const words = run.settings.words("RESTIC_FORGET_ARGS");
-  if (!keepsAnything(words)) {
-    const given = words.length === 0 ? "" : ` (${words.map(quoteWord).join(" ")} keeps nothing)`;
-    throw new ConfigError(
-      `There is no policy${given}. Set RESTIC_FORGET_ARGS, for example to --keep-daily 7.`,
-    );
-  }
+async function work(run: Run<FactsOf<typeof retentionFacts>>): Promise<Outcome> {
+  const retention = new Retention(run);
   const restic = new Restic(run);
   run.log.info(`Applying the retention policy of RESTIC_FORGET_ARGS to ${restic.shown}.`);
-  return applyPolicy(
-    run,
-    restic,
-    words,
+  const { exitCode, withheld } = await retention.apply(restic);
+  if (withheld !== undefined) {
+    retention.withhold(withheld);
+    return { exitCode };
+  }
+  if (exitCode === EXIT.ok) return retention.policy.isDryRun ? { exitCode, status: "dry-run" } : { exitCode };
+  if (exitCode !== RESTIC.locked) {
+    await restic.afterFailure("forget", exitCode);
+    return { exitCode };
+  }
+  run.alert(
+    "retention-locked",
     "Forgetting was skipped, because another restic has locked the repository. If it has died, run unlock.",
   );
+  return { exitCode, status: "warning" };
 }

@@ -16,7 +16,7 @@ const image = join(import.meta.dir, "../../lib/image");
 const rules = readFileSync(join(image, "prometheus-rules.yml"), "utf8");
 const dashboard = JSON.parse(readFileSync(join(image, "grafana-dashboard.json"), "utf8"));
 
-/** The names of a real backup's metrics, with a hook, and of workers that have no fields of their own. */
+/** The names of a real backup's metrics, with a hook and a policy, and of workers that have no fields of their own. */
 let known: ReadonlySet<string> = new Set();
 beforeAll(async () => {
   using world = new World();
@@ -24,7 +24,9 @@ beforeAll(async () => {
   world.hook("pre-backup", "exit 0");
   const metrics = world.folder("metrics");
   await world.exec(["restic", "init"]);
-  const { code, stdout } = await world.run("backup", [], { env: { METRICS_DIR: metrics } });
+  const { code, stdout } = await world.run("backup", [], {
+    env: { METRICS_DIR: metrics, RESTIC_FORGET_ARGS: "--keep-last 1" },
+  });
   if (code !== 0) throw new Error(stdout);
   const record: RunRecord = world.record();
   const others = ["check", "restore-test"].map((job) =>

@@ -39,7 +39,7 @@ describe("forget runs after exit 0, with a policy, without FORGET_CRON", () => {
     });
     const forgot = called.includes("forget");
     expect(it.record().forget_exit_code).toBe(forgot ? 0 : undefined);
-    if (forgot) expect(it.read("calls")).toContain("forget --keep-daily 7 --tag a b\n");
+    if (forgot) expect(it.read("calls")).toContain("forget --json --keep-daily 7 --tag a b\n");
   });
 });
 

@@ -37,20 +37,20 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
         env: { RESTIC_FORGET_ARGS: policy },
       });
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toContain(
-        `What ${policy} would make of snapshots with tag automated of host testhost. Nothing is deleted.`,
-      );
+      expect(stdout).toContain(`What ${policy} would make of all snapshots. Nothing is deleted.`);
       expect(rows(stdout)).toEqual([
         `remove ${snapshots.short(0)}`,
         `remove ${snapshots.short(1)}`,
         `keep ${snapshots.short(2)} monthly snapshot`,
         `keep ${snapshots.short(3)} last snapshot, monthly snapshot`,
       ]);
-      expect(stdout).toContain("Of 4 snapshots 2 would be kept and 2 removed.");
+      expect(stdout).toMatch(
+        / {2}host otherhost, \S+\/data\/docs: 1 would be kept and 0 removed\.\n.* Of 5 snapshots 3 would be kept and 2 removed\.\n/,
+      );
       expect(world.record("forget-preview")).toMatchObject({
         status: "ok",
         policy,
-        snapshots_kept: 2,
+        snapshots_kept: 3,
         snapshots_to_remove: 2,
       });
 
@@ -107,12 +107,28 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       expect(world.record("forget-preview")).toMatchObject({ snapshots_kept: 0, snapshots_to_remove: 0 });
     });
 
-    test("a policy that restic does not understand: its words and its code", async () => {
+    test("--host and --tag narrow it, and say what forget itself does", async () => {
       using world = snapshots.open(path);
-      const { code, stdout } = await world.run("forget-preview", ["--policy", "--keep-lost 1"]);
-      expect(code).toBe(1);
-      expect(stdout).toContain("restic | unknown flag: --keep-lost");
-      expect(world.record("forget-preview")).toMatchObject({ exit_code: 1, policy: "--keep-lost 1" });
+      const { code, stdout } = await world.run("forget-preview", ["--host=testhost", "--policy=-l1"]);
+      expect(code).toBe(0);
+      expect(stdout).toContain("What -l1 would make of snapshots of host testhost. Nothing is deleted.");
+      expect(stdout).toContain(
+        "Looked at by --host=testhost: forget itself applies the policy to all snapshots.",
+      );
+      expect(stdout).toContain("Of 4 snapshots 1 would be kept and 3 removed.");
+    });
+
+    test("RESTIC_FORGET_SCOPE=host: what forget does then", async () => {
+      using world = snapshots.open(path);
+      const { code, stdout } = await world.run("forget-preview", ["--policy", "--keep-last 1"], {
+        env: { RESTIC_FORGET_SCOPE: "host" },
+      });
+      expect(code).toBe(0);
+      expect(stdout).toContain(
+        "What --keep-last 1 would make of snapshots with tag automated of host testhost. Nothing is deleted.",
+      );
+      expect(stdout).not.toContain("Looked at by");
+      expect(stdout).toContain("Of 4 snapshots 1 would be kept and 3 removed.");
     });
   },
 );
@@ -134,6 +150,12 @@ test.each<[string, Record<string, string>, string]>([
     "one that keeps nothing",
     { RESTIC_FORGET_ARGS: "--prune" },
     "The policy keeps nothing: --prune. Add what to keep",
+  ],
+  ["a word that is no flag", { RESTIC_FORGET_ARGS: "keep-daily 7" }, "The policy: keep-daily is no flag."],
+  [
+    "a flag that is none",
+    { RESTIC_FORGET_ARGS: "--keep-lost 1" },
+    "The policy: restic forget has no flag --keep-lost",
   ],
   [
     "an open quote",

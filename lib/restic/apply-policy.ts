@@ -1,0 +1,212 @@
+/**
+ * Retention: which policy is applied to which snapshots, by `restic forget --json`, and when it is withheld. It never
+ * removes the snapshot that the run has just made, nor, unless the operator says so, the last one of a group.
+ */
+
+import { ConfigError, EXIT } from "../errors.ts";
+import type { Run } from "../run/run.ts";
+import { lastFields } from "../state/record.ts";
+import { plural } from "../text.ts";
+import {
+  emptied,
+  type ForgetGroup,
+  GroupsOutput,
+  groupText,
+  isRemoved,
+  removedText,
+  sortedGroups,
+  tally,
+  tallyText,
+} from "./forget-groups.ts";
+import type { Message } from "./messages.ts";
+import { forgetScope, type Policy, readPolicy } from "./policy.ts";
+import { PlainCounters } from "./progress.ts";
+import type { Restic } from "./restic.ts";
+import type { RetentionRun } from "./retention.ts";
+import { type Filter, filterOf, filterText } from "./snapshots.ts";
+
+/** Which snapshots a policy is applied to. */
+export interface Scope {
+  /** What it is narrowed to; "" for no bound. */
+  readonly filter: Filter;
+  /** The same as arguments of restic. */
+  readonly words: readonly string[];
+}
+
+/** The snapshots that backup makes here. Throws a ConfigError for a tag that is empty. */
+export function ownSnapshots(run: Run): Filter {
+  const { settings } = run;
+  if (settings.env.RESTIC_TAG === "") {
+    throw new ConfigError("RESTIC_TAG is empty. Give it a tag, or unset it for the default, automated.");
+  }
+  return filterOf({ tag: undefined, host: hostIn(settings.words("RESTIC_JOB_ARGS")) }, run);
+}
+
+/** The host that arguments of `restic backup` give the snapshot. */
+function hostIn(words: readonly string[]): string | undefined {
+  const at = words.findLastIndex((word) => /^(--host(=|$)|-H)/.test(word));
+  const word = words[at];
+  return word === "--host" || word === "-H" ? words[at + 1] : word?.replace(/^(--host=|-H=?)/, "");
+}
+
+/**
+ * The scope that RESTIC_FORGET_SCOPE gives a policy. Where the policy filters by itself, its filter counts: restic would
+ * look at what matches either. Throws a ConfigError.
+ */
+export function scopeOf(run: Run, policy: Policy): Scope {
+  if (forgetScope(run.settings.text("RESTIC_FORGET_SCOPE")) === "repository")
+    return scopeBy({ host: "", tag: "" });
+  const own = ownSnapshots(run);
+  const { filters } = policy;
+  return scopeBy({ host: filters.host ? "" : own.host, tag: filters.tag ? "" : own.tag });
+}
+
+export const scopeBy = (filter: Filter): Scope => ({
+  filter,
+  words: [
+    ...(filter.host === "" ? [] : [`--host=${filter.host}`]),
+    ...(filter.tag === "" ? [] : [`--tag=${filter.tag}`]),
+  ],
+});
+
+/** What restic has made of a policy. */
+interface Forgotten {
+  readonly exitCode: number;
+  readonly groups: readonly ForgetGroup[];
+  /** It has printed something, and no groups: what it has decided is not known. */
+  readonly isUnclear: boolean;
+  /** restic since 0.17 has refused to remove the last snapshot of a group: its words. */
+  readonly refusal: string | undefined;
+}
+
+export interface Applied {
+  readonly exitCode: number;
+  /** Why restic was not asked to remove anything. */
+  readonly withheld?: string;
+}
+
+/** The retention of one run. */
+export class Retention {
+  private readonly missedBefore: number;
+
+  /** Throws a ConfigError when there is no policy, or it cannot be what was meant. */
+  constructor(
+    private readonly run: RetentionRun,
+    readonly policy: Policy = policyOf(run),
+    private readonly scope: Scope = scopeOf(run, policy),
+  ) {
+    const { retention_missed } = lastFields(run.context.logDir, run.name);
+    this.missedBefore = typeof retention_missed === "number" ? retention_missed : 0;
+    // Until something is decided, the row is neither longer nor over.
+    run.facts.retention_missed = this.missedBefore;
+  }
+
+  /** The policy is not applied in this run, for this reason: a sentence. */
+  withhold(reason: string): void {
+    const { facts } = this.run;
+    facts.retention_withheld = reason;
+    facts.retention_missed = this.missedBefore + 1;
+    const missed =
+      this.missedBefore > 0 ? ` This is the case in ${this.missedBefore + 1} runs in a row.` : "";
+    this.run.alert("retention-withheld", `The retention policy was not applied: ${reason}${missed}`);
+  }
+
+  /**
+   * Applies the policy, where it keeps what must stay; says so when it is withheld. `made`: the id of the snapshot that
+   * the run has made. `isSuspect`: it may not be the newest of its group.
+   */
+  async apply(restic: Restic, made?: string, isSuspect = false): Promise<Applied> {
+    const { run, policy } = this;
+    run.facts.retention_missed = this.missedBefore + 1;
+    const asks = made === undefined ? !policy.keepsNewest : this.mayRemove(isSuspect);
+    if (asks && !policy.isDryRun) {
+      const preview = await this.forget(restic, ["--dry-run", ...policy.previewWords]);
+      const withheld = preview.refusal ?? this.objection(preview, made);
+      if (withheld !== undefined) return { exitCode: EXIT.failed, withheld };
+      if (preview.exitCode !== EXIT.ok) return this.ended(preview);
+    }
+    const forgotten = await this.forget(restic, policy.words);
+    if (forgotten.exitCode === EXIT.ok && !policy.isDryRun) this.tell(forgotten.groups);
+    if (forgotten.refusal !== undefined) return { exitCode: forgotten.exitCode, withheld: forgotten.refusal };
+    return this.ended(forgotten);
+  }
+
+  /** Can the snapshot that was just made be among those that go? */
+  private mayRemove(isSuspect: boolean): boolean {
+    const { policy } = this;
+    // A clock that was set back leaves snapshots that are newer than any to come: what was withheld is asked again.
+    return isSuspect || !policy.keepsByCount || !policy.groupsByHost || this.missedBefore > 0;
+  }
+
+  private objection(
+    { exitCode, groups, isUnclear }: Forgotten,
+    made: string | undefined,
+  ): string | undefined {
+    const { policy } = this;
+    if (exitCode !== EXIT.ok) return undefined;
+    if (isUnclear) return "restic's answer about what it would remove cannot be understood; see it above.";
+    if (made !== undefined && isRemoved(groups, made)) {
+      return `it would remove snapshot ${made}, which this run has just made (${policy.shown}). forget-preview shows why.`;
+    }
+    const [first, ...others] = policy.mayEmptyGroups ? [] : emptied(groups);
+    if (first === undefined) return undefined;
+    const more = others.length === 0 ? "" : `, and of ${plural(others.length, "other group")}`;
+    return (
+      `${policy.shown} keeps no snapshot of ${groupText(first)}${more}, and would remove all ${first.remove?.length}. ` +
+      "Add what to keep, such as --keep-last 1."
+    );
+  }
+
+  private async forget(restic: Restic, words: readonly string[]): Promise<Forgotten> {
+    const { run } = this;
+    const counters = new PlainCounters(run);
+    const output = new GroupsOutput((line) => {
+      if (line !== "" && !counters.takes(line)) run.log.childLine("restic", line);
+    });
+    let refusal: string | undefined;
+    const hear = (text: string) => {
+      const group = /refusing to delete last snapshot of snapshot group (.+)/s.exec(text)?.[1];
+      if (group === undefined) return false;
+      refusal =
+        `${this.policy.shown} keeps no snapshot of ${group.replaceAll('"', "")}. ` +
+        "Add what to keep, such as --keep-last 1.";
+      return true;
+    };
+    const { exitCode } = await restic
+      .call(["forget", "--json", ...this.scope.words, ...words], {
+        onBytes: output.take,
+        onMessage: (message) => hear(textOf(message)),
+        onWords: hear,
+      })
+      .finally(() => output.end());
+    const { groups = [], hasMore } = output;
+    return { exitCode, groups, isUnclear: groups.length === 0 && hasMore, refusal };
+  }
+
+  private ended({ exitCode }: Forgotten): Applied {
+    const { facts } = this.run;
+    facts.forget_exit_code = exitCode;
+    if (exitCode === EXIT.ok && !this.policy.isDryRun) facts.retention_missed = 0;
+    return { exitCode };
+  }
+
+  private tell(groups: readonly ForgetGroup[]): void {
+    const { run } = this;
+    const { kept, removed } = tally(groups);
+    run.addFacts({ snapshots_kept: kept, snapshots_removed: removed });
+    for (const group of sortedGroups(groups)) if (group.remove?.length) run.log.info(removedText(group));
+    const narrowed = filterText(this.scope.filter);
+    run.log.info(`${tallyText({ kept, removed })}${narrowed && `, of those ${narrowed}`}.`);
+  }
+}
+
+function policyOf({ settings }: Run): Policy {
+  const words = settings.words("RESTIC_FORGET_ARGS");
+  if (words.length === 0) {
+    throw new ConfigError("There is no policy. Set RESTIC_FORGET_ARGS, for example to --keep-daily 7.");
+  }
+  return readPolicy("RESTIC_FORGET_ARGS", words);
+}
+
+const textOf = (message: Message): string =>
+  message.message_type === "exit_error" ? (message.message ?? "") : "";
