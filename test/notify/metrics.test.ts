@@ -280,7 +280,8 @@ describe("real runs", () => {
 
   test("a killed run counts as a failure when the next one finds it", async () => {
     using world = new Measured();
-    world.restic('touch "$HOME/there"; sleep 30');
+    // One process: a sleep that is forked after the processes have been listed would keep the lock.
+    world.restic('touch "$HOME/there"; exec sleep 30');
     const child = world.start("backup");
     await waitFor(() => world.has("there"), "restic");
     child.kill("SIGKILL");
