@@ -4,7 +4,7 @@
  */
 
 import { ConfigError, EXIT } from "../errors.ts";
-import type { Run } from "../run/run.ts";
+import { exitOfStopped, type Run } from "../run/run.ts";
 import { lastFields } from "../state/record.ts";
 import { plural } from "../text.ts";
 import {
@@ -87,17 +87,18 @@ export interface Applied {
 
 /** The retention of one run. */
 export class Retention {
+  readonly policy: Policy;
+  private readonly scope: Scope;
   private readonly missedBefore: number;
 
   /** Throws a ConfigError when there is no policy, or it cannot be what was meant. */
-  constructor(
-    private readonly run: RetentionRun,
-    readonly policy: Policy = policyOf(run),
-    private readonly scope: Scope = scopeOf(run, policy),
-  ) {
+  constructor(private readonly run: RetentionRun) {
     const { retention_missed } = lastFields(run.context.logDir, run.name);
     this.missedBefore = typeof retention_missed === "number" ? retention_missed : 0;
-    // Until something is decided, the row is neither longer nor over.
+    run.facts.retention_missed = this.missedBefore + 1;
+    this.policy = policyOf(run);
+    this.scope = scopeOf(run, this.policy);
+    // Until it is this policy's turn, the row is neither longer nor over.
     run.facts.retention_missed = this.missedBefore;
   }
 
@@ -177,6 +178,10 @@ export class Retention {
         onBytes: output.take,
         onMessage: (message) => hear(textOf(message)),
         onWords: hear,
+      })
+      .catch((error) => {
+        run.facts.forget_exit_code = exitOfStopped(error).exitCode;
+        throw error;
       })
       .finally(() => output.end());
     const { groups = [], hasMore } = output;

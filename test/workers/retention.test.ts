@@ -231,3 +231,29 @@ test("a scope that is none is refused, before restic starts", async () => {
   expect({ code, called: world.has("calls") }).toEqual({ code: 2, called: false });
   expect(stdout).toContain("RESTIC_FORGET_SCOPE=hosts is neither repository nor host. Give one of them.");
 });
+
+test("what is not applied is counted, whatever the reason; a failed backup neither adds nor ends", async () => {
+  using world = new World();
+  const restic = (backup: number, forget: number) =>
+    world.restic(`case $1 in backup) exit ${backup} ;; forget) exit ${forget} ;; esac`);
+  const missed = async (policy = "--keep-last 1") => {
+    await world.run("backup", [], { env: { RESTIC_FORGET_ARGS: policy } });
+    const { retention_missed, forget_exit_code, retention_withheld } = world.record();
+    return [retention_missed, forget_exit_code, retention_withheld];
+  };
+  restic(0, 11);
+  expect(await missed()).toEqual([1, 11, undefined]);
+  restic(0, 1);
+  expect(await missed()).toEqual([2, 1, undefined]);
+  expect((await world.run("status")).stdout).toContain(
+    "its retention policy was not applied 2 runs in a row, so that old snapshots stay. " +
+      "The last time restic forget ended with exit 1.",
+  );
+  restic(3, 0);
+  expect(await missed()).toEqual([3, undefined, expect.stringContaining("could not be read")]);
+  expect(await missed("keep-last 1")).toEqual([4, undefined, undefined]);
+  restic(1, 0);
+  expect(await missed()).toEqual([4, undefined, undefined]);
+  restic(0, 0);
+  expect(await missed()).toEqual([0, 0, undefined]);
+});
