@@ -105,6 +105,15 @@ export function maskRemote(text: string): string {
   return maskUserinfo(text.replace(CONNECTION, `$1${PLACEHOLDER}`).replace(OPTION, `$1${PLACEHOLDER}`));
 }
 
+/** Words of restic, or a command line, without the credentials in them: those of rclone, and what sshpass is given. */
+export function maskCommand(text: string): string {
+  return maskRemote(text)
+    .replace(SSHPASS, `$1${PLACEHOLDER}`)
+    .replace(ASSIGNMENT, (whole, name: string) =>
+      isSecret(name) || isForeignSecret(name) ? `${name}=${PLACEHOLDER}` : whole,
+    );
+}
+
 /** Is the value of this variable a secret? A `_FILE` variable holds a path, which is none. */
 export function isSecret(name: string): boolean {
   if (Object.hasOwn(variables, name)) {
@@ -166,6 +175,11 @@ const OPTION = new RegExp(`(--${SECRET_OPTION}(?:=|\\s+))(?!-)("[^"]*(?:"|$)|'[^
 /** The same as one whole word of a command line. */
 const OPTION_WORD = new RegExp(`^--${SECRET_OPTION}(?:=(.*))?$`, "is");
 
+/** `sshpass -p value`, `sshpass -pvalue`. */
+const SSHPASS = /(\bsshpass\s+(?:-[vP]\S*\s+)*-p\s*)([^\s'"]+)/g;
+/** `SSHPASS=value` in front of a command. */
+const ASSIGNMENT = /\b([A-Z][A-Z0-9_]*)=([^\s'"]+)/g;
+
 /** `shortest`: a form of the secret with fewer characters is not replaced. */
 type Secrets = readonly (readonly [secret: string, placeholder: string, shortest?: number])[];
 
@@ -182,12 +196,24 @@ function secretsOfVariable(
   const urls = value.includes("://") ? value.split(/\s+/).flatMap(secretsOfUrl) : [];
   if (about !== name && !fromFile) return urls;
   if (about === "WEBHOOK_URL" || about === "HEALTHCHECKS_URL") return [...secretsOfWebhook(value), ...urls];
+  if (about.endsWith("_OPTIONS")) return [...secretsOfCommand(value), ...urls];
   if (about === "WEBHOOK_HEADER_AUTH")
     return [
       [value, PLACEHOLDER],
       [value.replace(/^\s*\w+\s+/, ""), PLACEHOLDER],
     ];
   return secret ? [[value, PLACEHOLDER], ...urls] : urls;
+}
+
+/** The values that maskCommand() hides. */
+function secretsOfCommand(text: string): Secrets {
+  const found = [SSHPASS, OPTION, CONNECTION].flatMap((pattern) =>
+    [...text.matchAll(pattern)].map(([, , value = ""]) => unquoted(value)),
+  );
+  const assigned = [...text.matchAll(ASSIGNMENT)].filter(
+    ([, name = ""]) => isSecret(name) || isForeignSecret(name),
+  );
+  return [...found, ...assigned.map(([, , value = ""]) => value)].map((value) => [value, PLACEHOLDER]);
 }
 
 /** Tools repeat only a part of the URL, or only the password, as written or decoded. */

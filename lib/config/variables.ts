@@ -67,6 +67,9 @@ export const variables = {
   RESTIC_TAG: text("the tag of every snapshot that backup makes; not empty", "automated"),
   RESTIC_CACHE_DIR: text("restic's cache directory", undefined, { passed: true }),
   RESTIC_CACERT: text("a file of CA certificates; passed to every restic call as --cacert when readable"),
+  RESTIC_OPTIONS: words(
+    "global flags for every restic call, for example --limit-upload 1024 or -o sftp.command='ssh …'",
+  ),
   RESTIC_COMPRESSION: text("restic's compression: auto, off or max", undefined, { passed: true }),
   RESTIC_CHECK_REPOSITORY_STATUS: onOff(
     "entry checks that the repository can be opened, and creates a missing one",

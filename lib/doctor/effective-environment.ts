@@ -9,7 +9,15 @@ import { type Settings, VALUE_FILE_MOST } from "../config/settings.ts";
 import { type Variable, type VariableName, variables } from "../config/variables.ts";
 import type { Environment } from "../environment.ts";
 import { readIfThere, readSmallFile, replaceFile } from "../files/files.ts";
-import { isForeignSecret, isSecret, maskRemote, maskRepository, maskWebhook, PLACEHOLDER } from "../mask.ts";
+import {
+  isForeignSecret,
+  isSecret,
+  maskCommand,
+  maskRemote,
+  maskRepository,
+  maskWebhook,
+  PLACEHOLDER,
+} from "../mask.ts";
 import { visible } from "../text.ts";
 import { Checks, type Findings } from "./checks.ts";
 import { columns, wrapped } from "./rendering.ts";
@@ -117,6 +125,7 @@ export function shown(name: string, value: string, isOurs: boolean): string {
   if (name === "WEBHOOK_URL" || name === "HEALTHCHECKS_URL") return maskWebhook(value);
   if (isSecret(name) || (!isOurs && isForeignSecret(name))) return PLACEHOLDER;
   if (name.startsWith("REPLICATE_") || name.startsWith("SYNC_")) return maskRemote(value);
+  if (name.endsWith("_OPTIONS")) return maskCommand(value);
   return name.includes("REPOSITORY") ? maskRepository(value) : value;
 }
 

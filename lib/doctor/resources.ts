@@ -12,7 +12,7 @@ import { ConfigError } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
 import { maskRepository } from "../mask.ts";
 import { namedFiles } from "../restic/backup-args.ts";
-import { MISSING_PASSWORD, PASSWORDS } from "../restic/restic.ts";
+import { isPasswordMissing, MISSING_PASSWORD, optionsOf, PASSWORDS } from "../restic/restic.ts";
 import { type Check, fail, ok, type Status, warn } from "./checks.ts";
 
 /** In the order in which config-check prints them. */
@@ -21,6 +21,7 @@ export async function checkResources(context: Context): Promise<Check[]> {
   return [
     checkRepository(context),
     await checkPassword(settings),
+    ...checkOptions(settings),
     checkTag(settings),
     ...(await checkPaths(settings)),
     ...(await checkLists(settings)),
@@ -43,7 +44,11 @@ function checkRepository(context: Context): Check {
 
 async function checkPassword(settings: Settings): Promise<Check> {
   const [key, ...others] = PASSWORDS.filter((name) => settings.text(name) !== "");
-  if (key === undefined) return fail("RESTIC_PASSWORD", MISSING_PASSWORD);
+  if (key === undefined) {
+    return isPasswordMissing(settings, tryOptions(settings).words)
+      ? fail("RESTIC_PASSWORD", MISSING_PASSWORD)
+      : ok("RESTIC_PASSWORD", "is not set, and RESTIC_OPTIONS has --insecure-no-password");
+  }
   if (key === "RESTIC_PASSWORD_FILE" && others.includes("RESTIC_PASSWORD_COMMAND")) {
     return fail(key, "RESTIC_PASSWORD_COMMAND is set too, and restic takes only one of the two. Unset one.");
   }
@@ -58,6 +63,21 @@ async function passwordFileProblem(path: string): Promise<string | undefined> {
   const { stat, problem } = await accessWithin(path, "read");
   if (problem !== undefined) return `${path} cannot be read: ${problem}. Mount it, or correct the path.`;
   return stat.isFile() && stat.size === 0 ? `${path} is empty.` : undefined;
+}
+
+/** A quote that is never closed has a check of its own. */
+function checkOptions(settings: Settings): Check[] {
+  const { problem } = tryOptions(settings);
+  return problem === undefined ? [] : [fail("RESTIC_OPTIONS", problem)];
+}
+
+function tryOptions(settings: Settings): { words: readonly string[]; problem?: string } {
+  try {
+    return { words: optionsOf(settings) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { words: [], problem: error.message };
+  }
 }
 
 function checkTag(settings: Settings): Check {

@@ -3,11 +3,11 @@
  * its output in the log, one meaning of exit codes for all versions.
  */
 
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import type { Settings } from "../config/settings.ts";
 import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
-import type { ChildEnvironment } from "../environment.ts";
+import type { ChildEnvironment, Environment } from "../environment.ts";
 import { ConfigError, EXIT, Failure } from "../errors.ts";
 import { maskRepository } from "../mask.ts";
 import { type Outcome, type Run, Stopped } from "../run/run.ts";
@@ -24,6 +24,7 @@ import {
   type ResticEnd,
   type ResticPlan,
 } from "./messages.ts";
+import { globalOptions, needsNoPassword } from "./options.ts";
 import { PlainCounters } from "./progress.ts";
 
 export interface Access {
@@ -43,6 +44,8 @@ export const ACCESS_ENVIRONMENT = [
   "RESTIC_PASSWORD_FILE",
   "RESTIC_PASSWORD_COMMAND",
   "RESTIC_CACERT",
+  "RESTIC_OPTIONS",
+  "RCLONE_CONFIG",
 ] as const satisfies readonly VariableName[];
 
 /** Any of them gives restic the password; the one that it prefers comes first. */
@@ -50,19 +53,56 @@ export const PASSWORDS = ["RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND", "RE
 export const MISSING_PASSWORD = `The repository's password is missing. Set one of ${PASSWORDS.join(", ")}.`;
 
 /**
- * Throws a ConfigError when the repository or the password is missing. `warn` is told of a RESTIC_CACERT that
- * cannot be read.
+ * Throws a ConfigError when the repository or the password is missing, or RESTIC_OPTIONS makes no sense. `warn` is told
+ * of a RESTIC_CACERT that cannot be read.
  */
 export function accessOf(context: Context, warn: (message: string) => void): Access {
   const { settings, repository } = context;
-  if (PASSWORDS.every((name) => settings.text(name) === "")) {
-    throw new ConfigError(MISSING_PASSWORD);
-  }
+  const options = optionsOf(settings);
+  if (isPasswordMissing(settings, options)) throw new ConfigError(MISSING_PASSWORD);
   return {
     shown: maskRepository(repository),
-    words: globalArgs(readableCacert(settings, warn)),
+    words: [...globalArgs(readableCacert(settings, warn)), ...options],
     // The _FILE variable is not handed on: restic would take its first line whatever it is.
-    env: { RESTIC_REPOSITORY: repository, RESTIC_REPOSITORY_FILE: undefined },
+    env: {
+      RESTIC_REPOSITORY: repository,
+      RESTIC_REPOSITORY_FILE: undefined,
+      ...backendEnv(repository, settings),
+    },
+  };
+}
+
+/** RESTIC_OPTIONS. Throws a ConfigError on what does not belong there. */
+export function optionsOf(settings: Settings): readonly string[] {
+  const words = settings.words("RESTIC_OPTIONS");
+  return words.length === 0 ? words : globalOptions(words);
+}
+
+export const isPasswordMissing = (settings: Settings, options: readonly string[]): boolean =>
+  PASSWORDS.every((name) => settings.text(name) === "") && !needsNoPassword(options);
+
+/** What the programs and libraries that restic reaches the repository with read, where the operator has not set it. */
+function backendEnv(repository: string, settings: Settings): ChildEnvironment {
+  if (repository.startsWith("rclone:")) return rcloneEnv(settings);
+  return repository.startsWith("swift:") ? swiftEnv(settings.env) : {};
+}
+
+/** The environment in which rclone finds its configuration, and asks nobody for that one's password. */
+function rcloneEnv(settings: Settings): ChildEnvironment {
+  const path = settings.text("RCLONE_CONFIG");
+  return {
+    // Where the default is not there, rclone looks for the files that it knows by itself, as it has always done.
+    ...(settings.env.RCLONE_CONFIG || existsSync(path) ? { RCLONE_CONFIG: path } : {}),
+    RCLONE_ASK_PASSWORD: settings.env.RCLONE_ASK_PASSWORD || "false",
+  };
+}
+
+/** The domains that upstream's image set: Keystone 3 refuses a login without one. */
+function swiftEnv(env: Environment): ChildEnvironment {
+  return {
+    ...(env.OS_USER_DOMAIN_NAME || env.OS_USER_DOMAIN_ID ? {} : { OS_USER_DOMAIN_NAME: "Default" }),
+    ...(env.OS_PROJECT_DOMAIN_NAME || env.OS_PROJECT_DOMAIN_ID ? {} : { OS_PROJECT_DOMAIN_ID: "default" }),
+    OS_IDENTITY_API_VERSION: env.OS_IDENTITY_API_VERSION || "3",
   };
 }
 

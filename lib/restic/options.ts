@@ -1,0 +1,66 @@
+/**
+ * RESTIC_OPTIONS: words that go before the command of every call of restic. Only restic's global flags can stand there:
+ * another word would be taken for the command, and a flag that restic does not know would end every call. Pure.
+ */
+
+import { ConfigError } from "../errors.ts";
+
+/** Global flags that take the next word as their value (`restic --help` of 0.14, 0.18 and 0.19). */
+const TAKING = new Set(
+  (
+    "--cacert --cache-dir --compression --http-user-agent --key-hint --limit-download --limit-upload -o --option " +
+    "--pack-size --retry-lock --stuck-request-timeout --tls-client-cert"
+  ).split(" "),
+);
+
+/** Global flags that take none. */
+const SWITCHES = new Set(
+  (
+    "--cleanup-cache --insecure-no-password --insecure-tls --no-cache --no-extra-verify --no-lock -q --quiet -v " +
+    "-vv -vvv --verbose"
+  ).split(" "),
+);
+
+/** Global flags that would contradict what this program does, and why. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "--repo": "Name the repository in RESTIC_REPOSITORY.",
+  "--repository-file": "Name the file in RESTIC_REPOSITORY_FILE.",
+  "--password-file": "Name the file in RESTIC_PASSWORD_FILE.",
+  "--password-command": "Give the command in RESTIC_PASSWORD_COMMAND.",
+  "--json": "The output of restic that is read by this program is asked for in the form that it needs.",
+  "--help": "restic would print its help and do nothing.",
+};
+const LONG: Readonly<Record<string, string>> = { "-r": "--repo", "-p": "--password-file", "-h": "--help" };
+
+/** The words themselves. Throws a ConfigError on a word that is not a global flag of restic, or that is refused. */
+export function globalOptions(words: readonly string[]): readonly string[] {
+  for (let at = 0; at < words.length; at++) {
+    const { flag, value } = split(words[at] ?? "");
+    const refused = REFUSED[LONG[flag] ?? flag];
+    if (refused !== undefined)
+      throw new ConfigError(`RESTIC_OPTIONS: ${flag} has no place there. ${refused}`);
+    if (SWITCHES.has(flag)) continue;
+    if (!TAKING.has(flag)) throw new ConfigError(`RESTIC_OPTIONS: ${stranger(flag, at)}`);
+    if (value === undefined && ++at === words.length)
+      throw new ConfigError(`RESTIC_OPTIONS: ${flag} needs a value, and nothing follows it.`);
+  }
+  return words;
+}
+
+/** Does one of them let restic open the repository without a password? */
+export const needsNoPassword = (words: readonly string[]): boolean =>
+  words.includes("--insecure-no-password");
+
+/** The flag in a word, and the value that the word has too: `--limit-upload=5`, `-osftp.args=-4`. */
+function split(word: string): { flag: string; value?: string } {
+  const [, flag = word, value] = /^(--[^=]+|-v+)=(.*)$/s.exec(word) ?? /^(-[orp])(.+)$/s.exec(word) ?? [];
+  return value === undefined ? { flag } : { flag, value };
+}
+
+/** A word that is no flag is not repeated: it may be a part of a secret that a missing quote has cut. */
+function stranger(word: string, at: number): string {
+  return word.startsWith("-")
+    ? `restic has no global flag ${word}. Flags of one command belong into its own variable, such as RESTIC_JOB_ARGS.`
+    : `word ${at + 1} is neither a flag nor the value of one, and restic would take it for its command. Put a value ` +
+        "that holds blanks in quotes.";
+}
