@@ -30,6 +30,38 @@ const BISYNC_SWITCHES = new Set([
   "slow-hash-sync-only",
 ]);
 
+/** Flags of sync and copy that only they know (since 1.66), and that take a value. */
+const SYNC_VALUES = new Set([
+  "combined",
+  "dest-after",
+  "differ",
+  "error",
+  "match",
+  "missing-on-dst",
+  "missing-on-src",
+]);
+/** Flags that write to stdout, or ask a person, where rclone is only asked a question. */
+const TALKING = new Set(["progress", "progress-terminal-title", "interactive", "create-empty-src-dirs"]);
+/** Flags by which files are chosen; all take a value. */
+const FILTERS = new Set([
+  "exclude",
+  "exclude-from",
+  "exclude-if-present",
+  "files-from",
+  "files-from-raw",
+  "filter",
+  "filter-from",
+  "include",
+  "include-from",
+  "max-age",
+  "max-depth",
+  "max-size",
+  "min-age",
+  "min-size",
+]);
+/** Ours: a word of a row that rclone does not know. */
+export const ALLOW_EMPTY_SOURCE = "allow-empty-source";
+
 /** How often rclone reports on its work. */
 export interface Reporting {
   /** Seconds between its statistics; 0 for only the last ones. */
@@ -97,18 +129,50 @@ export function withoutBisync(given: readonly string[]): string[] {
   for (let at = 0; at < given.length; at++) {
     const word = given[at] ?? "";
     const { name, value } = flagOf(word);
-    if (name === undefined) words.push(word);
-    else if (name === "filters-file") words.push("--filter-from", value ?? given[++at] ?? "");
-    else if (BISYNC_VALUES.has(name)) at += value === undefined ? 1 : 0;
-    else if (!BISYNC_SWITCHES.has(name)) words.push(word);
+    if (name === "filters-file") words.push("--filter-from", value ?? given[++at] ?? "");
+    else words.push(word);
+  }
+  return without(words, BISYNC_VALUES, BISYNC_SWITCHES);
+}
+
+/** Removes flags that take a value, with it, and flags that take none. */
+function without(
+  given: readonly string[],
+  values: ReadonlySet<string>,
+  switches: ReadonlySet<string> = new Set(),
+): string[] {
+  const words: string[] = [];
+  for (let at = 0; at < given.length; at++) {
+    const word = given[at] ?? "";
+    const { name, value } = flagOf(word);
+    if (name !== undefined && values.has(name)) at += value === undefined ? 1 : 0;
+    else if (name === undefined || !switches.has(name)) words.push(word);
   }
   return words;
 }
 
-/** `rclone lsf` for the files of one side, with the arguments of a bisync. */
-export function listArgs(endpoint: string, words: readonly string[]): string[] {
-  const ours = withoutBisync(words).filter((word) => flagOf(word).name !== "create-empty-src-dirs");
-  return ["lsf", "--recursive", "--files-only", "--use-json-log", endpoint, ...ours];
+/** The arguments of any mode, reduced to what a command that only looks understands. */
+const lookingWords = (words: readonly string[]): string[] =>
+  without(withoutBisync(words), SYNC_VALUES, TALKING)
+    .map((word) => (/^-[A-Za-z]*[Pi][A-Za-z]*$/.test(word) ? word.replace(/[Pi]/g, "") : word))
+    .filter((word) => word !== "-");
+
+/** `rclone lsf` for the files of one side, with the arguments of a bisync; `more` are words of lsf. */
+export function listArgs(endpoint: string, words: readonly string[], more: readonly string[] = []): string[] {
+  return ["lsf", "--recursive", "--files-only", "--use-json-log", ...more, endpoint, ...lookingWords(words)];
+}
+
+/** `rclone size` of what a sync with these arguments looks at, or could delete. */
+export function sizeArgs(endpoint: string, words: readonly string[]): string[] {
+  const looking = lookingWords(words);
+  const ours = isOn(words, "delete-excluded") ? without(looking, FILTERS) : looking;
+  return ["size", "--json", "--use-json-log", endpoint, ...ours];
+}
+
+/** Takes our own word out. `isAllowed`: did it stand there? */
+export function withoutOurs(given: readonly string[]): { words: string[]; isAllowed: boolean } {
+  const words = given.filter((word) => flagOf(word).name !== ALLOW_EMPTY_SOURCE);
+  return { words, isAllowed: isOn(given, ALLOW_EMPTY_SOURCE) };
 }
 
 /** The value of a flag; the last one counts if it is given several times, as in rclone. */

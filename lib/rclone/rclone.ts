@@ -17,6 +17,8 @@ export interface RcloneEnd extends Complaint {
 export interface RclonePlan {
   readonly env?: ChildEnvironment;
   readonly onStdout?: (line: string) => void;
+  /** It is only asked something: what it says is not logged, and what it moved is not counted. */
+  readonly isQuestion?: true;
 }
 
 /** What all calls for one row moved. null: rclone did not report it (before 1.61, when bisync fails). */
@@ -61,18 +63,22 @@ export class Rclone {
   }
 
   /** Runs `rclone <words>` until it exits, logging its output as it arrives. Throws CannotStart. */
-  async call(words: readonly string[], { env = {}, onStdout }: RclonePlan = {}): Promise<RcloneEnd> {
+  async call(
+    words: readonly string[],
+    { env = {}, onStdout, isQuestion }: RclonePlan = {},
+  ): Promise<RcloneEnd> {
     let complaint: Complaint = {};
     let stats: Stats | undefined;
     const show = (line: string) => {
       const message = parseLine(line);
       if (message.stats !== undefined) {
+        if (isQuestion) return;
         stats = message.stats;
         this.onStats(stats);
         return;
       }
       complaint = { ...complaint, ...parseComplaint(message.text) };
-      if (message.text !== "") this.run.log.childLine("rclone", this.hide(message.text));
+      if (message.text !== "" && !isQuestion) this.run.log.childLine("rclone", this.hide(message.text));
     };
     const ended = await this.run.child(["rclone", ...words], {
       env: { ...this.environment(), ...env },
@@ -113,6 +119,16 @@ export interface Complaint {
   readonly noAccess?: true;
   /** The lock file that another bisync of this pair holds or has left behind. */
   readonly lockFile?: string;
+  /** bisync has listings that it cannot use: broken ones, or of another --filters-file. */
+  readonly badListings?: true;
+  /** bisync found that more was deleted or changed than it dares to repeat on the other side. */
+  readonly tooMany?: true;
+  /** bisync found nothing where its listing of the last success names files. */
+  readonly emptySide?: "Path1" | "Path2";
+  /** bisync of this version cannot work with a remote that keeps no times: this one. */
+  readonly noTimes?: string;
+  /** --max-delete was reached. */
+  readonly maxDelete?: true;
 }
 
 /** What a message, in plain text, complains about; empty for most. */
@@ -122,6 +138,18 @@ export function parseComplaint(text: string): Complaint {
     return { noListings: true, ...(listing === undefined ? {} : { listing }) };
   }
   if (/\bAccess test failed\b|check file check failed/.test(text)) return { noAccess: true };
+  if (/\bempty prior Path[12] listing|cannot read prior listing|Failed loading prior/i.test(text)) {
+    return { badListings: true };
+  }
+  // A pair that is new says this first; so does one that was synchronized without filters.
+  if (text.includes("filters file md5 hash not found")) return { noListings: true };
+  if (text.includes("filters file has changed")) return { badListings: true };
+  if (/\btoo many deletes\b|all files were changed/.test(text)) return { tooMany: true };
+  const empty = /\bempty current (Path[12]) listing/i.exec(text)?.[1];
+  if (empty !== undefined) return { emptySide: empty === "Path1" ? "Path1" : "Path2" };
+  const noTimes = /modification time support is missing on (path[12])/i.exec(text)?.[1];
+  if (noTimes !== undefined) return { noTimes };
+  if (text.includes("--max-delete threshold reached")) return { maxDelete: true };
   const lockFile = /prior lock file found: (.+?) *$/m.exec(text)?.[1];
   return lockFile === undefined ? {} : { lockFile };
 }

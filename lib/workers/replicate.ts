@@ -3,8 +3,10 @@
 import { EXIT, Failure, reasonOf } from "../errors.ts";
 import { createRemoteMask, maskRemote } from "../mask.ts";
 import { resolveProgram } from "../process/spawn.ts";
-import { withoutResync } from "../rclone/args.ts";
-import { bisync } from "../rclone/bisync.ts";
+import { isOn, valueOfFlag, withoutOurs, withoutResync } from "../rclone/args.ts";
+import { bisync, type PairEnd } from "../rclone/bisync.ts";
+import { boundSync, boundText, checkJobArgs } from "../rclone/bound.ts";
+import { pastOf } from "../rclone/past.ts";
 import { exitText, Rclone, type Totals } from "../rclone/rclone.ts";
 import { type JobFile, type JobRow, MODES, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
 import { TransferProgress } from "../rclone/stats.ts";
@@ -21,22 +23,25 @@ const facts = {
     type: "count",
     help: "rows that were left undone, because the run was told to stop",
   },
+  replicate_files_deleted: { type: "count", help: "files that sync and bisync deleted, in all rows" },
   replicate_jobs: {
     type: "rows",
     help: "what became of each row, in the order of the job file",
     fields: {
       line: { type: "count", help: "the row's line in the job file" },
       text: { type: "string", help: "a malformed row as it is written" },
-      error: { type: "string", help: "why the row is malformed" },
+      error: { type: "string", help: "why the row is malformed, or was not worked on" },
       source: { type: "string", help: "the row's source" },
       destination: { type: "string", help: "the row's destination" },
       mode: { type: "choice", options: MODES, help: "what rclone was called for" },
       exit_code: { type: "exit code", help: "rclone's exit code; 1 for a malformed row" },
-      recovered: { type: "boolean", help: "bisync failed and was recovered from" },
+      recovered: { type: "boolean", help: "bisync had lost its listings and was recovered" },
       duration_seconds: { type: "count", help: "how long the row took" },
       files: { type: "count", nullable: true, help: "files that were transferred" },
       bytes: { type: "count", nullable: true, help: "bytes that were transferred" },
       deletes: { type: "count", nullable: true, help: "files that were deleted" },
+      destination_files: { type: "count", help: "files that a good sync has left at the destination" },
+      kept_aside: { type: "strings", help: "files that were replaced, where they are kept; at most 100" },
     },
   },
 } as const satisfies Fields;
@@ -52,7 +57,9 @@ export default defineWorker({
   about:
     "Works through REPLICATE_JOB_FILE, a row `SOURCE;DESTINATION[;MODE[;EXTRA]]` a line: MODE is bisync (the " +
     "default), sync or copy, EXTRA further words for rclone, `#` begins a comment. A row that fails does not stop " +
-    "the others. A bisync that fails is recovered from by copying newer files both ways and starting over.",
+    "the others. A bisync whose listings are lost or broken is recovered by copying both ways and starting over. " +
+    "sync does not start from an empty source, and deletes at most half of what is there, unless EXTRA says " +
+    "--allow-empty-source or --max-delete N.",
   flags: {},
   environment: [
     "REPLICATE_JOB_FILE",
@@ -68,11 +75,12 @@ export default defineWorker({
     ["other", "rclone's own, of the first row that failed"],
   ],
   facts,
-  subject: ({ replicate_jobs_processed: processed, replicate_jobs_failed: failed }) =>
+  subject: ({ replicate_jobs_processed: processed, replicate_jobs_failed: failed, ...facts }) =>
     processed === undefined || failed === undefined
       ? undefined
-      : `${plural(processed, "job")}, ${failed} failed`,
-  isSuccessMailed: ({ replicate_jobs_failed }) => replicate_jobs_failed !== 0,
+      : `${plural(processed, "job")}, ${failed} failed${deletedText(facts.replicate_files_deleted)}`,
+  isSuccessMailed: ({ replicate_jobs_failed, replicate_files_deleted }) =>
+    replicate_jobs_failed !== 0 || (replicate_files_deleted ?? 0) > 0,
   work,
 });
 
@@ -95,6 +103,7 @@ async function work(run: ReplicateRun, { called }: Invocation): Promise<Outcome>
   };
   const isVerbose = settings.flag("REPLICATE_VERBOSE");
   note(run, []);
+  checkJobArgs(common.args);
   const file = readJobs(settings.text("REPLICATE_JOB_FILE"));
   // Checked before the first row: without rclone none can be processed.
   resolveProgram("rclone", settings.env.PATH);
@@ -167,7 +176,8 @@ async function workOn(
   const { log } = run;
   const { line, mode, source, destination, extra } = row;
   const begun = performance.now();
-  const resync = withoutResync([...args, ...extra]);
+  const ours = withoutOurs(extra);
+  const resync = withoutResync([...args, ...ours.words]);
   const words = mode === "bisync" && checkAccess ? ["--check-access", ...resync.words] : resync.words;
   const hide = createRemoteMask([source, destination, ...words]);
   const named = `job ${done + 1} of ${all} (line ${line}), ${mode} ${maskRemote(source)} -> ${maskRemote(destination)}`;
@@ -176,42 +186,100 @@ async function workOn(
   const rclone = new Rclone(run, hide, (stats) => progress.show(stats, done, all));
   const working =
     mode === "bisync"
-      ? bisync(run, rclone, { source, destination, words, mode: resync.mode })
-      : rclone.transfer(mode, source, destination, words);
-  const { exitCode, recovered = false }: { exitCode: number; recovered?: boolean } =
-    await working.catch(exitOfStopped);
+      ? bisync(run, rclone, { source, destination, words, mode: resync.mode, past: pastOf(run, row) })
+      : mode === "sync"
+        ? sync(run, rclone, row, words, ours.isAllowed)
+        : rclone.transfer(mode, source, destination, words);
+  const ended: RowEnd = await working.catch(exitOfStopped);
+  const { exitCode, recovered = false, error, files: destinationFiles } = ended;
+  const kept = (ended.kept ?? []).map(hide).map(maskRemote);
 
   const { totals } = rclone;
   const seconds = Math.round((performance.now() - begun) / 1000);
   const moved = movedText(totals);
+  for (const name of kept.slice(0, KEPT_MOST)) log.warn(`Replaced, and kept as ${name}`);
+  if (kept.length > KEPT_MOST) log.warn(`So were ${kept.length - KEPT_MOST} more.`);
   if (run.stopping) log.warn(`${named}: stopped after ${formatDuration(seconds)}`);
   else if (exitCode !== EXIT.ok)
-    log.error(`${named}: failed ${exitText(exitCode)} after ${formatDuration(seconds)}`);
-  else if (recovered) log.warn(`${named}: recovered in ${formatDuration(seconds)}${moved}`);
-  else log.info(`${named}: done in ${formatDuration(seconds)}${moved}`);
+    log.error(`${named}: failed ${exitText(exitCode)} after ${formatDuration(seconds)}${moved}`);
+  else if (recovered) {
+    run.alert(
+      "recovered",
+      `${named}: recovered in ${formatDuration(seconds)}${moved}, ${plural(kept.length, "replaced file")} kept aside. ` +
+        "Look whether the files are as they should be; if this comes again and again, keep rclone's cache folder, " +
+        "with bisync's listings, on a volume.",
+    );
+  } else log.info(`${named}: done in ${formatDuration(seconds)}${moved}`);
   return {
     line,
     source: maskRemote(source),
     destination: maskRemote(destination),
     mode,
     exit_code: exitCode,
+    ...(error === undefined ? {} : { error: hide(error) }),
     recovered,
     duration_seconds: seconds,
     ...totals,
+    ...(destinationFiles === undefined || exitCode !== EXIT.ok
+      ? {}
+      : { destination_files: destinationFiles }),
+    ...(kept.length === 0 ? {} : { kept_aside: kept.slice(0, KEPT_MOST) }),
   };
 }
 
-/** `, 1 file, 512 B`; nothing when rclone has not told. */
-function movedText({ files, bytes }: Totals): string {
-  if (files === null || bytes === null) return "";
-  return `, ${plural(files, "file")}, ${formatBytes(bytes)}`;
+/** How many files that were kept aside are named. */
+const KEPT_MOST = 100;
+
+/** What a row came to. `files`: what a good sync has left at the destination. */
+type RowEnd = Pick<PairEnd, "exitCode" | "error"> &
+  Partial<Pick<PairEnd, "recovered" | "kept">> & { readonly files?: number };
+
+async function sync(
+  run: Run,
+  rclone: Rclone,
+  row: JobRow,
+  words: readonly string[],
+  isAllowed: boolean,
+): Promise<RowEnd> {
+  const { source, destination } = row;
+  const { env } = run.settings;
+  const bound = await boundSync(rclone, row, words, { isAllowed, past: pastOf(run, row), env });
+  if ("error" in bound) {
+    run.log.error(bound.error);
+    return bound;
+  }
+  // Ours come first, so that the operator's win.
+  const { exitCode, maxDelete } = await rclone.transfer(row.mode, source, destination, [
+    ...bound.words,
+    ...words,
+  ]);
+  if (maxDelete) {
+    const error = boundText(
+      valueOfFlag(words, "max-delete") ?? bound.words[1] ?? env.RCLONE_MAX_DELETE ?? "",
+    );
+    run.log.error(error);
+    return { exitCode, error };
+  }
+  return { exitCode, ...(isDry(words) ? {} : { files: bound.files }) };
 }
+
+const isDry = (words: readonly string[]): boolean => isOn(words, "dry-run") || words.includes("-n");
+
+/** `, 1 file, 512 B, 3 files deleted`; nothing when rclone has not told. */
+function movedText({ files, bytes, deletes }: Totals): string {
+  if (files === null || bytes === null) return "";
+  return `, ${plural(files, "file")}, ${formatBytes(bytes)}${deletedText(deletes)}`;
+}
+
+const deletedText = (deletes: number | null = 0): string =>
+  deletes === null || deletes === 0 ? "" : `, ${plural(deletes, "file")} deleted`;
 
 /** Updated while the work goes on, so that the record of a stopped run is complete. */
 function note(run: ReplicateRun, jobs: readonly RowFact[]): void {
   run.addFacts({
     replicate_jobs_processed: jobs.length,
     replicate_jobs_failed: jobs.filter(isFailed).length,
+    replicate_files_deleted: jobs.reduce((sum, { deletes }) => sum + (deletes ?? 0), 0),
     replicate_jobs: inOrder(jobs),
   });
 }

@@ -58,6 +58,14 @@ test.each<[string, ReturnType<typeof parseComplaint>]>([
   ["ERROR: Bisync critical error: check file check failed", { noAccess: true }],
   ["2026/11/23 17:33:22 Failed to bisync: prior lock file found: /w/a b.lck", { lockFile: "/w/a b.lck" }],
   ["Failed to bisync: prior lock file found: /w/a.lck\nTip: this indicates that …", { lockFile: "/w/a.lck" }],
+  ["ERROR: Bisync critical error: empty prior Path1 listing: /w/a.lst", { badListings: true }],
+  ["ERROR: Bisync critical error: filters file has changed (must run --resync): /f", { badListings: true }],
+  ["filters file md5 hash not found (must run --resync): /f", { noListings: true }],
+  ['ERROR: Safety abort: too many deletes (>50%, 4 of 6) on Path2 "b/". Run with --force', { tooMany: true }],
+  ["Safety abort: all files were changed on Path1. Run with --force if desired.", { tooMany: true }],
+  ["ERROR: Empty current Path2 listing. Cannot sync to an empty directory: x", { emptySide: "Path2" }],
+  ["Failed to bisync: modification time support is missing on path2", { noTimes: "path2" }],
+  ["ERROR: f6: Got fatal error on delete: --max-delete threshold reached", { maxDelete: true }],
 ])("parseComplaint %j", (text, complaint) => expect(parseComplaint(text)).toEqual(complaint));
 
 test("exitText says what a code means where that is known", () => {

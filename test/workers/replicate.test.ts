@@ -7,58 +7,12 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { Pairs } from "../support/pairs.ts";
 import { rclones } from "../support/restics.ts";
-import { alive, finish, World, waitFor } from "../support/world.ts";
-
-/** A world with folders `a` and `b`, a job file, and an rclone, real or made of /bin/sh. */
-class Pairs extends World {
-  readonly a = this.folder("a");
-  readonly b = this.folder("b");
-
-  constructor(rclone: string) {
-    super();
-    if (rclone.startsWith("/")) symlinkSync(rclone, join(this.bin, "rclone"));
-    else this.program("rclone", rclone);
-    Object.assign(this.env, {
-      REPLICATE_JOB_FILE: join(this.dir, "jobs"),
-      RCLONE_CONFIG: join(this.dir, "rclone.conf"),
-    });
-    this.file("rclone.conf", "");
-  }
-
-  jobs(...lines: string[]): void {
-    this.file("jobs", `${lines.join("\n")}\n`);
-  }
-
-  /** Writes a file that was last changed so many seconds ago. */
-  put(name: string, content: string, secondsAgo = 0): void {
-    const path = this.file(name, content);
-    const time = Date.now() / 1000 - secondsAgo;
-    utimesSync(path, time, time);
-  }
-
-  /** The names in `a` and in `b`. */
-  get sides(): string[][] {
-    return [this.a, this.b].map((side) => readdirSync(side).sort());
-  }
-
-  get listings(): string[] {
-    const folder = join(this.dir, ".cache/rclone/bisync");
-    return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
-  }
-
-  get job() {
-    return this.record("replicate").replicate_jobs[0];
-  }
-
-  replicate(env: Record<string, string> = {}) {
-    return this.run("replicate", [], { env });
-  }
-}
+import { alive, finish, type World, waitFor } from "../support/world.ts";
 
 const each = rclones.map(({ version, path }) => [version, path] as const);
 
@@ -134,7 +88,7 @@ describe.each(each)("bisync with rclone %s", (_, rclone) => {
     }
   });
 
-  test("a broken listing is recovered from; the newer version wins and nothing is lost", async () => {
+  test("a broken listing is recovered from; the source's version wins and nothing is lost", async () => {
     using world = await begun();
     for (const listing of world.listings) writeFileSync(listing, "garbage\n");
     world.put("a/one", "older", 1000);
@@ -143,16 +97,24 @@ describe.each(each)("bisync with rclone %s", (_, rclone) => {
     const { code, stdout } = await world.replicate();
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /WARN {2}replicate {2}bisync failed \(exit \d.*\)\. Copying newer files both ways/,
+      /WARN {2}replicate {2}bisync failed \(exit \d.*\): its listings of this pair are broken\. Copying what/,
     );
     expect(stdout).toMatch(/WARN {2}replicate {2}job 1 of 1 .*: recovered in /);
     expect(world.sides).toEqual([
       ["keep", "one", "three", "two"],
       ["keep", "one", "three", "two"],
     ]);
-    expect(world.read("a/one")).toBe("newer");
-    expect(world.record("replicate")).toMatchObject({ exit_code: 0, status: "ok", replicate_jobs_failed: 0 });
+    for (const side of ["a", "b"]) expect(world.read(`${side}/one`)).toBe("older");
+    expect(world.record("replicate")).toMatchObject({
+      exit_code: 0,
+      status: "warning",
+      replicate_jobs_failed: 0,
+      alerts: [{ kind: "recovered", message: expect.stringContaining("recovered in ") }],
+    });
     expect(world.job).toMatchObject({ exit_code: 0, recovered: true });
+    const [kept] = world.job.kept_aside;
+    expect(readFileSync(kept, "utf8")).toBe("newer");
+    expect(stdout).toContain(`Replaced, and kept as ${kept}`);
     expect((await world.replicate()).stdout).not.toContain("resync");
   });
 
@@ -272,6 +234,7 @@ describe.each(each)("rows with rclone %s", (_, rclone) => {
         files: 1,
         bytes: 4,
         deletes: 1,
+        destination_files: 1,
       },
       expect.objectContaining({
         line: 5,
@@ -400,11 +363,12 @@ function commandOf(pid: number): string {
 
 describe("what rclone is called with", () => {
   /** Tells what it was called with, and exits with a code for each command: `bisync=7 copy=0`. */
-  const telling = (codes: Record<string, number>) =>
+  const telling = (codes: Record<string, number>, says = "Empty prior Path1 listing.") =>
     [
       'printf "%s\\n" "$*" >>"$HOME/calls"',
       'echo "$RCLONE_CONFIG|$RCLONE_RESYNC_MODE|$RCLONE_RESYNC" >>"$HOME/env"',
       'case "$* " in *" --resync "*) set -- resync ;; esac',
+      `case "$1" in bisync) echo ${JSON.stringify(says)} >&2 ;; size) echo '{"count":1,"bytes":1}' ;; esac`,
       'case "$1" in',
       ...Object.entries(codes).map(([name, code]) => `${name}) exit ${code} ;;`),
       "esac",
@@ -424,24 +388,28 @@ describe("what rclone is called with", () => {
     expect(world.read("env")).toBe(`${world.dir}/rclone.conf||\n`.repeat(2));
   });
 
-  test("a recovery is copy --update both ways, then --resync", async () => {
+  test("a recovery is copy both ways, without replacing anything in the source, then --resync", async () => {
     using world = new Pairs(telling({ bisync: 7 }));
     world.jobs("/x;/y");
     const { code } = await world.replicate({ RCLONE_RESYNC: "true" });
     expect(code).toBe(0);
-    expect(calls(world)).toEqual([
+    const list = "lsf --recursive --files-only --use-json-log";
+    expect(calls(world).map((call) => call.replace(/\.kept-\S+/, ".kept-TIME"))).toEqual([
       `bisync /x /y ${ours}`,
-      `copy /x /y ${ours} --update`,
-      `copy /y /x ${ours} --update`,
+      `${list} --format stp --separator ; /x`,
+      `${list} --format stp --separator ; /y`,
+      `copy /x /y ${ours} --suffix .kept-TIME`,
+      `${list} /y`,
+      `copy /y /x ${ours} --ignore-existing`,
       `bisync /x /y ${ours} --resync`,
     ]);
-    expect(world.read("env").split("\n")[3]).toBe(`${world.dir}/rclone.conf|newer|`);
+    expect(world.read("env").split("\n")[6]).toBe(`${world.dir}/rclone.conf|path1|`);
     expect(world.job).toMatchObject({ exit_code: 0, recovered: true, files: null });
   });
 
   test.each([
-    [{ bisync: 7, copy: 5 }, 2, "The copy to the destination failed too (exit 5: a temporary error"],
-    [{ bisync: 7, resync: 2 }, 4, "The resync failed too (exit 2)"],
+    [{ bisync: 7, copy: 5 }, 5, "The copy to the destination failed too (exit 5: a temporary error"],
+    [{ bisync: 7, resync: 2 }, 7, "The resync failed too (exit 2)"],
   ])("a recovery that fails is none: %j", async (codes: Record<string, number>, count, words) => {
     using world = new Pairs(telling(codes));
     world.jobs("/x;/y");
@@ -456,7 +424,28 @@ describe("what rclone is called with", () => {
     using world = new Pairs(telling({ [mode]: 7 }));
     world.jobs(`/x;/y;${mode}`);
     expect((await world.replicate()).code).toBe(7);
-    expect(calls(world)).toHaveLength(1);
+    expect(calls(world).filter((call) => call.startsWith(mode))).toHaveLength(1);
+    expect(calls(world).filter((call) => !/^(size|sync|copy) /.test(call))).toEqual([]);
+  });
+
+  test.each([
+    ["too many deletes", "on one side too many files were deleted or changed", 7],
+    [
+      "Safety abort: all files were changed on Path1",
+      "on one side too many files were deleted or changed",
+      7,
+    ],
+    ["Empty current Path1 listing.", "The source is empty, and it was not after the last good run", 7],
+    ["modification time support is missing on path2", "The destination keeps no modification times", 2],
+    ["some other trouble", "failed (exit 7", 7],
+  ])("bisync that says %j is a failure, and nothing is copied", async (says, words, exitCode) => {
+    using world = new Pairs(telling({ bisync: 7 }, says));
+    world.jobs("/x;/y");
+    const { code, stdout } = await world.replicate();
+    expect(code).toBe(exitCode);
+    expect(stdout).toContain(words);
+    expect(calls(world)).toEqual([`bisync /x /y ${ours}`]);
+    expect(world.job).toMatchObject({ exit_code: exitCode, recovered: false });
   });
 
   test("a time-out ends the row and leaves the others undone", async () => {
