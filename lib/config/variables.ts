@@ -83,6 +83,11 @@ export const variables = {
   ),
   BACKUP_ROOT_DIR: lines("what to back up, one path per line"),
   RESTIC_JOB_ARGS: words("additional arguments for restic backup, quoted as in a shell, never expanded"),
+  BACKUP_EXPECT_EMPTY: onOff("sources may be empty: ON takes a backup without a file for a good one", "OFF"),
+  BACKUP_MIN_PERCENT: count(
+    "a backup of less than this share of the last good one's files or bytes is a warning; 0 for no bound",
+    "50",
+  ),
   RESTIC_FORGET_ARGS: words("the retention policy for restic forget, for example --keep-daily 7"),
   RESTIC_FORGET_SCOPE: text(
     "repository: the policy is applied to every snapshot; host: only to those of this host and RESTIC_TAG",

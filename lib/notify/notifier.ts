@@ -140,11 +140,12 @@ export class Notifier {
 
 /**
  * The last part of a ping's URL: the exit code; `fail` for a warning that exits 0, which would read as a success; `log`
- * for what is neither a success nor a failure.
+ * for a dry run that somebody asked for, which is neither a success nor a failure.
  */
-export function pingWord({ status, exit_code }: Pick<RunRecord, "exit_code" | "status">): string {
-  if (status === "dry-run") return "log";
-  return status === "warning" && exit_code === 0 ? "fail" : String(exit_code);
+export function pingWord(record: Attention): string {
+  if (record.exit_code !== 0) return String(record.exit_code);
+  if (needsAttention(record)) return "fail";
+  return record.status === "dry-run" ? "log" : "0";
 }
 
 /** A success is not mailed with MAILX_ON_ERROR, nor when the worker says that its success is no news. */

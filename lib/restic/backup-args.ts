@@ -1,6 +1,7 @@
 /**
- * The arguments of `restic backup`: how they are put together, and what those of RESTIC_JOB_ARGS say about which paths
- * are read: the paths themselves, the lists of paths and of excludes, and whether file systems are crossed. Pure.
+ * The arguments of `restic backup`: how they are put together, what those of RESTIC_JOB_ARGS say about which paths are
+ * read (the paths themselves, the lists of paths and of excludes, whether file systems are crossed), which of them make
+ * restic read something else than was meant, and whether words make any command of restic a dry run. Pure.
  */
 
 export interface BackupWords {
@@ -11,9 +12,11 @@ export interface BackupWords {
   readonly jobArgs: readonly string[];
   /** What to back up in addition to what jobArgs names. */
   readonly roots: readonly string[];
+  /** backup --dry-run. */
+  readonly isDryRun?: boolean;
 }
 
-export function backupArgs({ tag, host, jobArgs, roots }: BackupWords): string[] {
+export function backupArgs({ tag, host, jobArgs, roots, isDryRun = false }: BackupWords): string[] {
   // After the operator's own `--` everything is a path already; a second one would be taken for a file.
   const dashes = roots.length === 0 || jobArgs.includes("--") ? [] : ["--"];
   return [
@@ -22,7 +25,7 @@ export function backupArgs({ tag, host, jobArgs, roots }: BackupWords): string[]
     "--tag",
     tag,
     ...(host ? ["--host", host] : []),
-    ...jobArgs,
+    ...(isDryRun ? ["--dry-run", ...jobArgs.filter((word) => !/^(--dry-run|-n)=/.test(word))] : jobArgs),
     ...dashes,
     ...roots,
   ];
@@ -44,8 +47,91 @@ const TAKING = new Set(
   ).split(" "),
 );
 
+/** Short flags that take a value: of `restic backup`, of `restic forget`, and of every command. */
+const SHORT_TAKING = new Set("eglHdwmyopr");
+
+interface Word {
+  /** As restic's help names it: `--stdin`, `-n`. */
+  readonly flag: string;
+  /** What follows `=`, or the next word where the flag takes one. */
+  readonly value: string | undefined;
+}
+
+/** The flags among the words, as pflag reads them: `-qn` is `-q -n`, `-en` is `-e n`, and after `--` there is none. */
+export function readFlags(words: readonly string[]): Word[] {
+  const found: Word[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? "";
+    if (word === "--") break;
+    if (word.startsWith("--")) {
+      const [flag = "", inline] = splitOnce(word);
+      found.push({ flag, value: inline ?? (TAKING.has(flag) ? words[++at] : undefined) });
+    } else if (word.startsWith("-") && word !== "-") {
+      const { flags, isOpen } = readCluster(word.slice(1));
+      found.push(...flags);
+      if (isOpen) at++;
+    }
+  }
+  return found;
+}
+
+/** `isOpen`: the last of them takes the next word. */
+function readCluster(letters: string): { flags: Word[]; isOpen: boolean } {
+  const flags: Word[] = [];
+  for (let at = 0; at < letters.length; at++) {
+    const flag = `-${letters[at]}`;
+    const rest = letters.slice(at + 1);
+    const isTaking = SHORT_TAKING.has(letters[at] ?? "");
+    if (!isTaking && !rest.startsWith("=")) {
+      flags.push({ flag, value: undefined });
+      continue;
+    }
+    flags.push({ flag, value: rest.replace(/^=/, "") || undefined });
+    return { flags, isOpen: isTaking && rest === "" };
+  }
+  return { flags, isOpen: false };
+}
+
+/** Is the switch on? The last word that says something of it decides; `=false` turns it off (Go's ParseBool). */
+function isOn(flags: readonly Word[], ...names: readonly string[]): boolean {
+  const last = flags.findLast(({ flag }) => names.includes(flag));
+  return last !== undefined && !/^(0|f|false)$/i.test(last.value ?? "");
+}
+
+/** Do the words make restic (or rclone, whose flag has the same names) change nothing? */
+export const isDryRun = (words: readonly string[]): boolean => isOn(readFlags(words), "--dry-run", "-n");
+
+/** Does restic save the output of a command? The words that are no flags are that command then, and no paths. */
+export const savesCommand = (jobArgs: readonly string[]): boolean =>
+  isOn(readFlags(jobArgs), "--stdin-from-command");
+
+/** Why restic would read something else than was meant: a sentence with its remedy; undefined when it would not. */
+export function misreading(jobArgs: readonly string[], roots: readonly string[]): string | undefined {
+  const flags = readFlags(jobArgs);
+  if (isOn(flags, "--stdin")) {
+    return (
+      "RESTIC_JOB_ARGS has --stdin, but a run gives restic no input, so that nothing would be saved. Take it out; have a " +
+      "pre-backup hook write a file, or use --stdin-from-command (restic 0.17 and later)."
+    );
+  }
+  if (flags.some(({ flag, value }) => flag.startsWith("--files-from") && value === "-")) {
+    return (
+      "RESTIC_JOB_ARGS has --files-from with -, standard input, but a run gives restic no input. Name a file that holds " +
+      "the list."
+    );
+  }
+  if (isOn(flags, "--stdin-from-command") && roots.length > 0) {
+    return (
+      `RESTIC_JOB_ARGS has --stdin-from-command, for which restic would take ${roots[0]} (BACKUP_ROOT_DIR) as an argument ` +
+      "of that command and save nothing of it. Unset BACKUP_ROOT_DIR, or back up the command's output by a run of its own."
+    );
+  }
+  return undefined;
+}
+
 /** The paths among the arguments: those that are neither a flag nor the value of one. */
 export function pathsIn(words: readonly string[]): string[] {
+  if (savesCommand(words)) return [];
   const paths: string[] = [];
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? "";

@@ -93,6 +93,8 @@ export interface BackupSummary {
   readonly total_bytes_processed?: number;
   /** Abbreviated in 0.14, full since. */
   readonly snapshot_id?: string;
+  /** Only in a dry run, whose snapshot_id (since 0.17) is one of no snapshot. */
+  readonly dry_run?: boolean;
 }
 
 export interface ErrorMessage {
@@ -148,6 +150,7 @@ function fits(name: string, value: unknown): boolean {
       return typeof value === "string" || isGoError(value);
     case "broken_packs":
       return Array.isArray(value) && value.every((each) => typeof each === "string");
+    case "dry_run":
     case "suggest_repair_index":
     case "suggest_prune":
       return typeof value === "boolean";

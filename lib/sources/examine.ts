@@ -8,10 +8,10 @@ import { errnoOf, reasonOf } from "../errors.ts";
 import { readIfThere } from "../files/files.ts";
 import { accessWithin } from "../files/within.ts";
 import { absolute } from "../paths.ts";
+import { readExcludeFile, readFileList } from "../restic/lists.ts";
 import type { Run } from "../run/run.ts";
 import { formatBytes, plural } from "../text.ts";
 import { addTo, type Level, Tally } from "./count.ts";
-import { readExcludeFile, readFileList } from "./lists.ts";
 import type { Named, SourcesPlan } from "./sources-plan.ts";
 import { Walk } from "./walk.ts";
 

@@ -4,7 +4,7 @@ import { formatDuration, plural } from "../text.ts";
 import { hasSucceeded, type PastRecord } from "./record.ts";
 
 export interface Change {
-  readonly kind: "fewer-files" | "slow" | "nothing-new";
+  readonly kind: "fewer-files" | "slow" | "nothing-new" | "incomplete";
   readonly message: string;
 }
 
@@ -26,13 +26,16 @@ export function changesIn(runs: readonly PastRecord[]): Change[] {
   const good = runs.filter((run) => hasSucceeded(run) || run.status === "warning");
   const last = good.at(-1);
   if (last === undefined) return [];
-  const before = good.slice(0, -1).slice(-BEFORE_MOST);
-  return [fewerFiles(last, before), slow(last, before), nothingNew(good)].filter(
+  // What is usual is learned from good runs alone: a warning must not fade by repetition.
+  const before = good.slice(0, -1).filter(hasSucceeded).slice(-BEFORE_MOST);
+  return [fewerFiles(last, before), incomplete(runs), slow(last, before), nothingNew(good)].filter(
     (each) => each !== undefined,
   );
 }
 
 function fewerFiles(last: PastRecord, before: readonly PastRecord[]): Change | undefined {
+  // Such a run has compared itself with the last good one, by the operator's own bound.
+  if (last.usual_files !== undefined) return undefined;
   const files = numberOf(last, "total_files_processed");
   const usual = median(before.map((run) => numberOf(run, "total_files_processed")).filter(isNumber));
   if (files === undefined || usual === undefined || files * 2 >= usual) return undefined;
@@ -40,6 +43,24 @@ function fewerFiles(last: PastRecord, before: readonly PastRecord[]): Change | u
     `it processed ${plural(files, "file")}; the ${runsText(before)} before processed ${usual} (median). ` +
     "Is a part of the source not mounted?";
   return { kind: "fewer-files", message };
+}
+
+/** Runs in a row that could not read all: what they do not read is never saved, and retention is withheld. */
+function incomplete(runs: readonly PastRecord[]): Change | undefined {
+  const isIncomplete = ({ status, unreadable_count }: PastRecord) =>
+    status === "warning" && Boolean(unreadable_count);
+  const others = runs.findLastIndex((run) => !isIncomplete(run));
+  const count = runs.length - 1 - others;
+  const last = runs.at(-1);
+  if (last === undefined || count < 2) return undefined;
+  const { unreadable_paths, unreadable_count } = last;
+  const [first = "a file"] = Array.isArray(unreadable_paths) ? unreadable_paths : [];
+  const more = Number(unreadable_count) - 1;
+  const what = `${first}${more > 0 ? ` and ${more} more` : ""}`;
+  const message =
+    `its last ${count} runs could not read ${what}, and applied no retention policy. Give backup access to it, or leave ` +
+    "it out with --exclude in RESTIC_JOB_ARGS.";
+  return { kind: "incomplete", message };
 }
 
 function slow(last: PastRecord, before: readonly PastRecord[]): Change | undefined {

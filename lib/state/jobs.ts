@@ -141,7 +141,7 @@ function judgeJob(
   if (record !== undefined && (result === "WARN" || result === "FAIL")) {
     const alerts = alertsOf(record);
     // The alerts of a run with a warning say why it is one; any other result is a finding beside them.
-    if (record.status !== "warning" || alerts.length === 0) {
+    if (alerts.length === 0 || !["warning", "dry-run"].includes(record.status)) {
       findings.push({ job: worker, status: result, ...describeResult(record, now) });
     }
     for (const { kind, message } of alerts) warn(kind, message);
@@ -187,14 +187,14 @@ export type Result = Verdict | "INFO";
  * work had succeeded changes nothing of that. Pure.
  */
 export function judgeResult(
-  record: Pick<PastRecord, "status" | "exit_code" | "work_exit_code" | "work_status">,
+  record: Pick<PastRecord, "status" | "exit_code" | "work_exit_code" | "work_status" | "alerts">,
   isScheduled: boolean,
 ): Result {
   const { status } = record;
   if (status === "cancelled") return "INFO";
   if (status === "warning") return "WARN";
-  // It is scheduled, and does nothing.
-  if (status === "dry-run") return isScheduled ? "WARN" : "INFO";
+  // Without an alert somebody asked for it, this once.
+  if (status === "dry-run") return alertsOf(record).length > 0 ? "WARN" : "INFO";
   if (status === "ok") return "OK";
   if (status === "interrupted") return hasSucceeded(record) ? "OK" : "WARN";
   // A status of a later release that exits 0 is not known to be good.
@@ -208,10 +208,6 @@ function describeResult(record: PastRecord, now: number): Pick<Finding, "kind" |
   const why = typeof error === "string" ? ` ${error}` : "";
   if (status === "interrupted") {
     return { kind: status, message: `its last run was interrupted ${when} (exit ${exit_code}).${why}` };
-  }
-  if (status === "dry-run") {
-    const message = `its last run, ${when}, was a dry run: nothing was saved. Take --dry-run out of its *_ARGS.`;
-    return { kind: "dry-run", message };
   }
   if (status === "warning" || exit_code === 0) {
     const what = status === "warning" ? "a warning" : `the status ${status}`;

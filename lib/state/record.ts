@@ -91,7 +91,7 @@ type Judgeable = Pick<PastRecord, "status" | "work_exit_code" | "work_status">;
 export type Attention = Pick<RunRecord, "exit_code"> & Partial<Pick<RunRecord, "status" | "alerts">>;
 
 /** The alerts of a record that another release may have written. */
-export function alertsOf({ alerts }: PastRecord): readonly Alert[] {
+export function alertsOf({ alerts }: Partial<Pick<PastRecord, "alerts">>): readonly Alert[] {
   if (!Array.isArray(alerts)) return [];
   return alerts.filter((alert) => typeof alert?.kind === "string" && typeof alert.message === "string");
 }
@@ -132,6 +132,7 @@ export interface PastRecord {
   readonly exit_code: number;
   readonly work_exit_code?: number;
   readonly work_status?: string;
+  readonly alerts?: unknown;
   readonly started_epoch: number;
   readonly finished_epoch: number;
   readonly duration_seconds: number;

@@ -1,13 +1,23 @@
 /** backup: `restic backup`, then `restic forget` where a policy is set and nobody else does it. */
 
-import { ConfigError, EXIT } from "../errors.ts";
+import { ConfigError, EXIT, UsageError } from "../errors.ts";
 import type { Retention } from "../restic/apply-policy.ts";
-import { backupArgs } from "../restic/backup-args.ts";
+import {
+  type BackupWords,
+  backupArgs,
+  isDryRun,
+  misreading,
+  namedFiles,
+  pathsIn,
+  readFlags,
+} from "../restic/backup-args.ts";
+import { insideText } from "../restic/inside.ts";
 import {
   type BackupSummary,
   type ErrorMessage,
   errorText,
   type Message,
+  oneLine,
   REPOSITORY_EXITS,
   RESTIC,
   skippedSource,
@@ -15,9 +25,11 @@ import {
 import { Progress } from "../restic/progress.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { RETENTION_ENVIRONMENT, retentionFacts } from "../restic/retention.ts";
+import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
+import { formerUsual, judgeSources, type Seen, usualFacts } from "../sources/usual.ts";
 import { formatBytes, plural } from "../text.ts";
 
 /** Unreadable paths that are named in the log and in the record; the others are counted. */
@@ -39,9 +51,19 @@ const facts = {
   data_stored_bytes: { type: "count", help: "bytes that were added to the repository, after compression" },
   unreadable_count: { type: "count", help: "files and folders that could not be read" },
   unreadable_paths: { type: "strings", help: "the first of them" },
+  ...usualFacts,
   ...retentionFacts,
 } as const satisfies Fields;
 
+const flags = {
+  accept: {
+    type: "boolean",
+    description: "take what this backup finds as usual: a source that is empty, or a link, or has shrunk",
+  },
+  "dry-run": { type: "boolean", description: "save nothing, and say what would be saved" },
+} as const;
+
+type BackupFlags = FlagValues<typeof flags>;
 type BackupFacts = FactsOf<typeof facts>;
 type BackupRun = Run<BackupFacts>;
 
@@ -49,11 +71,13 @@ export default defineWorker({
   about:
     "Backs up BACKUP_ROOT_DIR with restic, then applies the retention policy of RESTIC_FORGET_ARGS when the " +
     "backup succeeded and no FORGET_CRON is set.",
-  flags: {},
+  flags,
   environment: [
     ...RESTIC_ENVIRONMENT,
     ...RETENTION_ENVIRONMENT,
     "BACKUP_ROOT_DIR",
+    "BACKUP_EXPECT_EMPTY",
+    "BACKUP_MIN_PERCENT",
     "FORGET_CRON",
     "RESTIC_COMPRESSION",
   ],
@@ -63,51 +87,106 @@ export default defineWorker({
     ["3", "a snapshot was made, but some files could not be read"],
     ...REPOSITORY_EXITS,
   ],
+  check: ({ flags }) => {
+    if (flags.accept && flags["dry-run"])
+      throw new UsageError("--accept takes what a backup finds as usual, and with --dry-run there is none.");
+  },
   facts,
   subject: ({ bytes_added }) => bytes_added && `${bytes_added} new`,
   work,
 });
 
-async function work(run: BackupRun): Promise<Outcome> {
-  const words = backupArgs(planOf(run));
+async function work(run: BackupRun, { flags }: { readonly flags: BackupFlags }): Promise<Outcome> {
+  const former = formerUsual(run.context.logDir);
+  // Handed on, whatever becomes of this run; a good one sets its own.
+  run.addFacts(former);
+  const plan = planOf(run);
   const retention = await dueRetention(run);
   const restic = new Restic(run);
   run.log.info(`Backing up to ${restic.shown}.`);
   const output = new BackupOutput(run);
-  const ended = await restic
-    .call(words, {
+  const words = backupArgs({ ...plan, isDryRun: flags["dry-run"] });
+  const [ended, seen] = await Promise.all([
+    restic.call(words, {
       onMessage: (message) => output.message(message),
       onWords: (line) => output.line(line),
-    })
-    .finally(() => output.conclude());
+    }),
+    lookAtSources(run, plan),
+  ]).finally(() => output.conclude());
   // Before 0.19 restic exits with 0 although a source was not there at all.
   const exitCode = ended.exitCode === EXIT.ok && output.unreadable > 0 ? RESTIC.incomplete : ended.exitCode;
-  if (exitCode === RESTIC.incomplete) {
-    const what =
-      output.unreadable === 0
-        ? "some files"
-        : plural(output.unreadable, "file or folder", "files or folders");
-    run.log.warn(`A snapshot was made, but ${what} could not be read (exit 3).`);
-    retention?.withhold(
-      `${what} could not be read, so that the new snapshot may lack what the older ones hold.`,
-    );
-    return { exitCode, status: "warning" };
-  }
-  if (exitCode !== EXIT.ok) {
+  if (exitCode !== EXIT.ok && exitCode !== RESTIC.incomplete) {
     await restic.afterFailure("backup", exitCode);
     return { exitCode };
   }
-  if (!output.hasSummary) {
-    run.log.info(
-      "restic reported no snapshot; run restic snapshots to see whether there is one, and whether the restic on PATH is " +
-        "a real one.",
-    );
-  }
-  return retention === undefined ? { exitCode } : forget(run, restic, retention);
+  if (output.isDryRun || flags["dry-run"] || isDryRun(plan.jobArgs)) return dryRun(run, exitCode, flags);
+  const problem = [
+    exitCode === EXIT.ok ? undefined : incomplete(run, output),
+    output.hasSummary ? undefined : noSummary(run),
+  ].find((each) => each !== undefined);
+  const mistrust = await judgeSources(run, seen, former, {
+    accepts: flags.accept,
+    isGood: problem === undefined,
+  });
+  const reason = problem ?? mistrust;
+  if (reason === undefined) return retention === undefined ? { exitCode } : forget(run, restic, retention);
+  retention?.withhold(reason);
+  return { exitCode, status: "warning" };
 }
 
+/** What restic is about to read, and whether the repository is among it. */
+async function lookAtSources(run: BackupRun, { roots, jobArgs }: Plan): Promise<readonly Seen[]> {
+  const [root] = roots;
+  // restic's own count says whether the only source is empty.
+  const isSingle = roots.length === 1 && namedFiles(jobArgs).length === 0 && pathsIn(jobArgs).length === 0;
+  const looking =
+    isSingle && root !== undefined
+      ? [{ path: root, origin: "BACKUP_ROOT_DIR", sight: { is: "filled" } as const }]
+      : import("../sources/sight.ts").then(async ({ lookAt, sourcesOf }) => lookAt(sourcesOf(run.settings)));
+  const seen = await looking;
+  const paths = seen.map(({ path }) => path);
+  const inside = await insideText(run.context.repository, paths, jobArgs);
+  if (inside !== undefined) run.alert("repository-in-source", inside);
+  return seen;
+}
+
+function dryRun(run: BackupRun, exitCode: number, flags: BackupFlags): Outcome {
+  if (flags["dry-run"]) run.log.info("This was a dry run: nothing was saved.");
+  else
+    run.alert(
+      "dry-run",
+      "RESTIC_JOB_ARGS makes every backup a dry run: nothing was saved. Take --dry-run (-n) out of it; to try a backup " +
+        "once, run backup --dry-run.",
+    );
+  return { exitCode, status: "dry-run" };
+}
+
+/** Says by an alert what could not be read; returns the same as a clause. */
+function incomplete(run: BackupRun, { unreadable }: BackupOutput): string {
+  const [first] = run.facts.unreadable_paths ?? [];
+  const what = unreadable === 0 ? "some files" : plural(unreadable, "file or folder", "files or folders");
+  const named = first === undefined ? "" : `: ${oneLine(first)}${unreadable > 1 ? " and others" : ""}`;
+  run.alert(
+    "incomplete",
+    `A snapshot was made, but ${what} could not be read (exit 3)${named}. Give backup access, or leave out what is not ` +
+      "needed with --exclude in RESTIC_JOB_ARGS.",
+  );
+  return `${what} could not be read${named}.`;
+}
+
+function noSummary(run: BackupRun): string {
+  run.alert(
+    "no-summary",
+    "restic reported no snapshot; run restic snapshots to see whether there is one, and whether the restic on PATH is " +
+      "a real one.",
+  );
+  return "restic reported no snapshot.";
+}
+
+type Plan = Omit<BackupWords, "isDryRun">;
+
 /** Finds everything that can be wrong with the configuration before restic is started. */
-function planOf({ settings }: Run) {
+function planOf({ settings }: Run): Plan {
   const tag = settings.given("RESTIC_TAG") ? (settings.env.RESTIC_TAG ?? "") : settings.text("RESTIC_TAG");
   if (tag.trim() === "") {
     throw new ConfigError("RESTIC_TAG is empty. Give it a tag, or unset it for the default, automated.");
@@ -119,8 +198,10 @@ function planOf({ settings }: Run) {
       "There is nothing to back up. Set BACKUP_ROOT_DIR, or RESTIC_JOB_ARGS with --files-from.",
     );
   }
-  const names = (word: string) => word === "--host" || word.startsWith("--host=") || word === "-H";
-  const host = jobArgs.some(names) || settings.env.RESTIC_HOST ? undefined : settings.text("HOSTNAME");
+  const problem = misreading(jobArgs, roots);
+  if (problem !== undefined) throw new ConfigError(problem);
+  const namesHost = readFlags(jobArgs).some(({ flag }) => flag === "--host" || flag === "-H");
+  const host = namesHost || settings.env.RESTIC_HOST ? undefined : settings.text("HOSTNAME");
   return { tag, host, jobArgs, roots };
 }
 
@@ -164,6 +245,8 @@ class BackupOutput {
   unreadable = 0;
   /** Has restic printed its summary? Every version does when it succeeds, even with --quiet and --dry-run. */
   hasSummary = false;
+  /** Has it saved nothing, as it was told? */
+  isDryRun = false;
   private readonly paths: string[] = [];
   private readonly progress: Progress;
 
@@ -218,6 +301,7 @@ class BackupOutput {
 
   private summary(summary: BackupSummary): void {
     this.hasSummary = true;
+    this.isDryRun = summary.dry_run === true;
     this.run.addFacts(factsOf(summary));
     const { files_new = 0, files_changed = 0, files_unmodified = 0, data_added = 0 } = summary;
     this.run.log.info(
@@ -229,7 +313,7 @@ class BackupOutput {
 }
 
 function factsOf(summary: BackupSummary): BackupFacts {
-  const { data_added, data_added_packed, snapshot_id } = summary;
+  const { data_added, data_added_packed, snapshot_id, dry_run } = summary;
   const counts = [
     "files_new",
     "files_changed",
@@ -241,7 +325,7 @@ function factsOf(summary: BackupSummary): BackupFacts {
     "total_bytes_processed",
   ] as const;
   return {
-    ...(snapshot_id ? { snapshot_id: snapshot_id.slice(0, 8) } : {}),
+    ...(snapshot_id && !dry_run ? { snapshot_id: snapshot_id.slice(0, 8) } : {}),
     ...Object.fromEntries(
       counts.flatMap((name) => (summary[name] === undefined ? [] : [[name, summary[name]]])),
     ),

@@ -8,6 +8,7 @@ import { RETENTION_ENVIRONMENT, retentionFacts } from "../restic/retention.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf } from "../schema/fields.ts";
+import { lastFields } from "../state/record.ts";
 
 export default defineWorker({
   about:
@@ -30,6 +31,11 @@ export default defineWorker({
 
 async function work(run: Run<FactsOf<typeof retentionFacts>>): Promise<Outcome> {
   const retention = new Retention(run);
+  const { suspicious_sources } = lastFields(run.context.logDir, "backup");
+  if (typeof suspicious_sources === "string") {
+    retention.withhold(suspicious_sources);
+    return { exitCode: EXIT.ok };
+  }
   const restic = new Restic(run);
   run.log.info(`Applying the retention policy of RESTIC_FORGET_ARGS to ${restic.shown}.`);
   const { exitCode, withheld } = await retention.apply(restic);

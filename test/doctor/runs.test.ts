@@ -38,7 +38,7 @@ test.each([
   ["ok", 0, "OK", "OK"],
   ["warning", 3, "WARN", "WARN"],
   ["warning", 0, "WARN", "WARN"],
-  ["dry-run", 0, "WARN", "INFO"],
+  ["dry-run", 0, "INFO", "INFO"],
   ["failed", 1, "FAIL", "WARN"],
   ["timed_out", 124, "FAIL", "WARN"],
   ["interrupted", 143, "WARN", "WARN"],

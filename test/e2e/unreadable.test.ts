@@ -42,7 +42,7 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     expect(reasons).toHaveLength(shown.length - (restic.version.startsWith("0.14") ? 1 : 0));
     expect(named.every((line) => / WARN {2}backup {2}restic \| could not read \//.test(line))).toBe(true);
     expect(stdout).toContain(
-      `A snapshot was made, but ${shown.length} files or folders could not be read (exit 3).\n`,
+      `A snapshot was made, but ${shown.length} files or folders could not be read (exit 3): `,
     );
     expect(stdout).toContain(" WARN  backup  backup finished: warning, exit 3, ");
     expect(stdout).not.toContain('{"message_type"');
@@ -58,7 +58,7 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     expect(code).toBe(3);
     expect(stdout.match(/could not read \//g)).toHaveLength(20);
     expect(stdout).toContain(" WARN  backup  5 more could not be read; the first 20 are named above.\n");
-    expect(stdout).toContain("but 25 files or folders could not be read (exit 3).\n");
+    expect(stdout).toContain("but 25 files or folders could not be read (exit 3): ");
     expect(world.record().unreadable_count).toBe(25);
     expect(world.record().unreadable_paths).toHaveLength(20);
   });
@@ -73,7 +73,7 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     const { code, stdout } = await world.run("backup", [], { env });
     expect(code).toBe(3);
     expect(stdout).toContain(`restic | could not read ${world.dir}/not mounted: it does not exist\n`);
-    expect(stdout).toContain("A snapshot was made, but 1 file or folder could not be read (exit 3).\n");
+    expect(stdout).toContain("A snapshot was made, but 1 file or folder could not be read (exit 3): ");
     expect(world.record()).toMatchObject({ status: "warning", exit_code: 3, unreadable_count: 1 });
     expect(world.record()).not.toHaveProperty("forget_exit_code");
   });

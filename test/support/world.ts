@@ -102,9 +102,14 @@ export class World {
     return this.file(`bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
   }
 
-  /** A fake restic. Without a body it succeeds silently. */
+  /** A fake restic. Without a body it succeeds; a backup that exits with 0 ends with a summary, as of every version. */
   restic(body = "exit 0"): string {
-    return this.program("restic", body);
+    if (body.includes("summary")) return this.program("restic", body);
+    const summary = '{"message_type":"summary","total_files_processed":1,"total_bytes_processed":8}';
+    return this.program(
+      "restic",
+      `case " $* " in *" backup "*) trap '[ $? = 0 ] && echo '\\''${summary}'\\' EXIT ;; esac\n${body}`,
+    );
   }
 
   /** Puts a real restic in front; see test/support/restics.ts. */

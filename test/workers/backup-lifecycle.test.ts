@@ -140,14 +140,20 @@ test("a bug of our own is recorded, and post-hooks run", async () => {
   expect(world.record()).toMatchObject(record);
 });
 
-test("a restic that succeeds without a word of a snapshot: that is said", async () => {
+test("a restic that succeeds without a word of a snapshot: a warning, and no retention", async () => {
   using world = new World();
-  world.restic("exit 0");
-  const { code, stdout } = await world.run("backup");
+  world.program("restic", `echo "$1" >> ${world.dir}/calls`);
+  const { code, stdout } = await world.run("backup", [], { env: { RESTIC_FORGET_ARGS: "--keep-last 1" } });
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /INFO {2}backup {2}restic reported no snapshot; run restic snapshots to see whether/,
+    /WARN {2}backup {2}restic reported no snapshot; run restic snapshots to see whether/,
   );
+  expect(world.read("calls")).toBe("backup\n");
+  expect(world.record()).toMatchObject({
+    status: "warning",
+    retention_withheld: "restic reported no snapshot.",
+    alerts: [{ kind: "no-summary" }, { kind: "retention-withheld" }],
+  });
 });
 
 test("what restic prints fills no disk: the run's own log keeps 64 MiB of it", async () => {
