@@ -36,8 +36,11 @@ test("nothing is found out twice: one Settings, one mask, one look at the reposi
   }).toEqual({ context: 1, repository: 1, settings: 1, mask: 1, hooks: 1 });
 });
 
-/** 40 files and 371 changes have been seen. Some changes more or less are chance: chunks, timers. */
-const REACHED = { files: 40, changes: 400 };
+/**
+ * 43 files and 380 changes have been seen; three of the files judge whether the backup is what it usually is. Some
+ * changes more or less are chance: chunks, timers.
+ */
+const REACHED = { files: 43, changes: 400 };
 
 test("the way grows no longer than it is", () => {
   expect(way.files.length).toBeLessThanOrEqual(REACHED.files);

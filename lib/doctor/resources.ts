@@ -4,14 +4,17 @@
  * RESTIC_REPOSITORY_FILE is read.
  */
 
-import { opendirSync } from "node:fs";
+import { lstatSync, opendirSync } from "node:fs";
 import type { Settings } from "../config/settings.ts";
 import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { ConfigError } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
 import { maskRepository } from "../mask.ts";
-import { namedFiles } from "../restic/backup-args.ts";
+import { realPath } from "../paths.ts";
+import { misreading, namedFiles } from "../restic/backup-args.ts";
+import { repositoryInside, sourceAround } from "../restic/inside.ts";
+import { sourcesOf } from "../restic/lists.ts";
 import { isPasswordMissing, MISSING_PASSWORD, optionsOf, PASSWORDS } from "../restic/restic.ts";
 import { type Check, fail, ok, type Status, warn } from "./checks.ts";
 
@@ -25,6 +28,7 @@ export async function checkResources(context: Context): Promise<Check[]> {
     checkTag(settings),
     ...(await checkPaths(settings)),
     ...(await checkLists(settings)),
+    ...(await checkSources(context)),
     await checkCacert(settings),
   ];
 }
@@ -103,6 +107,12 @@ async function checkPath(key: string, path: string): Promise<Check> {
   if (problem !== undefined) {
     return fail(key, `${path} cannot be read: ${problem}. Mount it, or correct BACKUP_ROOT_DIR.`);
   }
+  // restic saves `link/`, too, as the link.
+  const bare = path.replace(/(\/+\.?)+$/, "") || "/";
+  if (lstatSync(bare).isSymbolicLink()) {
+    const target = realPath(bare);
+    return warn(key, `${path} is a symbolic link: restic saves the link alone. Name ${target} instead.`);
+  }
   return stat.isDirectory() && isEmpty(path)
     ? warn(key, `${path} is empty. Is its volume mounted?`)
     : ok(key, path);
@@ -118,6 +128,16 @@ function isEmpty(folder: string): boolean {
   }
 }
 
+/** "" where it cannot be known, which has a check of its own. */
+function repositoryOf(context: Context): string {
+  try {
+    return context.repository;
+  } catch (error) {
+    if (error instanceof ConfigError) return "";
+    throw error;
+  }
+}
+
 /** The files that RESTIC_JOB_ARGS names: lists of paths, and of patterns. */
 async function checkLists(settings: Settings): Promise<Check[]> {
   const key = "RESTIC_JOB_ARGS";
@@ -130,6 +150,30 @@ async function checkLists(settings: Settings): Promise<Check[]> {
         : ok(key, `${flag} ${path}`);
     }),
   );
+}
+
+/** Does restic read what is meant, and not its own repository? The same functions judge it in a run. */
+async function checkSources(context: Context): Promise<Check[]> {
+  const { settings } = context;
+  const words = jobWords(settings);
+  const problem = misreading(words, settings.lines("BACKUP_ROOT_DIR"));
+  const paths = sourcesOf(settings.lines("BACKUP_ROOT_DIR"), words).map(({ path }) => path);
+  const inside = await repositoryInside(repositoryOf(context), paths, words);
+  const cache = settings.text("RESTIC_CACHE_DIR");
+  const around = cache === "" ? undefined : await sourceAround(cache, paths, words);
+  return [
+    ...(problem === undefined ? [] : [fail("RESTIC_JOB_ARGS", problem)]),
+    ...(inside === undefined ? [] : [fail("BACKUP_PATHS", inside)]),
+    ...(around === undefined
+      ? []
+      : [
+          warn(
+            "RESTIC_CACHE_DIR",
+            `${cache} lies in the source ${around}, and each backup saves it too. Move it, or leave it out with ` +
+              "--exclude-caches in RESTIC_JOB_ARGS.",
+          ),
+        ]),
+  ];
 }
 
 function jobWords(settings: Settings): string[] {

@@ -11,6 +11,7 @@ import {
 } from "../config/settings.ts";
 import { declarations, type VariableName, variables } from "../config/variables.ts";
 import { ConfigError } from "../errors.ts";
+import { isDryRun } from "../restic/backup-args.ts";
 import { parseDuration, plural } from "../text.ts";
 import { splitWords, UnbalancedQuote } from "../words.ts";
 import { type Check, fail, ok, warn } from "./checks.ts";
@@ -63,7 +64,9 @@ function number(
 
 function words(name: string, value: string): Check[] {
   try {
-    return [ok(name, plural(splitWords(value).length, "word"))];
+    const given = splitWords(value);
+    if (isDryRun(given)) return [warn(name, "has --dry-run (-n): each run changes nothing. Take it out.")];
+    return [ok(name, plural(given.length, "word"))];
   } catch (error) {
     if (!(error instanceof UnbalancedQuote)) throw error;
     return [fail(name, `${error.message}.`)];

@@ -6,7 +6,7 @@
 
 import { promises } from "node:fs";
 import { readSmallFile } from "../files/files.ts";
-import { absolute, relation } from "../paths.ts";
+import { absolute } from "../paths.ts";
 import { quoteWord } from "../words.ts";
 import { readFlags, staysOnOneFileSystem } from "./backup-args.ts";
 import { BadPattern, partPattern } from "./glob.ts";
@@ -15,30 +15,24 @@ import { entriesOf } from "./lists.ts";
 /** Bytes of an exclude file; a longer one is not looked into. */
 const EXCLUDES_MOST = 1024 * 1024;
 
-/** The folder of a repository on a local disk, as an absolute path; undefined for any other repository. */
+/** The folder of a repository on a local disk; undefined for any other repository. */
 export function localFolder(repository: string): string | undefined {
-  if (repository.startsWith("local:")) return absolute(repository.slice("local:".length));
+  if (repository.startsWith("local:")) return repository.slice("local:".length);
   // A scheme, or restic's own idea of one: `s3:…`, `sftp:…`, `rclone:…`.
-  return repository === "" || /^[a-z0-9]+:/i.test(repository) ? undefined : absolute(repository);
+  return repository === "" || /^[a-z0-9]+:/i.test(repository) ? undefined : repository;
 }
 
 /**
- * The sentence to say when the repository lies in one of the sources; undefined when it does not. Waits for a few seconds
- * at most, however dead a mount is.
+ * The sentence to say when the repository lies in one of the sources; undefined when it does not.
  */
-export async function insideText(
+export async function repositoryInside(
   repository: string,
   sources: readonly string[],
   jobArgs: readonly string[],
 ): Promise<string | undefined> {
   const folder = localFolder(repository);
   if (folder === undefined) return undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silent = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ANSWER_MS);
-  });
-  const source = await Promise.race([sourceAround(folder, sources, jobArgs), silent]);
-  clearTimeout(timer);
+  const source = await sourceAround(folder, sources, jobArgs);
   if (source === undefined) return undefined;
   return (
     `The repository ${folder} lies in the source ${source}: each backup saves the repository too, and grows by all of it. ` +
@@ -49,8 +43,25 @@ export async function insideText(
 /** Milliseconds: a healthy file system answers at once. */
 const ANSWER_MS = 3000;
 
-/** The source that holds the folder, all of it read by restic; undefined when none does, or it cannot be known. */
-async function sourceAround(
+/**
+ * The source that holds the folder, all of it read by restic; undefined when none does, or it cannot be known. Waits for
+ * a few seconds at most, however dead a mount is.
+ */
+export async function sourceAround(
+  folder: string,
+  sources: readonly string[],
+  jobArgs: readonly string[],
+): Promise<string | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silent = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ANSWER_MS);
+  });
+  const source = await Promise.race([findAround(folder, sources, jobArgs), silent]);
+  clearTimeout(timer);
+  return source;
+}
+
+async function findAround(
   folder: string,
   sources: readonly string[],
   jobArgs: readonly string[],
@@ -61,8 +72,10 @@ async function sourceAround(
     // restic saves a source that is a link as the link.
     if ((await lstatOf(source))?.isSymbolicLink() !== false) continue;
     const root = await realOf(source);
-    if (root === undefined || !["same", "inside"].includes(relation(real, root) ?? "")) continue;
-    const below = real.slice(root === "/" ? 0 : root.length);
+    if (root === undefined) continue;
+    const top = root === "/" ? "" : root;
+    if (!`${real}/`.startsWith(`${top}/`)) continue;
+    const below = real.slice(top.length);
     if (!(await isLeftOut(source, root, below, jobArgs))) return source;
   }
   return undefined;

@@ -2,6 +2,7 @@
 
 import { reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
+import { type NamedFile, namedFiles, pathsIn } from "./backup-args.ts";
 import { BadPattern, expand } from "./glob.ts";
 
 /** Millions of paths; a larger file is hardly a list. */
@@ -84,3 +85,40 @@ const linesOf = (text: string): string[] =>
     .replace(/^\ufeff/, "")
     .split("\n")
     .map((line) => line.replace(/\r$/, ""));
+
+/** A source as it was named: a path, or an entry of a list, which may be a pattern of several. */
+export interface Source {
+  readonly path: string;
+  /** What names it: `BACKUP_ROOT_DIR`, `--files-from /list`. */
+  readonly origin: string;
+  readonly isPattern?: true;
+}
+
+/** Bytes of a list, and entries of it, that are looked at; restic reads all. */
+const SEEN_BYTES = 1024 * 1024;
+export const ENTRIES_MOST = 1000;
+
+/** All that restic is given to read. A list that cannot be read is restic's to complain of. */
+export function sourcesOf(roots: readonly string[], jobArgs: readonly string[]): Source[] {
+  const lists = namedFiles(jobArgs).filter(({ flag }) => flag.startsWith("--files-from"));
+  return [
+    ...roots.map((path) => ({ path, origin: "BACKUP_ROOT_DIR" })),
+    ...pathsIn(jobArgs).map((path) => ({ path, origin: "RESTIC_JOB_ARGS" })),
+    ...(lists.length === 0 ? [] : entriesOfLists(lists)),
+  ];
+}
+
+function entriesOfLists(lists: readonly NamedFile[]): Source[] {
+  return lists.flatMap(({ flag, path: list }) => {
+    try {
+      const { entries } = entriesOf(flag, readSmallFile(list, SEEN_BYTES));
+      return entries.slice(0, ENTRIES_MOST).map((path) => ({
+        path,
+        origin: `${flag} ${list}`,
+        ...(flag === "--files-from" && /[*?[\\]/.test(path) ? { isPattern: true as const } : {}),
+      }));
+    } catch {
+      return [];
+    }
+  });
+}

@@ -4,44 +4,11 @@
  */
 
 import { promises } from "node:fs";
-import type { Settings } from "../config/settings.ts";
 import { errnoOf } from "../errors.ts";
-import { readSmallFile } from "../files/files.ts";
 import { accessWithin } from "../files/within.ts";
-import { type NamedFile, namedFiles, pathsIn } from "../restic/backup-args.ts";
 import { BadPattern, expand } from "../restic/glob.ts";
-import { entriesOf } from "../restic/lists.ts";
-import type { Seen, Sight, Source } from "./usual.ts";
-
-/** Bytes of a list, and entries of it, that are looked at; restic reads all. */
-const LIST_MOST = 1024 * 1024;
-const ENTRIES_MOST = 1000;
-
-/** All that restic is given to read. A list that cannot be read is restic's to complain of. */
-export function sourcesOf(settings: Settings): Source[] {
-  const words = settings.words("RESTIC_JOB_ARGS");
-  const lists = namedFiles(words).filter(({ flag }) => flag.startsWith("--files-from"));
-  return [
-    ...settings.lines("BACKUP_ROOT_DIR").map((path) => ({ path, origin: "BACKUP_ROOT_DIR" })),
-    ...pathsIn(words).map((path) => ({ path, origin: "RESTIC_JOB_ARGS" })),
-    ...(lists.length === 0 ? [] : entriesOfLists(lists)),
-  ];
-}
-
-function entriesOfLists(lists: readonly NamedFile[]): Source[] {
-  return lists.flatMap(({ flag, path: list }) => {
-    try {
-      const { entries } = entriesOf(flag, readSmallFile(list, LIST_MOST));
-      return entries.slice(0, ENTRIES_MOST).map((path) => ({
-        path,
-        origin: `${flag} ${list}`,
-        ...(flag === "--files-from" && /[*?[\\]/.test(path) ? { isPattern: true as const } : {}),
-      }));
-    } catch {
-      return [];
-    }
-  });
-}
+import { ENTRIES_MOST, type Source } from "../restic/lists.ts";
+import type { Seen, Sight } from "./usual.ts";
 
 /**
  * Looks at each source, side by side, for at most a few seconds; what does not answer by then is `unknown`. For a single

@@ -4,6 +4,7 @@
  * fades by repetition; backup --accept takes what is found as usual.
  */
 
+import type { Source } from "../restic/lists.ts";
 import type { Run } from "../run/run.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { readHistoryEnd, runsByJob } from "../state/history.ts";
@@ -25,14 +26,6 @@ export const usualFacts = {
 } as const satisfies Fields;
 
 export type UsualFacts = FactsOf<typeof usualFacts>;
-
-/** A source as it was named: a path, or an entry of a list, which may be a pattern of several. */
-export interface Source {
-  readonly path: string;
-  /** What names it: `BACKUP_ROOT_DIR`, `--files-from /list`. */
-  readonly origin: string;
-  readonly isPattern?: true;
-}
 
 export type Sight =
   | { readonly is: "filled" | "empty" | "only folders" | "no match" | "missing" | "unknown" }
@@ -152,20 +145,19 @@ const isCount = (value: unknown): value is number => Number.isInteger(value) && 
 
 /**
  * Judges the sources of a backup whose snapshot was made: says what is suspicious by alerts, or takes it as usual where
- * `accepts` says so. Resolves to why the snapshot is not to be trusted, a clause; undefined when it is. `isGood`: is
- * there nothing else wrong with the run?
+ * `accepts` says so. Resolves to why the snapshot is not to be trusted, a clause; undefined when it is.
  */
 export async function judgeSources(
   run: Run<UsualFacts & SummaryFacts>,
   before: readonly Seen[],
   former: UsualFacts,
-  { accepts, isGood }: { readonly accepts: boolean; readonly isGood: boolean },
+  { accepts, isGood, lookInto }: Judging,
 ): Promise<string | undefined> {
   const { facts, settings, log } = run;
   const { total_files_processed: files, total_bytes_processed: bytes = 0 } = facts;
   if (files === undefined) return undefined;
   // A single source has not been looked into, for restic's count says enough, unless it is 0.
-  const seen = files === 0 ? await (await import("./sight.ts")).lookAt(before, true) : before;
+  const seen = files === 0 ? await lookInto(before) : before;
   const expectsEmpty = settings.flag("BACKUP_EXPECT_EMPTY");
   const rules = { expectsEmpty, minPercent: settings.count("BACKUP_MIN_PERCENT") };
   const alerts = accepts ? [] : suspicions(seen, { files, bytes }, former, rules);
@@ -185,6 +177,15 @@ export async function judgeSources(
   else if (files === 0 && expectsEmpty) return undefined;
   run.addFacts({ usual_files: files, usual_bytes: bytes });
   return undefined;
+}
+
+interface Judging {
+  /** backup --accept. */
+  readonly accepts: boolean;
+  /** Is there nothing else wrong with the run? */
+  readonly isGood: boolean;
+  /** Looks into each source: lookAt() of sight.ts. */
+  readonly lookInto: (sources: readonly Source[]) => Promise<readonly Seen[]>;
 }
 
 interface SummaryFacts {

@@ -11,7 +11,7 @@ import {
   pathsIn,
   readFlags,
 } from "../restic/backup-args.ts";
-import { insideText } from "../restic/inside.ts";
+import { repositoryInside } from "../restic/inside.ts";
 import {
   type BackupSummary,
   type ErrorMessage,
@@ -127,6 +127,7 @@ async function work(run: BackupRun, { flags }: { readonly flags: BackupFlags }):
   const mistrust = await judgeSources(run, seen, former, {
     accepts: flags.accept,
     isGood: problem === undefined,
+    lookInto: async (sources) => (await import("../sources/sight.ts")).lookAt(sources, true),
   });
   const reason = problem ?? mistrust;
   if (reason === undefined) return retention === undefined ? { exitCode } : forget(run, restic, retention);
@@ -142,12 +143,20 @@ async function lookAtSources(run: BackupRun, { roots, jobArgs }: Plan): Promise<
   const looking =
     isSingle && root !== undefined
       ? [{ path: root, origin: "BACKUP_ROOT_DIR", sight: { is: "filled" } as const }]
-      : import("../sources/sight.ts").then(async ({ lookAt, sourcesOf }) => lookAt(sourcesOf(run.settings)));
+      : lookAtAll(roots, jobArgs);
   const seen = await looking;
   const paths = seen.map(({ path }) => path);
-  const inside = await insideText(run.context.repository, paths, jobArgs);
+  const inside = await repositoryInside(run.context.repository, paths, jobArgs);
   if (inside !== undefined) run.alert("repository-in-source", inside);
   return seen;
+}
+
+async function lookAtAll(roots: readonly string[], jobArgs: readonly string[]): Promise<readonly Seen[]> {
+  const [{ sourcesOf }, { lookAt }] = await Promise.all([
+    import("../restic/lists.ts"),
+    import("../sources/sight.ts"),
+  ]);
+  return lookAt(sourcesOf(roots, jobArgs));
 }
 
 function dryRun(run: BackupRun, exitCode: number, flags: BackupFlags): Outcome {

@@ -1,5 +1,7 @@
 /** prune: `restic prune`, with RESTIC_PRUNE_ARGS. */
 
+import { EXIT } from "../errors.ts";
+import { isDryRun } from "../restic/backup-args.ts";
 import { REPOSITORY_EXITS } from "../restic/messages.ts";
 import { callRestic, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
@@ -18,5 +20,8 @@ async function work(run: Run): Promise<Outcome> {
   const words = run.settings.words("RESTIC_PRUNE_ARGS");
   const restic = new Restic(run);
   run.log.info(`Pruning ${restic.shown}.`);
-  return callRestic(run, restic, ["prune", ...words]);
+  const outcome = await callRestic(run, restic, ["prune", ...words]);
+  if (outcome.exitCode !== EXIT.ok || !isDryRun(words)) return outcome;
+  run.alert("dry-run", "RESTIC_PRUNE_ARGS has --dry-run (-n): nothing was removed. Take it out.");
+  return { ...outcome, status: "dry-run" };
 }
