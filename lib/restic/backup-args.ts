@@ -68,8 +68,9 @@ export function readFlags(words: readonly string[]): Word[] {
       found.push({ flag, value: inline ?? (TAKING.has(flag) ? words[++at] : undefined) });
     } else if (word.startsWith("-") && word !== "-") {
       const { flags, isOpen } = readCluster(word.slice(1));
-      found.push(...flags);
-      if (isOpen) at++;
+      found.push(...flags.slice(0, -1));
+      const [last] = flags.slice(-1);
+      if (last !== undefined) found.push(isOpen ? { ...last, value: words[++at] } : last);
     }
   }
   return found;
