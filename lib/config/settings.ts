@@ -150,6 +150,7 @@ export class Settings {
   ): number {
     const fallback = declarations[declared].fallback ?? "0";
     const given = name === declared ? this.own(declared) : this.env[name];
+    if (given && name === declared && parseOption(declared, given) === "OFF") return 0;
     const value = given ? parse(given) : undefined;
     if (given && value === undefined) {
       this.warn(

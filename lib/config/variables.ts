@@ -77,9 +77,14 @@ export const variables = {
   ),
   RESTIC_AUTO_UNLOCK: choice(
     ["OFF", "ON", "STALE"],
-    "OFF: remove no lock; ON: run `restic unlock` after a failure that is not a locked repository; STALE: when the " +
-      "repository is locked, remove a lock of this host whose process is gone, and retry the work once",
+    "which locks a failed run may remove from the repository before it tries again: OFF: none; STALE: those of this " +
+      "host whose process is dead; ON: also those that nobody has refreshed for 30 minutes",
     "OFF",
+  ),
+  RESTIC_RETRY_LOCK: seconds(
+    "how long backup, check, prune and forget wait for a locked repository; 0 or OFF: not at all",
+    "600",
+    { options: ["OFF"] },
   ),
   BACKUP_ROOT_DIR: lines("what to back up, one path per line"),
   RESTIC_JOB_ARGS: words("additional arguments for restic backup, quoted as in a shell, never expanded"),

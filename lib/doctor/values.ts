@@ -31,6 +31,7 @@ export function checkValues(settings: Settings, workers: readonly string[]): Che
 function checkValue(name: VariableName, value: string | undefined): Check[] {
   const { kind, fallback } = declarations[name];
   if (name.includes("<")) return [];
+  if (value && kind === "seconds" && parseOption(name, value) === "OFF") return [ok(name, value)];
   const shown = value || (fallback === undefined ? "" : `${fallback} (the default)`);
   switch (kind) {
     case "count":

@@ -12,8 +12,9 @@ import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
 import { replaceFile } from "../files/files.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
+import type { Access } from "../restic/messages.ts";
 import { probeRepository } from "../restic/open.ts";
-import { type Access, accessOf } from "../restic/restic.ts";
+import { accessOf } from "../restic/restic.ts";
 import { crontabPath, type Places } from "../schedule/schedule.ts";
 import { stamp } from "../time/zone.ts";
 

@@ -108,6 +108,8 @@ export interface ChildPlan extends StartPlan {
   readonly marks?: readonly string[];
   /** The name of the program that the polite SIGINT is for, where a script may stand in front of it. */
   readonly program?: string | undefined;
+  /** Is told its pid once it runs. */
+  readonly onStart?: (pid: number) => void;
   /** Is told how it ended before what a reader has thrown is thrown. */
   readonly onEnd?: (end: ChildEnd) => void;
 }
@@ -129,11 +131,12 @@ const ALL: StopBudget = { signalAt: 0, killAt: 1 };
 
 /** Runs a program to its end. Throws CannotStart, and at the end what a reader has thrown. */
 export async function runChild(command: readonly string[], plan: ChildPlan): Promise<ChildEnd> {
-  const { first = "SIGTERM", timeoutMs, graceMs, marks = [], program, both, onEnd } = plan;
+  const { first = "SIGTERM", timeoutMs, graceMs, marks = [], program, both, onStart, onEnd } = plan;
   const { stop = NEVER, budget = ALL, drainMs = DRAIN_MS } = plan;
   const begun = performance.now();
   const { child, pumps, output, consumerFailed } = startChild(command, plan);
   const { pid } = child;
+  onStart?.(pid);
   const family = { leader: pid, marks, program, output: both?.pipe?.target };
   const limits = { first, timeoutMs, graceMs, stop, budget };
   const ended = await supervise(child, family, consumerFailed ? { ...limits, consumerFailed } : limits);

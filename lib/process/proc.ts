@@ -106,14 +106,42 @@ function withChildren(leader: number): number[] {
   return [leader, ...children.flatMap(({ pid }) => withChildren(pid))];
 }
 
-/** Is `ancestor` the parent of this process, or a parent's parent? */
-export function isAncestor(ancestor: number): boolean {
-  let stat = statOf("self");
+/** Is `ancestor` the parent of a process (by default this one), or a parent's parent? */
+export function isAncestor(ancestor: number, of: number | "self" = "self"): boolean {
+  let stat = statOf(of);
   while (stat !== undefined && stat.parent > 0) {
     if (stat.parent === ancestor) return true;
     stat = statOf(stat.parent);
   }
   return false;
+}
+
+/** Ticks in /proc are hundredths of a second since the boot (USER_HZ, proc_pid_stat(5)); epoch milliseconds. */
+export function epochOfTicks(ticks: number): number | undefined {
+  try {
+    const boot = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "latin1"))?.[1];
+    return boot === undefined ? undefined : Number(boot) * 1000 + ticks * 10;
+  } catch {
+    // No /proc: the time is unknown.
+    return undefined;
+  }
+}
+
+/** The boot and the pid namespace: within one of them a pid and its ticks name one process. "" where it is unknown. */
+export function pidSpace(): string {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+    return `${boot} ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    // No /proc: no process can be told from a later one with its pid.
+    return "";
+  }
+}
+
+/** The file that a process runs, without its folder; its own name for itself where that is not ours to see. */
+export function programNameOf(pid: number): string {
+  const file = linkOf(pid, "exe")?.replace(/ \(deleted\)$/, "");
+  return file === undefined ? nameOf(pid) : file.slice(file.lastIndexOf("/") + 1);
 }
 
 /** The name of a process's program, for people; "?" when it has just ended. */

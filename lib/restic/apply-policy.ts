@@ -21,7 +21,7 @@ import {
 import type { Message } from "./messages.ts";
 import { forgetScope, type Policy, readPolicy } from "./policy.ts";
 import { PlainCounters } from "./progress.ts";
-import type { Restic } from "./restic.ts";
+import { lockWaitOf, type Restic } from "./restic.ts";
 import type { RetentionRun } from "./retention.ts";
 import { type Filter, filterOf, filterText } from "./snapshots.ts";
 
@@ -178,6 +178,7 @@ export class Retention {
         onBytes: output.take,
         onMessage: (message) => hear(textOf(message)),
         onWords: hear,
+        lockWait: lockWaitOf(run),
       })
       .catch((error) => {
         run.facts.forget_exit_code = exitOfStopped(error).exitCode;

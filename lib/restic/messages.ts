@@ -29,7 +29,8 @@ export const REPOSITORY_EXITS = [
 /** Messages that tell these failures apart in restic before 0.17, which exits with 1 for all of them. */
 const OLD_WORDS: readonly (readonly [RegExp, number])[] = [
   [/wrong password or no key found/i, RESTIC.wrongPassword],
-  [/unable to create lock in backend|repository is already locked/i, RESTIC.locked],
+  // "unable to create lock in backend" alone is said of a full disk, a permission and a dead network as well.
+  [/(^|Fatal: |"message":")unable to create lock in backend: repository is already locked/, RESTIC.locked],
   // "unable to open config file" alone is also printed on a dead network, where no repository must be created.
   [
     /repository does not exist|unable to open config file: .*(no such file|(not|n't) exist|not ?found|\b404\b)/i,
@@ -47,15 +48,67 @@ export function normalizeExit(code: number, told: number | undefined): number {
   return code === RESTIC.failed && told !== undefined ? told : code;
 }
 
+/** Who has the repository's lock, as restic names it when it finds one. */
+export interface LockOwner {
+  readonly pid: number;
+  readonly hostname: string;
+}
+
+/** The owner of the lock that is in the way, in a line of restic's; undefined for any other line. */
+export function lockOwner(line: string): LockOwner | undefined {
+  const found = /repository is already locked (?:exclusively )?by PID (\d+) on (\S+)/.exec(line);
+  return found === null ? undefined : { pid: Number(found[1]), hostname: found[2] ?? "" };
+}
+
+/** Why restic could not work with the repository, beyond what its exit code says. */
+export interface Trouble {
+  readonly kind: "full" | "unwritable" | "unreachable";
+  /** restic's own words, on one line. */
+  readonly said: string;
+}
+
+/** Lines about the repository, not about a file that is backed up: those of its calls, of its locks, and the last one. */
+const OF_REPOSITORY =
+  /^Fatal:|"message_type":"exit_error"|unable to create lock in backend|(?:^|")(?:Save|Load|List|Stat|Remove|Open|Delete)\(|\/locks\/[0-9a-f]{64}|^(?:subprocess ssh|rclone):/;
+
+/** Words of the kernel, of Go's net package, of ssh, and of the stores' answers, as restic hands them on. */
+const TROUBLES: readonly (readonly [Trouble["kind"], RegExp])[] = [
+  ["full", /no space left on device|quota exceeded|insufficient storage|\b507\b/i],
+  [
+    "unreachable",
+    /dial tcp|connection (?:refused|reset|closed|timed out)|no such host|(?:network is|host is) unreachable|no route to host|i\/o timeout|TLS handshake|broken pipe|could not resolve|unexpected EOF|ssh command exited/i,
+  ],
+  [
+    "unwritable",
+    /permission denied|operation not permitted|read-only file system|access ?denied|\b403\b|forbidden|append-only/i,
+  ],
+];
+
+/** What a line of restic's stderr says of the repository's trouble; undefined for any other line. */
+export function troubleOf(line: string): Trouble | undefined {
+  if (!OF_REPOSITORY.test(line)) return undefined;
+  const kind = TROUBLES.find(([, words]) => words.test(line))?.[0];
+  return kind === undefined ? undefined : { kind, said: line.trim() };
+}
+
+/** What is known of a failure beside its exit code. */
+export interface Known {
+  readonly trouble?: Trouble | undefined;
+  /** Who has the lock: `our own prune (pid 1357)`. */
+  readonly holder?: string | undefined;
+}
+
 /** What an exit code means and what to do about it; undefined where only restic's own messages say more. */
-export function explain(code: number, repository: string): string | undefined {
+export function explain(code: number, repository: string, known: Known = {}): string | undefined {
   switch (code) {
+    case RESTIC.failed:
+      return known.trouble && explainTrouble(known.trouble, repository);
     case RESTIC.noRepository:
       return `There is no repository at ${repository}. Create it with init-repo, or correct RESTIC_REPOSITORY.`;
     case RESTIC.locked:
       return (
-        `The repository ${repository} is locked by another restic. Wait for it to finish; if it has died, ` +
-        "run unlock to see the lock and remove it."
+        `The repository ${repository} is locked by ${known.holder ?? "another restic"}. Wait for it to finish; if it ` +
+        "has died, run unlock to see the lock and remove it."
       );
     case RESTIC.wrongPassword:
       return `The password does not open the repository ${repository}. Correct RESTIC_PASSWORD or its _FILE.`;
@@ -63,6 +116,20 @@ export function explain(code: number, repository: string): string | undefined {
       return "restic was killed (SIGKILL), most likely because memory ran out. Give the container more memory.";
     default:
       return undefined;
+  }
+}
+
+function explainTrouble({ kind }: Trouble, repository: string): string {
+  switch (kind) {
+    case "full":
+      return `There is no room left where restic writes (${repository}, or the path in its message above). Make room there.`;
+    case "unwritable":
+      return (
+        `The repository ${repository} cannot be written: see restic's message above. Give this user or key the right to ` +
+        "write, or mount it writable."
+      );
+    case "unreachable":
+      return `The repository ${repository} could not be reached. See to the network, the address and the service there.`;
   }
 }
 
@@ -212,9 +279,21 @@ export function skippedSource(line: string): string | undefined {
   return /^(.+) does not exist, skipping$/.exec(line)?.[1];
 }
 
+/** How restic reaches the repository: what every call of it needs, within a run or outside of one. */
+export interface Access {
+  /** The repository, fit to be shown. */
+  readonly shown: string;
+  /** Words that go before those of every call. */
+  readonly words: readonly string[];
+  /** Added to the environment; undefined removes a variable. */
+  readonly env: ChildEnvironment;
+}
+
 export interface ResticEnd {
   /** As restic since 0.17 gives it; 128+n or 124 when we killed it. */
   readonly exitCode: number;
+  /** What it last said of the repository's trouble, where it failed. */
+  readonly trouble?: Trouble | undefined;
 }
 
 export interface ResticPlan {
@@ -228,6 +307,8 @@ export interface ResticPlan {
   readonly onBytes?: TakeBytes;
   /** Added to the environment of this call; undefined removes a variable. */
   readonly env?: ChildEnvironment;
+  /** Seconds that a locked repository is waited for (RESTIC_RETRY_LOCK); without them it is not. */
+  readonly lockWait?: number;
 }
 
 export interface Caller {

@@ -7,8 +7,8 @@ import type { Environment } from "../environment.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
 import type { Run } from "../run/run.ts";
+import type { Access } from "./messages.ts";
 import { codeOfWords, explain, normalizeExit, RESTIC } from "./messages.ts";
-import type { Access } from "./restic.ts";
 
 export type ProbeStatus =
   | "ok"

@@ -14,27 +14,23 @@ import { type Outcome, type Run, Stopped } from "../run/run.ts";
 import { formatBytes } from "../text.ts";
 import { globalArgs } from "./backup-args.ts";
 import {
+  type Access,
   type Caller,
   codeOfWords,
   explain,
+  type LockOwner,
+  lockOwner,
   messageText,
   normalizeExit,
   parseMessage,
   RESTIC,
   type ResticEnd,
   type ResticPlan,
+  type Trouble,
+  troubleOf,
 } from "./messages.ts";
 import { globalOptions, needsNoPassword } from "./options.ts";
 import { PlainCounters } from "./progress.ts";
-
-export interface Access {
-  /** The repository, fit to be shown. */
-  readonly shown: string;
-  /** Words that go before those of every call. */
-  readonly words: readonly string[];
-  /** Added to the environment; undefined removes a variable. */
-  readonly env: ChildEnvironment;
-}
 
 /** What accessOf() reads. */
 export const ACCESS_ENVIRONMENT = [
@@ -60,13 +56,16 @@ export function accessOf(context: Context, warn: (message: string) => void): Acc
   const { settings, repository } = context;
   const options = optionsOf(settings);
   if (isPasswordMissing(settings, options)) throw new ConfigError(MISSING_PASSWORD);
+  const cacert = readableCacert(settings, warn);
   return {
     shown: maskRepository(repository),
-    words: [...globalArgs(readableCacert(settings, warn)), ...options],
-    // The _FILE variable is not handed on: restic would take its first line whatever it is.
+    words: [...globalArgs(cacert), ...options],
     env: {
       RESTIC_REPOSITORY: repository,
+      // Not handed on: restic would take its first line whatever it is.
       RESTIC_REPOSITORY_FILE: undefined,
+      // Nor is what cannot be read: restic reads the variable itself, and fails with it.
+      ...(cacert === undefined ? { RESTIC_CACERT: undefined } : {}),
       ...backendEnv(repository, settings),
     },
   };
@@ -131,7 +130,12 @@ export const RESTIC_ENVIRONMENT = [
 
 export class Restic implements Caller {
   readonly access: Access;
-  private hasCleared = false;
+  /** Is a lock in the way being dealt with? Calls that this takes find it too, and are not to begin it again. */
+  private isContending = false;
+  /** Who had the lock that was in the way last. */
+  private lockOwner: LockOwner | undefined;
+  /** Why the last call failed, where restic said it. */
+  private trouble: Trouble | undefined;
 
   /** Throws a ConfigError when the repository or the password is missing. */
   constructor(private readonly run: Run) {
@@ -144,34 +148,41 @@ export class Restic implements Caller {
   }
 
   /**
-   * Runs `restic <words>` until it exits, logging its output as it arrives. When the repository is locked and
-   * RESTIC_AUTO_UNLOCK is STALE, a lock that a dead process of this host left is removed, and restic is run again once.
-   * Throws CannotStart.
+   * Runs `restic <words>` until it exits, logging its output as it arrives. A locked repository is waited for, and stale
+   * locks are removed, as plan.lockWait and RESTIC_AUTO_UNLOCK have it (see contention.ts). Throws CannotStart, Stopped.
    */
   async call(words: readonly string[], plan: ResticPlan = {}): Promise<ResticEnd> {
     const end = await this.once(words, plan);
-    if (end.exitCode !== RESTIC.locked || !(await this.clearsTheWay())) return end;
-    this.run.log.info(`Retrying restic ${words[0]}.`);
-    return this.once(words, plan);
-  }
-
-  /** Once in a run: a lock that reappears is not a dead one. */
-  private async clearsTheWay(): Promise<boolean> {
-    const { run } = this;
-    if (this.hasCleared || run.settings.choice("RESTIC_AUTO_UNLOCK") !== "STALE") return false;
-    this.hasCleared = true;
-    const { removeDeadLocks } = await import("./locks.ts");
-    return removeDeadLocks(this, run.log);
+    const { lockWait = 0 } = plan;
+    if (end.exitCode !== RESTIC.locked || this.isContending) return end;
+    if (lockWait === 0 && this.run.settings.choice("RESTIC_AUTO_UNLOCK") === "OFF") return end;
+    this.isContending = true;
+    const { outlast } = await import("./contention.ts");
+    const [command = "", ...rest] = words;
+    // Whoever passes --retry-lock to restic has had its wait.
+    const isPatient = [...this.access.words, ...words].some((word) => word.startsWith("--retry-lock"));
+    return outlast(end, {
+      run: this.run,
+      restic: this,
+      wait: isPatient ? 0 : lockWait,
+      owner: () => this.lockOwner,
+      attempt: (more) => this.once([command, ...more, ...rest], plan),
+    }).finally(() => {
+      this.isContending = false;
+    });
   }
 
   private async once(words: readonly string[], plan: ResticPlan): Promise<ResticEnd> {
     const { onMessage = () => false, onWords = () => false, onLine, onBytes, env = {} } = plan;
     const { log } = this.run;
     let told: number | undefined;
+    let trouble: Trouble | undefined;
     const counter = new PlainCounters(this.run);
     const show = (raw: string) => {
       const line = withoutEscapes(raw);
       told = codeOfWords(line) ?? told;
+      trouble = troubleOf(line) ?? trouble;
+      this.lockOwner = lockOwner(line) ?? this.lockOwner;
       const message = parseMessage(line);
       if (message === undefined ? counter.takes(line) || onWords(line) : onMessage(message)) return;
       const text = message === undefined ? line : messageText(message);
@@ -185,7 +196,10 @@ export class Restic implements Caller {
       ifKilled:
         "restic did not exit in time and was killed. Its lock may still be in the repository; run unlock to remove it.",
     });
-    return { exitCode: ended.cause === undefined ? normalizeExit(ended.code, told) : ended.code };
+    if (ended.cause !== undefined) return { exitCode: ended.code };
+    const exitCode = normalizeExit(ended.code, told);
+    this.trouble = exitCode === RESTIC.failed ? trouble : undefined;
+    return { exitCode, trouble: this.trouble };
   }
 
   /**
@@ -215,7 +229,7 @@ export class Restic implements Caller {
       throw error;
     });
     if (exitCode !== EXIT.ok) {
-      const meaning = explain(exitCode, this.shown) ?? "See its messages above.";
+      const meaning = await this.meaningOf(exitCode);
       throw new Failure(`restic could not tell ${what} (exit ${exitCode}). ${meaning}`, exitCode);
     }
     const text = Buffer.concat(answer).toString();
@@ -227,21 +241,26 @@ export class Restic implements Caller {
     );
   }
 
-  /** Logs what a failure means and, where RESTIC_AUTO_UNLOCK is ON, removes stale locks. */
+  /** Logs what a failure means and, where RESTIC_AUTO_UNLOCK is ON and the repository was reached, removes stale locks. */
   async afterFailure(what: string, exitCode: number): Promise<void> {
     const { log, settings } = this.run;
-    const meaning = explain(exitCode, this.shown);
-    log.error(`restic ${what} failed (exit ${exitCode}). ${meaning ?? "See its messages above."}`);
-    // 11 means that another restic may be using the repository: its lock is not ours to remove.
-    if (exitCode === RESTIC.locked) return;
+    log.error(`restic ${what} failed (exit ${exitCode}). ${await this.meaningOf(exitCode)}`);
+    // What can be done about a lock in the way has been done by then.
+    if (exitCode === RESTIC.locked || this.trouble?.kind === "unreachable") return;
     const allowed = settings.choice("RESTIC_AUTO_UNLOCK");
     if (allowed !== "ON") {
       log.info(`No lock was removed (RESTIC_AUTO_UNLOCK is ${allowed}). If a stale one is left, run unlock.`);
       return;
     }
-    log.info("Removing stale locks, because RESTIC_AUTO_UNLOCK is ON.");
-    const unlock = await this.call(["unlock"]);
-    if (unlock.exitCode !== 0) log.warn(`restic unlock failed too (exit ${unlock.exitCode}).`);
+    if (exitCode === RESTIC.noRepository || exitCode === RESTIC.wrongPassword) return;
+    const { tidyUp } = await import("./contention.ts");
+    await tidyUp(this.run, this, allowed);
+  }
+
+  private async meaningOf(exitCode: number): Promise<string> {
+    const { holderText } = exitCode === RESTIC.locked ? await import("./contention.ts") : {};
+    const holder = holderText?.(this.run, this.lockOwner);
+    return explain(exitCode, this.shown, { trouble: this.trouble, holder }) ?? "See its messages above.";
   }
 
   private environment(): ChildEnvironment {
@@ -275,23 +294,23 @@ function listIn(text: string): unknown[] | undefined {
 const withoutEscapes = (line: string): string => line.replace(/\x1b\[[0-9;]*[A-Za-z]|\r/g, "").trimEnd();
 
 export interface CallPlan extends ResticPlan {
-  /** The warning to log where a locked repository is not a failure but a reason to skip. */
-  readonly lockedOut?: string;
-  /** Called with the exit code of a call that was not stopped, before a failure is explained. */
-  readonly onEnd?: (exitCode: number) => void;
+  /** Called with the end of a call that was not stopped, before a failure is explained. */
+  readonly onEnd?: (end: ResticEnd) => void;
 }
 
-/** Runs `restic <words>` until it exits and explains a failure in the log. Throws CannotStart. */
+/** Seconds that a worker which shares the repository with others waits for its lock. */
+export const lockWaitOf = ({ settings }: Run): number => settings.seconds("RESTIC_RETRY_LOCK");
+
+/** Runs `restic <words>`, waiting for a lock, and explains a failure in the log. Throws CannotStart. */
 export async function callRestic(
   run: Run,
   restic: Restic,
   words: readonly string[],
-  { lockedOut, onEnd, ...plan }: CallPlan = {},
+  { onEnd, ...plan }: CallPlan = {},
 ): Promise<Outcome> {
-  const { exitCode } = await restic.call(words, plan);
-  onEnd?.(exitCode);
-  if (exitCode === EXIT.ok) return { exitCode };
-  if (exitCode === RESTIC.locked && lockedOut !== undefined) run.log.warn(lockedOut);
-  else await restic.afterFailure(words[0] ?? "", exitCode);
+  const end = await restic.call(words, { lockWait: lockWaitOf(run), ...plan });
+  const { exitCode } = end;
+  onEnd?.(end);
+  if (exitCode !== EXIT.ok) await restic.afterFailure(words[0] ?? "", exitCode);
   return { exitCode };
 }

@@ -110,6 +110,7 @@ export function buildRecord(
       ...(run.alerts.length === 0 ? {} : { alerts: run.alerts }),
       ...(outcome.error === undefined ? {} : { error: outcome.error }),
       ...(repository === undefined ? {} : { repository }),
+      ...(run.killedChild === undefined ? {} : { killed_child: run.killedChild }),
       ...run.facts,
       hooks,
     },
@@ -145,7 +146,8 @@ export async function recordDeath(context: Context, died: RunMark, nowMs: number
   const name = `"run_id":${JSON.stringify(died.run_id)}`;
   if (newestLines(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
   const ran = recordHeader({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
-  const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, hooks: [] };
+  const child = died.child === undefined ? {} : { killed_child: died.child };
+  const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, ...child, hooks: [] };
   await addToHistory(context, masked(entry, mask));
   return true;
 }

@@ -6,12 +6,12 @@ import type { ChildEnvironment } from "../environment.ts";
 import { EXIT } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { runChild } from "../process/child.ts";
-import { familyMembers, nameOf } from "../process/proc.ts";
+import { familyMembers, nameOf, pidSpace, statOf } from "../process/proc.ts";
 import { onLines, type Reader, onBytes as readBytes, type TakeBytes } from "../process/pump.ts";
 import { exitCodeOfSignal, signal } from "../process/spawn.ts";
-import { type Stop, stopBudget } from "../process/stop.ts";
+import { after, type Stop, stopBudget } from "../process/stop.ts";
 import type { Ended } from "../process/supervise.ts";
-import type { Marker } from "../state/marker.ts";
+import type { ChildMark, Marker } from "../state/marker.ts";
 import type { Alert, Status } from "../state/record.ts";
 
 /** What the work came to. `status` where the exit code alone does not say it. */
@@ -79,6 +79,9 @@ export class Run<F extends object = object> {
   timedOut = false;
   /** May something that a child started have our lock's descriptor still? Closing ours does not free it then. */
   leavesLock = false;
+  /** The last child that was killed: what it has left in a repository is a dead process's. */
+  killedChild: ChildMark | undefined;
+  private currentChild: ChildMark | undefined;
   private deadline = Number.POSITIVE_INFINITY;
 
   readonly name: string;
@@ -154,7 +157,9 @@ export class Run<F extends object = object> {
       graceMs: this.settings.seconds("WORK_KILL_AFTER") * 1000,
       stop: this.stop,
       budget: stopBudget.work,
-      onEnd: ({ pid, cause, isDrained }) => {
+      onStart: (pid) => this.markChild(pid),
+      onEnd: ({ pid, cause, signal, isDrained }) => {
+        if (signal === "SIGKILL") this.killedChild = this.currentChild;
         if (cause === "timed out") this.endByTimeout();
         this.lookBehind(pid, !isDrained || startsOthers);
       },
@@ -163,6 +168,27 @@ export class Run<F extends object = object> {
       this.log.warn(ifKilled);
     if (this.timedOut || this.stop.signal !== undefined) throw new Stopped(ended.code);
     return ended;
+  }
+
+  /** Waits `ms` milliseconds; a stop and the end of the work's time end the wait. Throws Stopped like child(). */
+  async wait(ms: number): Promise<void> {
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const cancel = after(Math.min(ms, this.deadline - performance.now()), wake);
+    const forget = this.stop.listen(wake);
+    await woken;
+    cancel();
+    forget();
+    this.throwIfStopping();
+  }
+
+  /** The marker names the child: when all of us is killed at once, the next run knows whose its lock was. */
+  private markChild(pid: number): void {
+    const ticks = statOf(pid)?.ticks;
+    this.currentChild = ticks === undefined ? undefined : { pid, ticks, pid_space: pidSpace() };
+    if (this.currentChild !== undefined) this.marker.update({ child: this.currentChild });
   }
 
   /** A child's lines, one by one; what one read has brought is written to the log at once. */

@@ -10,6 +10,13 @@ import { removeDeadTempFiles, statOf } from "../process/proc.ts";
 
 export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks";
 
+/** A child of a run (its restic or rclone): see pidSpace for what tells it from a later process with its pid. */
+export interface ChildMark {
+  readonly pid: number;
+  readonly ticks: number;
+  readonly pid_space: string;
+}
+
 /** What the marker holds. Times are epoch seconds. */
 export interface RunMark {
   readonly pid: number;
@@ -22,10 +29,12 @@ export interface RunMark {
   readonly percent?: number;
   /** Seconds that the work still expects to take. */
   readonly eta_seconds?: number;
+  /** The child that the work has started last. */
+  readonly child?: ChildMark;
 }
 
-/** More than the longest mark: a run id of 60 characters, two numbers of 16 digits and the words. */
-const TEXT_BYTES = 255;
+/** More than the longest mark: a run id of 60 characters, a pid space of 60, five numbers of 16 digits and the words. */
+const TEXT_BYTES = 447;
 
 export const markerPath = (lockDir: string, worker: string): string => `${lockDir}/${worker}.run.json`;
 
@@ -69,7 +78,7 @@ export class Marker {
   }
 
   /** Overwrites the old text by one short write: readers see the one or the other. */
-  update(change: Partial<Pick<RunMark, "phase" | "percent" | "eta_seconds">>): void {
+  update(change: Partial<Pick<RunMark, "phase" | "percent" | "eta_seconds" | "child">>): void {
     this.mark = { ...this.mark, ...change };
     if (this.fd === undefined) return;
     try {

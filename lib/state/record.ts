@@ -7,6 +7,7 @@ import { type Identity, recordPath } from "../context.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
 import { isEpoch, iso, localZone } from "../time/zone.ts";
+import type { ChildMark } from "./marker.ts";
 
 export const RECORD_SCHEMA = "restic-backup-helper.run/1";
 
@@ -68,6 +69,8 @@ export interface RunRecord {
   /** Why the run failed, in a sentence, when it was not the tool that said so. */
   readonly error?: string;
   readonly repository?: string;
+  /** Its restic or rclone, when that was killed. */
+  readonly killed_child?: ChildMark;
   /** Of a worker that makes or reads a snapshot: its short id, which its hooks and mails are told too. */
   readonly snapshot_id?: string;
   readonly hooks: readonly HookResult[];

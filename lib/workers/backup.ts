@@ -23,7 +23,7 @@ import {
   skippedSource,
 } from "../restic/messages.ts";
 import { Progress } from "../restic/progress.ts";
-import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
+import { lockWaitOf, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { RETENTION_ENVIRONMENT, retentionFacts } from "../restic/retention.ts";
 import type { FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
@@ -75,6 +75,7 @@ export default defineWorker({
   environment: [
     ...RESTIC_ENVIRONMENT,
     ...RETENTION_ENVIRONMENT,
+    "RESTIC_RETRY_LOCK",
     "BACKUP_ROOT_DIR",
     "BACKUP_EXPECT_EMPTY",
     "BACKUP_MIN_PERCENT",
@@ -110,6 +111,7 @@ async function work(run: BackupRun, { flags }: { readonly flags: BackupFlags }):
     restic.call(words, {
       onMessage: (message) => output.message(message),
       onWords: (line) => output.line(line),
+      lockWait: lockWaitOf(run),
     }),
     lookAtSources(run, plan),
   ]).finally(() => output.conclude());
@@ -240,7 +242,7 @@ async function forget(run: BackupRun, restic: Restic, retention: Retention): Pro
   if (exitCode === RESTIC.locked) {
     run.alert(
       "retention-locked",
-      "Forgetting was skipped, because another restic has locked the repository; the backup itself is done.",
+      "Forgetting was skipped, because the repository is locked; the backup itself is done.",
     );
     return { exitCode: EXIT.ok };
   }

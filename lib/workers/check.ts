@@ -1,7 +1,7 @@
 /** check: `restic check`, with RESTIC_CHECK_ARGS, and what it found (in JSON since 0.18, before in plain text only). */
 
 import { EXIT } from "../errors.ts";
-import { REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
+import { REPOSITORY_EXITS, RESTIC, troubleOf } from "../restic/messages.ts";
 import { callRestic, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
@@ -21,7 +21,7 @@ type CheckFacts = FactsOf<typeof facts>;
 export default defineWorker({
   about: "Checks the repository for errors with restic, with the words of RESTIC_CHECK_ARGS.",
   flags: {},
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_CHECK_ARGS"],
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_RETRY_LOCK", "RESTIC_CHECK_ARGS"],
   exits: [
     ["0", "restic found no errors"],
     ["1", "the repository has errors, or restic failed"],
@@ -36,20 +36,39 @@ async function work(run: Run<CheckFacts>): Promise<Outcome> {
   const restic = new Restic(run);
   run.log.info(`Checking ${restic.shown}.`);
   let summary: CheckSummary | undefined;
+  let isDamaged = false;
+  const look = (text: string | undefined) => {
+    isDamaged ||= saysDamage(text ?? "");
+    return false;
+  };
   // restic before 0.18 knows --json but prints plain words all the same.
   return callRestic(run, restic, ["check", "--json", ...words], {
     onMessage: (message) => {
+      if (message.message_type === "error") return look(message.message);
       if (message.message_type !== "summary") return false;
       summary = message as CheckSummary;
       return true;
     },
-    onEnd: (exitCode) => {
-      if (summary !== undefined) conclude(run, summary, exitCode);
+    onWords: look,
+    onEnd: (end) => {
+      if (end.trouble !== undefined && !isDamaged && !summary?.broken_packs?.length) {
+        run.log.error("The check did not come to its end, and nothing is known of damage to the repository.");
+      } else if (summary !== undefined) conclude(run, summary, end.exitCode);
     },
   });
 }
 
-/** A repository that could not be opened counts as one error in restic's summary; nothing was checked then. */
+/** Words that restic has for what is wrong in the repository itself (its internal/checker; seen with 0.14, 0.18 and 0.19). */
+const DAMAGE =
+  /does not exist|ciphertext verification|(?:hash|checksum|size|length) (?:mismatch|does not match)|unexpected (?:hash|pack|size)|wrong (?:hash|size|length)|not (?:found in|contained in|referenced)|invalid data|unable to decode|error for tree|damaged/i;
+
+/** A line about a call that failed for the link's sake may name what it was to load, and tells of no damage. */
+const saysDamage = (line: string): boolean => DAMAGE.test(line) && troubleOf(line) === undefined;
+
+/**
+ * A repository that could not be opened or locked counts as one error in restic's summary, and so does each pack that a
+ * broken link kept from being read: those are no errors of the repository, and no facts about it.
+ */
 function conclude(run: Run<CheckFacts>, summary: CheckSummary, exitCode: number): void {
   if (exitCode !== EXIT.ok && exitCode !== RESTIC.failed) return;
   run.addFacts(checkFacts(summary));

@@ -17,7 +17,7 @@ export default defineWorker({
     "restic has locked the repository, the run is skipped with a warning, for the next one will do the same. With " +
     "FORGET_CRON set, backup leaves it to this worker.",
   flags: {},
-  environment: [...RESTIC_ENVIRONMENT, ...RETENTION_ENVIRONMENT],
+  environment: [...RESTIC_ENVIRONMENT, ...RETENTION_ENVIRONMENT, "RESTIC_RETRY_LOCK"],
   exits: [
     ["0", "the policy was applied"],
     ["1", "restic failed, or the policy keeps no snapshot of a group"],
@@ -50,7 +50,7 @@ async function work(run: Run<FactsOf<typeof retentionFacts>>): Promise<Outcome> 
   }
   run.alert(
     "retention-locked",
-    "Forgetting was skipped, because another restic has locked the repository. If it has died, run unlock.",
+    "Forgetting was skipped, because the repository is locked. If the restic that has locked it has died, run unlock.",
   );
   return { exitCode, status: "warning" };
 }

@@ -11,7 +11,7 @@ export default defineWorker({
   about:
     "Removes from the repository what no snapshot needs any more, with restic and the words of RESTIC_PRUNE_ARGS.",
   flags: {},
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_PRUNE_ARGS", "RESTIC_COMPRESSION"],
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_RETRY_LOCK", "RESTIC_PRUNE_ARGS", "RESTIC_COMPRESSION"],
   exits: [["0", "restic pruned the repository"], ["1", "restic failed"], ...REPOSITORY_EXITS],
   work,
 });

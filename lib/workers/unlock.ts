@@ -9,7 +9,7 @@ import type { Flags, FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
-import { plural } from "../text.ts";
+import { formatDuration, plural } from "../text.ts";
 
 const flags = {
   "remove-all": { type: "boolean", description: "remove the locks of living processes too" },
@@ -43,7 +43,8 @@ type UnlockRun = Run<UnlockFacts>;
 export default defineWorker({
   about:
     "Lists the locks of the repository: whose each is, when it was refreshed, and whether it is evidently stale (its " +
-    "process is gone on this host, or it was not refreshed for 30 minutes). Then restic removes the stale ones.",
+    "process is gone on this host and it was not refreshed for six minutes, or nobody refreshed it for 30). Then restic " +
+    "removes the stale ones, unless that would harm a living process.",
   flags,
   environment: RESTIC_ENVIRONMENT,
   exits: [
@@ -61,16 +62,17 @@ async function work(run: UnlockRun, given: FlagValues<typeof flags>): Promise<Ou
   const dryRun = given["dry-run"];
   const restic = new Restic(run);
   run.addFacts({ remove_all: all ? "ON" : "OFF", dry_run: dryRun ? "ON" : "OFF" });
-  const before = await readLocks(restic);
+  const before = await readLocks(restic, run.context);
   if (before.exitCode !== EXIT.ok) return failed(run, restic, before);
   show(run, restic, before.locks);
 
-  const going = before.locks.filter(({ evidence }) => all || evidence.goes);
-  const harm = all ? undefined : before.locks.find(({ evidence }) => evidence.harm)?.evidence.harm;
-  if (harm !== undefined) {
+  const going = before.locks.filter(({ evidence }) => all || isStale(evidence));
+  const harmful = all || going.length === 0 ? undefined : before.locks.find(({ evidence }) => evidence.harm);
+  if (harmful !== undefined) {
     run.log.error(
-      `Nothing was removed: restic tries a lock's process with SIGHUP, and ${harm}. When no restic is at work ` +
-        "anywhere, unlock --remove-all removes the locks without asking after their processes.",
+      `Nothing was removed: restic unlock cannot be told which locks to remove, and ${harmful.evidence.harm} (lock ` +
+        `${harmful.id}). Try again when that one is released${againText(harmful)}; when no restic is at work anywhere, ` +
+        "unlock --remove-all removes all locks without asking after their processes.",
     );
     return { exitCode: EXIT.failed };
   }
@@ -81,6 +83,10 @@ async function work(run: UnlockRun, given: FlagValues<typeof flags>): Promise<Ou
     return { exitCode: EXIT.ok };
   }
   return remove(run, restic, all);
+}
+
+function againText({ evidence: { staleInMs } }: HeldLock): string {
+  return staleInMs === undefined ? "" : `, or in ${formatDuration(staleInMs / 1000)} if nobody refreshes it`;
 }
 
 function show({ log, facts }: UnlockRun, restic: Restic, locks: readonly HeldLock[]): void {
@@ -101,7 +107,7 @@ function factsOf({ id, lock, evidence }: HeldLock): NonNullable<UnlockFacts["loc
 async function remove(run: UnlockRun, restic: Restic, all: boolean): Promise<Outcome> {
   const { exitCode } = await restic.call(["unlock", ...(all ? ["--remove-all"] : [])]);
   if (exitCode !== EXIT.ok) return failed(run, restic, { exitCode });
-  const after = await readLocks(restic);
+  const after = await readLocks(restic, run.context);
   if (after.exitCode !== EXIT.ok) return failed(run, restic, after);
   run.facts.locks_after = after.locks.length;
   run.log.info(`Locks before: ${run.facts.locks_before}, after: ${after.locks.length}.`);

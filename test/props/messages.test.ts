@@ -154,7 +154,12 @@ property("a line of `restic ls` is a node or none", line, (text) => {
     : broken("permissions", node);
 });
 
-const here = { hostname: "x", nowMs: 1_778_484_700_000, inspect: () => ({ state: "gone" }) as const };
+const here = {
+  hostname: "x",
+  nowMs: 1_778_484_700_000,
+  dead: [],
+  inspect: () => ({ state: "gone" }) as const,
+};
 
 property("an answer about locks is locks or none", line, (text) => {
   lockIds(text);

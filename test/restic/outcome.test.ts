@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { codeOfWords, explain, normalizeExit } from "../../lib/restic/messages.ts";
+import { codeOfWords, explain, lockOwner, normalizeExit, troubleOf } from "../../lib/restic/messages.ts";
 
 /** What restic 0.14, 0.18 and 0.19 print (seen), and what it stands for. */
 const WORDS: readonly (readonly [string, number | undefined])[] = [
@@ -10,6 +10,15 @@ const WORDS: readonly (readonly [string, number | undefined])[] = [
   ["Fatal: wrong password or no key found", 12],
   ["Fatal: unable to create lock in backend: repository is already locked exclusively by PID 5 on h", 11],
   ["unable to create lock in backend: repository is already locked by PID 5", 11],
+  // Said of every lock that could not be written.
+  ["Fatal: unable to create lock in backend: write /r/locks/1: no space left on device", undefined],
+  ["unable to create lock in backend", undefined],
+  [
+    '{"message_type":"exit_error","code":1,"message":"unable to create lock in backend: repository is already locked"}',
+    11,
+  ],
+  // A name in somebody's sources.
+  ["error: /data/repository is already locked: permission denied", undefined],
   ["Fatal: unable to save snapshot: context canceled", undefined],
   ["open repository", undefined],
   ["", undefined],
@@ -47,4 +56,39 @@ test.each<[number, RegExp | undefined]>([
   const text = explain(code, "/r");
   if (words === undefined) expect(text).toBeUndefined();
   else expect(text).toMatch(words);
+});
+
+test.each<[string, string | undefined]>([
+  [`write full/locks/${"77".repeat(32)}-tmp-35: no space left on device`, "full"],
+  ["Fatal: unable to create lock in backend: 507 Insufficient Storage", "full"],
+  ["Save(<lock/77c3976e01>) failed: open /r/locks/77: read-only file system", "unwritable"],
+  [
+    "Save(<lock/77>) returned error, retrying after 1s: unexpected HTTP response (403): 403 Forbidden",
+    "unwritable",
+  ],
+  [
+    'Stat(<config/>) returned error, retrying after 1s: Head "http://h/config": dial tcp 127.0.0.1:1: connect: connection refused',
+    "unreachable",
+  ],
+  ["subprocess ssh: ssh: connect to host h port 22: Connection refused", "unreachable"],
+  ["Fatal: unable to open config file: Head: dial tcp: lookup h on 10.0.0.1:53: no such host", "unreachable"],
+  // Of the sources, not of the repository.
+  [
+    '{"message_type":"error","error":{"message":"open /data/x: permission denied"},"item":"/data/x"}',
+    undefined,
+  ],
+  ["error: read /data/x: input/output error", undefined],
+  ["Fatal: unable to create lock in backend: repository is already locked by PID 35 on h by root", undefined],
+])("%s", (line, kind) => expect(troubleOf(line)?.kind).toBe(kind as never));
+
+test("who has the lock", () => {
+  const words = "repository is already locked exclusively by PID 35 on larak by root (UID 0, GID 0)";
+  expect(lockOwner(`Fatal: unable to create lock in backend: ${words}`)).toEqual({
+    pid: 35,
+    hostname: "larak",
+  });
+  expect(lockOwner("unable to create lock in backend")).toBeUndefined();
+  expect(explain(11, "/r", { holder: "our own prune (pid 7)" })).toStartWith(
+    "The repository /r is locked by our own prune (pid 7). Wait for it to finish",
+  );
 });

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type MasterKey, seal } from "./seal.ts";
@@ -60,10 +60,40 @@ export async function startHolder(world: World) {
   return child;
 }
 
-/** Leaves the lock of a restic of this host that was killed; returns its pid. */
-export async function leaveDeadLock(world: World): Promise<number> {
+/** Leaves the fresh lock of a restic of this host that was killed, and that no run of ours has started; returns its pid. */
+export async function leaveFreshLock(world: World): Promise<number> {
   const child = await startHolder(world);
   child.kill("SIGKILL");
   await child.exited;
   return child.pid;
+}
+
+/** Leaves the lock of a restic of this host that was killed seven minutes ago, after which a living one had refreshed it. */
+export async function leaveDeadLock(world: World): Promise<number> {
+  const before = lockNames(world);
+  const pid = await leaveFreshLock(world);
+  for (const name of lockNames(world)) if (!before.includes(name)) rmSync(join(locksOf(world), name));
+  (await Forger.of(world)).forge({ pid, age: 420 });
+  return pid;
+}
+
+/** Starts a backup of ours that holds its lock until it is ended; its restic's pid is in its marker. */
+export async function startOwnBackup(world: World) {
+  const before = lockNames(world).length;
+  world.file("source/slow.bin", crypto.getRandomValues(new Uint8Array(65_536)));
+  const run = world.start("backup", [], { env: { RESTIC_JOB_ARGS: "--limit-upload 1" } });
+  await waitFor(() => lockNames(world).length > before, "the backup's lock", 30_000);
+  const { child } = JSON.parse(world.read("lock/backup.run.json"));
+  return { run, resticPid: child.pid as number };
+}
+
+/** A backup of ours and its restic are killed together, as by the kernel: marker and lock stay. Returns restic's pid. */
+export async function killOwnBackup(world: World): Promise<number> {
+  const { run, resticPid } = await startOwnBackup(world);
+  process.kill(run.pid, "SIGKILL");
+  process.kill(resticPid, "SIGKILL");
+  await run.exited;
+  // A zombie takes signals still.
+  await waitFor(() => !existsSync(`/proc/${resticPid}`), "the end of restic");
+  return resticPid;
 }

@@ -61,6 +61,8 @@ export class World {
     RESTIC_REPOSITORY: this.repository,
     RESTIC_PASSWORD: "correct horse battery",
     RESTIC_CACHE_DIR: join(this.dir, "cache"),
+    // Only tests of the waiting itself wait for a lock.
+    RESTIC_RETRY_LOCK: "0",
   };
 
   constructor() {

@@ -47,7 +47,7 @@ test.each<[number, number, string, RegExp]>([
   [0, 0, "ok", /Applying the retention policy/],
   [1, 1, "failed", /only the retention policy was not applied/],
   [3, 3, "failed", /restic forget failed \(exit 3\)/],
-  [11, 0, "warning", /Forgetting was skipped, because another restic has locked the repository/],
+  [11, 0, "warning", /Forgetting was skipped, because the repository is locked/],
 ])("forget exits with %d: the run with %d, %s", async (forgetExit, code, status, words) => {
   using it = world({ forget: forgetExit });
   const result = await it.run("backup", [], {

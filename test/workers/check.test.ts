@@ -71,7 +71,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       const { code, stdout } = await world.run("check", [], { env: { RESTIC_AUTO_UNLOCK: "ON" } });
       expect(code).toBe(11);
       expect(stdout).toMatch(/restic \| .*already locked.* by PID \d+ on elsewhere/);
-      expect(stdout).toContain("is locked by another restic. Wait for it to finish");
+      expect(stdout).toMatch(/is locked by another restic \(pid \d+ on elsewhere\)\. Wait for it to finish/);
       expect(stdout).not.toContain("Removing stale locks");
       expect(readdirSync(join(repository, "locks"))).toHaveLength(1);
       expect(world.record("check")).toMatchObject({ exit_code: 11, status: "failed" });
