@@ -6,7 +6,8 @@
 import type { Settings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { CannotStart, resolveProgram } from "../process/spawn.ts";
-import { forgetScope, readPolicy } from "../restic/policy.ts";
+import { forgetScope } from "../restic/forget-scope.ts";
+import { readPolicy } from "../restic/policy.ts";
 import { type Cron, nextTimes } from "../schedule/cron.ts";
 import { type Planned, placesOf, plannedJobs } from "../schedule/schedule.ts";
 import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";

@@ -7,67 +7,24 @@ import { ConfigError, EXIT } from "../errors.ts";
 import { exitOfStopped, type Run } from "../run/run.ts";
 import { lastFields } from "../state/record.ts";
 import { plural } from "../text.ts";
+import { localZone } from "../time/zone.ts";
 import {
   emptied,
   type ForgetGroup,
   GroupsOutput,
   groupText,
-  isRemoved,
   removedText,
   sortedGroups,
   tally,
   tallyText,
 } from "./forget-groups.ts";
+import { type Scope, scopeOf } from "./forget-scope.ts";
 import type { Message } from "./messages.ts";
-import { forgetScope, type Policy, readPolicy } from "./policy.ts";
+import { type Policy, readPolicy } from "./policy.ts";
 import { PlainCounters } from "./progress.ts";
 import { lockWaitOf, type Restic } from "./restic.ts";
 import type { RetentionRun } from "./retention.ts";
-import { type Filter, filterOf, filterText } from "./snapshots.ts";
-
-/** Which snapshots a policy is applied to. */
-export interface Scope {
-  /** What it is narrowed to; "" for no bound. */
-  readonly filter: Filter;
-  /** The same as arguments of restic. */
-  readonly words: readonly string[];
-}
-
-/** The snapshots that backup makes here. Throws a ConfigError for a tag that is empty. */
-export function ownSnapshots(run: Run): Filter {
-  const { settings } = run;
-  if (settings.env.RESTIC_TAG === "") {
-    throw new ConfigError("RESTIC_TAG is empty. Give it a tag, or unset it for the default, automated.");
-  }
-  return filterOf({ tag: undefined, host: hostIn(settings.words("RESTIC_JOB_ARGS")) }, run);
-}
-
-/** The host that arguments of `restic backup` give the snapshot. */
-function hostIn(words: readonly string[]): string | undefined {
-  const at = words.findLastIndex((word) => /^(--host(=|$)|-H)/.test(word));
-  const word = words[at];
-  return word === "--host" || word === "-H" ? words[at + 1] : word?.replace(/^(--host=|-H=?)/, "");
-}
-
-/**
- * The scope that RESTIC_FORGET_SCOPE gives a policy. Where the policy filters by itself, its filter counts: restic would
- * look at what matches either. Throws a ConfigError.
- */
-export function scopeOf(run: Run, policy: Policy): Scope {
-  if (forgetScope(run.settings.text("RESTIC_FORGET_SCOPE")) === "repository")
-    return scopeBy({ host: "", tag: "" });
-  const own = ownSnapshots(run);
-  const { filters } = policy;
-  return scopeBy({ host: filters.host ? "" : own.host, tag: filters.tag ? "" : own.tag });
-}
-
-export const scopeBy = (filter: Filter): Scope => ({
-  filter,
-  words: [
-    ...(filter.host === "" ? [] : [`--host=${filter.host}`]),
-    ...(filter.tag === "" ? [] : [`--tag=${filter.tag}`]),
-  ],
-});
+import { describeSnapshot, epochOf, filterText, type Snapshot } from "./snapshots.ts";
 
 /** What restic has made of a policy. */
 interface Forgotten {
@@ -90,10 +47,14 @@ export class Retention {
   readonly policy: Policy;
   private readonly scope: Scope;
   private readonly missedBefore: number;
+  /** The last run ended in the future: the clock was set back since. */
+  private readonly wasClockSetBack: boolean;
 
   /** Throws a ConfigError when there is no policy, or it cannot be what was meant. */
   constructor(private readonly run: RetentionRun) {
-    const { retention_missed } = lastFields(run.context.logDir, run.name);
+    const { retention_missed, finished_epoch } = lastFields(run.context.logDir, run.name);
+    this.wasClockSetBack =
+      typeof finished_epoch === "number" && finished_epoch * 1000 > Date.now() + AHEAD_MS;
     this.missedBefore = typeof retention_missed === "number" ? retention_missed : 0;
     run.facts.retention_missed = this.missedBefore + 1;
     this.policy = policyOf(run);
@@ -127,7 +88,7 @@ export class Retention {
       if (preview.exitCode !== EXIT.ok) return this.ended(preview);
     }
     const forgotten = await this.forget(restic, policy.words);
-    if (forgotten.exitCode === EXIT.ok && !policy.isDryRun) this.tell(forgotten.groups);
+    if (forgotten.exitCode === EXIT.ok && !policy.isDryRun) this.tell(forgotten.groups, made);
     if (forgotten.refusal !== undefined) return { exitCode: forgotten.exitCode, withheld: forgotten.refusal };
     return this.ended(forgotten);
   }
@@ -135,8 +96,9 @@ export class Retention {
   /** Can the snapshot that was just made be among those that go? */
   private mayRemove(isSuspect: boolean): boolean {
     const { policy } = this;
-    // A clock that was set back leaves snapshots that are newer than any to come: what was withheld is asked again.
-    return isSuspect || !policy.keepsByCount || !policy.groupsByHost || this.missedBefore > 0;
+    // Snapshots of a clock that was set back are newer than the new ones, in the runs after this one too.
+    const isAhead = this.wasClockSetBack || this.missedBefore > 0;
+    return isSuspect || isAhead || !policy.keepsByCount || !policy.groupsByHost;
   }
 
   private objection(
@@ -146,9 +108,8 @@ export class Retention {
     const { policy } = this;
     if (exitCode !== EXIT.ok) return undefined;
     if (isUnclear) return "restic's answer about what it would remove cannot be understood; see it above.";
-    if (made !== undefined && isRemoved(groups, made)) {
-      return `it would remove snapshot ${made}, which this run has just made (${policy.shown}). forget-preview shows why.`;
-    }
+    const lost = made === undefined ? undefined : lostText(groups, made);
+    if (lost !== undefined) return `it would remove ${lost} (${policy.shown}).`;
     const [first, ...others] = policy.mayEmptyGroups ? [] : emptied(groups);
     if (first === undefined) return undefined;
     const more = others.length === 0 ? "" : `, and of ${plural(others.length, "other group")}`;
@@ -196,14 +157,32 @@ export class Retention {
     return { exitCode };
   }
 
-  private tell(groups: readonly ForgetGroup[]): void {
+  private tell(groups: readonly ForgetGroup[], made: string | undefined): void {
     const { run } = this;
     const { kept, removed } = tally(groups);
     run.addFacts({ snapshots_kept: kept, snapshots_removed: removed });
     for (const group of sortedGroups(groups)) if (group.remove?.length) run.log.info(removedText(group));
     const narrowed = filterText(this.scope.filter);
     run.log.info(`${tallyText({ kept, removed })}${narrowed && `, of those ${narrowed}`}.`);
+    // Only a snapshot that nobody could know of makes this happen: one from the future that another program made.
+    const lost = made === undefined ? undefined : lostText(groups, made);
+    if (lost !== undefined)
+      run.alert("snapshot-removed", `The retention policy removed ${lost}. Back up again.`);
   }
+}
+
+/** Milliseconds; a record from further ahead than this was written before the clock was set back. */
+const AHEAD_MS = 60_000;
+
+/** `snapshot …, which this run has just made`, and for which other one, when it is among those that go. */
+function lostText(groups: readonly ForgetGroup[], made: string): string | undefined {
+  const isMade = ({ id }: Snapshot) => id.startsWith(made);
+  const group = groups.find(({ remove }) => remove?.some(isMade));
+  const lost = group?.remove?.find(isMade);
+  if (lost === undefined) return undefined;
+  const newer = group?.keep?.find((kept) => epochOf(kept) > epochOf(lost));
+  const why = newer && `; ${describeSnapshot(newer, localZone())} is newer. Was the clock set back?`;
+  return `snapshot ${made}, which this run has just made${why ?? ""}`;
 }
 
 function policyOf({ settings }: Run): Policy {

@@ -60,10 +60,6 @@ export function tally(groups: readonly ForgetGroup[]): Tally {
   return { kept: count("keep"), removed: count("remove") };
 }
 
-/** Would the snapshot whose id begins so go? */
-export const isRemoved = (groups: readonly ForgetGroup[], id: string): boolean =>
-  groups.some(({ remove }) => remove?.some((snapshot) => snapshot.id.startsWith(id)));
-
 /** The groups of which nothing would be left. */
 export const emptied = (groups: readonly ForgetGroup[]): ForgetGroup[] =>
   sortedGroups(groups).filter(({ keep, remove }) => !keep?.length && remove?.length);

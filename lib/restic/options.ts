@@ -6,7 +6,7 @@
 import { ConfigError } from "../errors.ts";
 
 /** Global flags that take the next word as their value (`restic --help` of 0.14, 0.18 and 0.19). */
-const TAKING = new Set(
+export const GLOBAL_VALUES: ReadonlySet<string> = new Set(
   (
     "--cacert --cache-dir --compression --http-user-agent --key-hint --limit-download --limit-upload -o --option " +
     "--pack-size --retry-lock --stuck-request-timeout --tls-client-cert"
@@ -14,7 +14,7 @@ const TAKING = new Set(
 );
 
 /** Global flags that take none. */
-const SWITCHES = new Set(
+export const GLOBAL_SWITCHES: ReadonlySet<string> = new Set(
   (
     "--cleanup-cache --insecure-no-password --insecure-tls --no-cache --no-extra-verify --no-lock -q --quiet -v " +
     "-vv -vvv --verbose"
@@ -39,8 +39,8 @@ export function globalOptions(words: readonly string[]): readonly string[] {
     const refused = REFUSED[LONG[flag] ?? flag];
     if (refused !== undefined)
       throw new ConfigError(`RESTIC_OPTIONS: ${flag} has no place there. ${refused}`);
-    if (SWITCHES.has(flag)) continue;
-    if (!TAKING.has(flag)) throw new ConfigError(`RESTIC_OPTIONS: ${stranger(flag, at)}`);
+    if (GLOBAL_SWITCHES.has(flag)) continue;
+    if (!GLOBAL_VALUES.has(flag)) throw new ConfigError(`RESTIC_OPTIONS: ${stranger(flag, at)}`);
     if (value === undefined && ++at === words.length)
       throw new ConfigError(`RESTIC_OPTIONS: ${flag} needs a value, and nothing follows it.`);
   }

@@ -7,6 +7,7 @@
 import { ConfigError } from "../errors.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { quoteWord } from "../words.ts";
+import { GLOBAL_SWITCHES, GLOBAL_VALUES } from "./options.ts";
 
 export interface Policy {
   /** As restic gets them, but for --json, which is ours to give. */
@@ -62,37 +63,30 @@ export function readPolicy(name: string, words: readonly string[]): Policy {
   };
 }
 
-/** What RESTIC_FORGET_SCOPE says. Throws a ConfigError: what is removed is not decided by a default. */
-export function forgetScope(value: string): "repository" | "host" {
-  const scope = value.trim().toLowerCase();
-  if (scope === "repository" || scope === "host") return scope;
-  throw new ConfigError(`RESTIC_FORGET_SCOPE=${value} is neither repository nor host. Give one of them.`);
-}
-
 const COUNTS = ["last", "hourly", "daily", "weekly", "monthly", "yearly"].map((each) => `keep-${each}`);
 const AGES = ["", "-hourly", "-daily", "-weekly", "-monthly", "-yearly"].map((each) => `keep-within${each}`);
 
 type Kind = "count" | "age" | "group" | "switch" | "level" | "text";
+
+const longNames = (flags: ReadonlySet<string>): string[] =>
+  [...flags].filter((flag) => flag.startsWith("--")).map((flag) => flag.slice(2));
 
 /** The flags of `restic forget`, its global ones too, by their long names: what --help of the three versions lists. */
 const FLAGS: ReadonlyMap<string, Kind> = new Map([
   ...COUNTS.map((flag) => [flag, "count"] as const),
   ...AGES.map((flag) => [flag, "age"] as const),
   ["group-by", "group"],
+  ...[
+    ..."compact dry-run prune repack-cacheable-only repack-small repack-uncompressed".split(" "),
+    ..."unsafe-allow-remove-all json".split(" "),
+    ...longNames(GLOBAL_SWITCHES),
+  ].map((flag) => [flag, "switch"] as const),
+  ...[
+    ..."keep-tag host tag path max-unused max-repack-size repack-smaller-than".split(" "),
+    ..."password-command password-file repo repository-file".split(" "),
+    ...longNames(GLOBAL_VALUES),
+  ].map((flag) => [flag, "text"] as const),
   ["verbose", "level"],
-  ...(
-    "compact dry-run prune repack-cacheable-only repack-small repack-uncompressed unsafe-allow-remove-all " +
-    "cleanup-cache insecure-no-password insecure-tls json no-cache no-extra-verify no-lock quiet"
-  )
-    .split(" ")
-    .map((flag) => [flag, "switch"] as const),
-  ...(
-    "keep-tag host tag path max-unused max-repack-size repack-smaller-than cacert cache-dir compression " +
-    "http-user-agent key-hint limit-download limit-upload option pack-size password-command password-file repo " +
-    "repository-file retry-lock stuck-request-timeout tls-client-cert"
-  )
-    .split(" ")
-    .map((flag) => [flag, "text"] as const),
 ]);
 
 const SHORT: Readonly<Record<string, string>> = {

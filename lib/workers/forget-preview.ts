@@ -1,7 +1,6 @@
 /** forget-preview: which snapshots forget would keep, and which it would remove. Removes none. */
 
 import { ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
-import { ownSnapshots, type Scope, scopeBy, scopeOf } from "../restic/apply-policy.ts";
 import {
   decisionTable,
   emptied,
@@ -11,6 +10,7 @@ import {
   sortedGroups,
   tally,
 } from "../restic/forget-groups.ts";
+import { ownSnapshots, type Scope, scopeBy, scopeOf } from "../restic/forget-scope.ts";
 import { REPOSITORY_EXITS } from "../restic/messages.ts";
 import { type Policy, readPolicy } from "../restic/policy.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";

@@ -257,3 +257,23 @@ test("what is not applied is counted, whatever the reason; a failed backup neith
   restic(0, 0);
   expect(await missed()).toEqual([0, 0, undefined]);
 });
+
+test("a clock that was set back: the older snapshots are newer, and the new one stays all the same", async () => {
+  using world = new World();
+  equip(world, newest);
+  const env = { RESTIC_FORGET_ARGS: "--keep-last 1" };
+  expect((await world.run("backup", [], { env })).code).toBe(0);
+  // As if both had been made when the clock was a century ahead.
+  const future = ["--time", "2126-01-01 10:00:00", "--host", "testhost", "--tag", "automated", world.source];
+  await world.exec(["restic", "backup", "-q", ...future]);
+  const record = world.record();
+  world.file("log/last-backup.json", JSON.stringify({ ...record, finished_epoch: 4922000000 }));
+  for (const missed of [1, 2]) {
+    const { stdout } = await world.run("backup", [], { env });
+    const { snapshot_id, retention_missed } = world.record();
+    expect(retention_missed).toBe(missed);
+    expect(stdout).toContain(`it would remove snapshot ${snapshot_id}, which this run has just made; `);
+    expect(stdout).toContain(" of 2126-01-01 10:00:00 (host testhost, ");
+    expect(snapshots(world).some((id) => id.startsWith(snapshot_id))).toBe(true);
+  }
+});
