@@ -112,5 +112,7 @@ export class Patient extends View {
     command: readonly string[],
     timeoutMs: number,
     added: ChildEnvironment = {},
-  ): Promise<Answer> => ask(command, { env: { ...this.env, ...added }, timeoutMs, stop: this.stop });
+    isEnough: (stderr: string) => boolean = () => false,
+  ): Promise<Answer> =>
+    ask(command, { env: { ...this.env, ...added }, timeoutMs, stop: this.stop, isEnough });
 }

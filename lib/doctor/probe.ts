@@ -7,7 +7,7 @@ import { ConfigError } from "../errors.ts";
 import type { Answer } from "../process/child.ts";
 import { CannotStart } from "../process/spawn.ts";
 import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/evidence.ts";
-import type { Access } from "../restic/messages.ts";
+import { type Access, saysNoBucket } from "../restic/messages.ts";
 import { type ProbeStatus, parseProbe } from "../restic/open.ts";
 import { accessOf } from "../restic/restic.ts";
 import { formatDuration, plural } from "../text.ts";
@@ -40,7 +40,7 @@ export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
   }
   const { shown } = access;
   const restic = (words: readonly string[]) =>
-    patient.ask(["restic", ...access.words, ...words, ...QUIETLY], PROBE_MS, access.env);
+    patient.ask(["restic", ...access.words, ...words, ...QUIETLY], PROBE_MS, access.env, saysNoBucket);
   try {
     // Both derive the key, which takes most of their time: side by side they take it once.
     const [config, locks] = await Promise.all([restic(["cat", "config"]), restic(["list", "locks"])]);

@@ -15,6 +15,7 @@ import { realPath } from "../paths.ts";
 import { misreading, namedFiles } from "../restic/backup-args.ts";
 import { repositoryInside, sourceAround } from "../restic/inside.ts";
 import { sourcesOf } from "../restic/lists.ts";
+import { goesWithContainer, misreadRepository, OWN_LAYER } from "../restic/place.ts";
 import { isPasswordMissing, MISSING_PASSWORD, optionsOf, PASSWORDS } from "../restic/restic.ts";
 import { type Check, fail, ok, type Status, warn } from "./checks.ts";
 
@@ -38,7 +39,12 @@ function checkRepository(context: Context): Check {
   const key = file ? "RESTIC_REPOSITORY_FILE" : "RESTIC_REPOSITORY";
   try {
     const shown = maskRepository(context.repository);
+    const misread = misreadRepository(context.repository);
+    if (misread !== undefined) return fail(key, misread);
     if (file && plain) return warn(key, `${shown}; RESTIC_REPOSITORY is set too and has no effect.`);
+    // What entry will mount on /mnt/restic is not there yet.
+    const isMounted = context.settings.text("NFS_TARGET") !== "";
+    if (!isMounted && goesWithContainer(context.repository)) return warn(key, `${shown} ${OWN_LAYER}`);
     return ok(key, plain || file ? shown : `${shown} (the default)`);
   } catch (error) {
     if (error instanceof ConfigError) return fail(key, error.message);

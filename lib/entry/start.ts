@@ -14,6 +14,7 @@ import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
 import type { Access } from "../restic/messages.ts";
 import { probeRepository } from "../restic/open.ts";
+import { goesWithContainer, misreadRepository, OWN_LAYER } from "../restic/place.ts";
 import { accessOf } from "../restic/restic.ts";
 import { crontabPath, type Places } from "../schedule/schedule.ts";
 import { stamp } from "../time/zone.ts";
@@ -103,6 +104,9 @@ const INIT_MS = 120_000;
 export async function readyRepository(context: Context, stop: Stop): Promise<void> {
   const { log, env } = context;
   const access = knownAccess(context);
+  const misread = misreadRepository(context.repository);
+  if (misread !== undefined) throw new Failure(misread, EXIT.failed);
+  if (goesWithContainer(context.repository)) log.warn(`The repository ${access.shown} ${OWN_LAYER}`);
   const verdict = await probeRepository(access, env, stop);
   if (stop.signal !== undefined) return;
   if (verdict.status === "ok") log.info(`The repository ${access.shown} exists and can be opened.`);

@@ -30,14 +30,20 @@ export function hasResticMount(mounts: readonly Mount[], target: string): boolea
   );
 }
 
+/** What is mounted now; nothing without /proc. */
+export function readMounts(): readonly Mount[] {
+  try {
+    return parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8"));
+  } catch {
+    // No /proc: nothing is known.
+    return [];
+  }
+}
+
 /** Is a repository mounted at `target`, a real path? Without /proc: no. */
 export function isResticMounted(target: string): boolean {
-  try {
-    return hasResticMount(parseMountinfo(readFileSync("/proc/self/mountinfo", "utf8")), target);
-  } catch {
-    // No /proc: only restic's own output then tells whether it has mounted.
-    return false;
-  }
+  // Without /proc only restic's own output tells whether it has mounted.
+  return hasResticMount(readMounts(), target);
 }
 
 /** The kernel writes blanks, newlines and backslashes in a path as `\040` and the like. */

@@ -110,6 +110,8 @@ export interface ChildPlan extends StartPlan {
   readonly program?: string | undefined;
   /** Is told its pid once it runs. */
   readonly onStart?: (pid: number) => void;
+  /** Resolves when what it printed is enough: it is ended then, with the cause "consumer failed". */
+  readonly enough?: Promise<void>;
   /** Is told how it ended before what a reader has thrown is thrown. */
   readonly onEnd?: (end: ChildEnd) => void;
 }
@@ -139,7 +141,8 @@ export async function runChild(command: readonly string[], plan: ChildPlan): Pro
   onStart?.(pid);
   const family = { leader: pid, marks, program, output: both?.pipe?.target };
   const limits = { first, timeoutMs, graceMs, stop, budget };
-  const ended = await supervise(child, family, consumerFailed ? { ...limits, consumerFailed } : limits);
+  const enough = consumerFailed ?? plan.enough;
+  const ended = await supervise(child, family, enough ? { ...limits, consumerFailed: enough } : limits);
   const tookMs = performance.now() - begun;
   const isDrained = await drain(output, consumerFailed !== undefined, stop, drainMs);
   if (!isDrained) {
@@ -171,6 +174,8 @@ export interface Question {
   readonly graceMs?: number;
   /** Milliseconds that a child of the program which still holds its output is waited for. */
   readonly drainMs?: number;
+  /** Is given what stderr has said so far; when it returns true, nothing more is waited for. */
+  readonly isEnough?: (stderr: string) => boolean;
 }
 
 export interface Answer extends Ended {
@@ -183,9 +188,18 @@ const ANSWER_MOST = 256 * 1024;
 
 /** Runs a program for its answer. Throws CannotStart. */
 export async function ask(command: readonly string[], question: Question): Promise<Answer> {
-  const { env, timeoutMs, stop, graceMs = 1000, drainMs = 500 } = question;
+  const { env, timeoutMs, stop, graceMs = 1000, drainMs = 500, isEnough = () => false } = question;
   const [stdout, stderr] = [collect(ANSWER_MOST), collect(ANSWER_MOST)];
-  const limits = { timeoutMs, graceMs, drainMs, stop, budget: stopBudget.question };
-  const end = await runChild(command, { env: { ...env }, stdout, stderr, first: "SIGINT", ...limits });
+  const { promise: enough, resolve: tellEnough } = Promise.withResolvers<void>();
+  const heard: Reader = {
+    take: (bytes) => {
+      const taken = stderr.take(bytes);
+      if (isEnough(stderr.text)) tellEnough();
+      return taken;
+    },
+    end: () => stderr.end(),
+  };
+  const limits = { timeoutMs, graceMs, drainMs, stop, budget: stopBudget.question, enough };
+  const end = await runChild(command, { env: { ...env }, stdout, stderr: heard, first: "SIGINT", ...limits });
   return { code: end.code, signal: end.signal, cause: end.cause, stdout: stdout.text, stderr: stderr.text };
 }

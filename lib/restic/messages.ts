@@ -26,8 +26,19 @@ export const REPOSITORY_EXITS = [
   ["12", "the password is wrong"],
 ] as const;
 
+/**
+ * The bucket, or the container, that is to hold the repository is not there: `restic init` makes it. What S3, Azure,
+ * Google, B2 and Swift say; restic since 0.17 goes on asking for a quarter of an hour after it.
+ */
+const NO_BUCKET =
+  /\bNoSuchBucket\b|\bContainerNotFound\b|\b(bucket|container)( \S+)? (does not exist|doesn't exist|not found)/i;
+
+/** Does a text of restic say that there is no bucket for the repository? */
+export const saysNoBucket = (text: string): boolean => NO_BUCKET.test(text);
+
 /** Messages that tell these failures apart in restic before 0.17, which exits with 1 for all of them. */
 const OLD_WORDS: readonly (readonly [RegExp, number])[] = [
+  [NO_BUCKET, RESTIC.noRepository],
   [/wrong password or no key found/i, RESTIC.wrongPassword],
   // "unable to create lock in backend" alone is said of a full disk, a permission and a dead network as well.
   [/(^|Fatal: |"message":")unable to create lock in backend: repository is already locked/, RESTIC.locked],

@@ -7,8 +7,7 @@ import type { Environment } from "../environment.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
 import type { Run } from "../run/run.ts";
-import type { Access } from "./messages.ts";
-import { codeOfWords, explain, normalizeExit, RESTIC } from "./messages.ts";
+import { type Access, codeOfWords, explain, normalizeExit, RESTIC, saysNoBucket } from "./messages.ts";
 
 export type ProbeStatus =
   | "ok"
@@ -33,7 +32,12 @@ const PROBE_MS = 30_000;
 /** Throws CannotStart. After a stop, the result says nothing. */
 export async function probeRepository(access: Access, env: Environment, stop: Stop): Promise<ProbeResult> {
   const command = ["restic", ...access.words, "cat", "config", "--no-lock", "--no-cache"];
-  const answer = await ask(command, { env: { ...env, ...access.env }, timeoutMs: PROBE_MS, stop });
+  const answer = await ask(command, {
+    env: { ...env, ...access.env },
+    timeoutMs: PROBE_MS,
+    stop,
+    isEnough: saysNoBucket,
+  });
   return parseProbe(answer, access.shown, PROBE_MS);
 }
 
@@ -44,8 +48,15 @@ export function parseProbe({ code, cause, stderr }: Answer, shown: string, timeo
   const last = cause === undefined ? (words.findLast(isFatal) ?? words.at(-1)) : words[0];
   const said = last === undefined ? "restic gave no reason." : `restic said: ${last.trim()}`;
   if (cause !== undefined) {
-    const message = `${shown} did not answer within ${timeoutMs / 1000} s; restic was killed. ${said}`;
-    return { status: "unreachable", code: null, message };
+    if (saysNoBucket(stderr)) {
+      const message = explain(RESTIC.noRepository, shown) ?? "";
+      return { status: "missing", code: RESTIC.noRepository, message };
+    }
+    const limit = `${timeoutMs / 1000} s`;
+    const what = isSilence(words)
+      ? `${shown} did not answer within ${limit}; restic was killed.`
+      : `${shown} cannot be opened: restic still tried after ${limit} and was killed.`;
+    return { status: "unreachable", code: null, message: `${what} ${said}` };
   }
   const told = words.map(codeOfWords).findLast((each) => each !== undefined);
   const exit = normalizeExit(code, told);
@@ -53,6 +64,16 @@ export function parseProbe({ code, cause, stderr }: Answer, shown: string, timeo
   const meaning = explain(exit, shown) ?? `${shown} cannot be opened (exit ${exit}). ${said}`;
   return { status, code: exit, message: status === "ok" ? "" : meaning };
 }
+
+/** What Go says of a network on which nobody answers. */
+const NO_ANSWER =
+  /dial (tcp|udp|unix)|timeout|timed out|no such host|no route to host|unreachable|refused|reset by peer|\bEOF\b|broken pipe|deadline exceeded/i;
+
+/** Did nothing that restic heard come from the other side? */
+const isSilence = (words: readonly string[]): boolean =>
+  words.every(
+    (line) => NO_ANSWER.test(line) || /signal|context canceled|retrying after [\w.]+$/.test(line.trim()),
+  );
 
 const isFatal = (line: string): boolean => line.startsWith("Fatal:");
 

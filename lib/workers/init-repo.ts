@@ -3,6 +3,7 @@
 import { ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
 import { explain } from "../restic/messages.ts";
 import { probeRepository } from "../restic/open.ts";
+import { misreadRepository } from "../restic/place.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
@@ -69,6 +70,8 @@ async function work(run: InitRun, { flags, rest }: Given): Promise<Outcome> {
     confirmed: "OFF",
     init_args: words.map(quoteWord).join(" "),
   });
+  const misread = misreadRepository(run.context.repository);
+  if (misread !== undefined) throw new ConfigError(misread);
   const existed = await probe(run, restic);
   if (existed) return leaveAlone(run, restic, flags["dry-run"]);
   if (flags["dry-run"]) {

@@ -64,12 +64,7 @@ describe("what is wrong", () => {
       "fail",
       "RESTIC_REPOSITORY_FILE=/none cannot be read",
     ],
-    [
-      { RESTIC_REPOSITORY_FILE: "/etc/hostname" },
-      "RESTIC_REPOSITORY_FILE",
-      "warn",
-      "RESTIC_REPOSITORY is set too",
-    ],
+    [{ RESTIC_REPOSITORY_FILE: "named" }, "RESTIC_REPOSITORY_FILE", "warn", "RESTIC_REPOSITORY is set too"],
     [{ RESTIC_TAG: "" }, "RESTIC_TAG", "fail", "is empty"],
     [{ BACKUP_ROOT_DIR: "" }, "BACKUP_PATHS", "fail", "There is nothing to back up"],
     [{ BACKUP_ROOT_DIR: "/none" }, "BACKUP_PATHS", "fail", "/none cannot be read"],

@@ -74,7 +74,7 @@ describe.each(restics.map((tool) => [tool.version, tool] as const))("init-repo w
     const { code, stdout } = await world.run("init-repo", ["--yes"]);
     expect(code).toBe(2);
     expect(stdout).toMatch(
-      /Nothing was created\. .*(cannot be opened \(exit 1\)|did not answer within 30 s)/,
+      /Nothing was created\. .*(cannot be opened \(exit 1\)|cannot be opened: restic still tried after 30 s)/,
     );
     expect(stdout).toContain("not a directory");
     expect(world.record("init-repo")).toMatchObject({ exit_code: 2, status: "failed" });
