@@ -31,14 +31,20 @@ export interface PhasePlan {
   readonly skipOnStop: boolean;
 }
 
-/** Never throws for what a hook does: results are facts. */
-export async function runPhase(context: Context, plan: PhasePlan): Promise<HookResult[]> {
+/**
+ * Never throws for what a hook does: results are facts, added to `results` as they come. Resolves to all that are in
+ * it.
+ */
+export async function runPhase(
+  context: Context,
+  plan: PhasePlan,
+  results: HookResult[] = [],
+): Promise<readonly HookResult[]> {
   const { settings, log, hooksDir } = context;
   const { phase, stop, skipOnStop } = plan;
   const hooks = discoverHooks(hooksDir, phase, context.env.PATH);
   if (hooks.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
   else warnOfFolder(log, hooksDir);
-  const results: HookResult[] = [];
   for (const hook of hooks) {
     if (stop.forced || (skipOnStop && stop.signal !== undefined)) {
       log.warn(`${hook.shown} does not run: the run was told to stop by ${stop.signal}.`);

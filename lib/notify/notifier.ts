@@ -56,7 +56,7 @@ export class Notifier {
     await within(START_WAIT_MS, this.started);
   }
 
-  /** Sends everything. To be called between the work and the post-hooks. `skips`: runs skipped in a row so far. */
+  /** Sends everything. To be called once the post-hooks have ended, or take long. `skips`: runs skipped in a row so far. */
   async tell(record: RunRecord, skips: () => number): Promise<void> {
     await this.complete(record, skips);
     // A start ping that arrived after the final one would make the job look as if it were still running.
@@ -70,7 +70,7 @@ export class Notifier {
     await Promise.all([this.mail(record), this.webhook(record), this.ping(record)]);
   }
 
-  /** Writes the metrics. To be called once the record is complete. */
+  /** Writes the metrics. To be called before the post-hooks, which may want to push them, and when the record has changed. */
   async complete(record: RunRecord, skips: () => number): Promise<void> {
     if (!this.has("METRICS_DIR")) return;
     await this.guard("metrics file", () => this.metrics.write(record, skips));

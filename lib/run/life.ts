@@ -1,8 +1,11 @@
 /**
  * The life of a run, step by step, the same for every worker:
  *
- *   lock → per-run log opened → pre-hooks → work → record → metrics, mail, webhook → post-hooks
- *        → record completed, history → lock released → exit with the work's exit code
+ *   lock → per-run log opened → pre-hooks → work → record, metrics → post-hooks → record completed
+ *        → metrics, mail, webhook, ping → history → lock released → exit with the work's exit code
+ *
+ * Post-hooks come first after the work: a frozen file system must not wait for a webhook. One that takes long must not
+ * lose an alert either, so a minute after the work the notifications go out without it.
  *
  * A run that finds its lock taken does not begin: see skip.ts. What the work comes to, and what of it is kept, is in
  * finish.ts; what a worker gets to do its work with is a Run, in run.ts.
@@ -15,11 +18,11 @@ import { hookEnvironment, type PhasePlan, resultEnvironment, runPhase } from "..
 import { leaveLastWords } from "../log/stdout.ts";
 import type { Announced, Notifier } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
-import { eventLoopTurn, Stop, stopBudget } from "../process/stop.ts";
+import { after, eventLoopTurn, Stop, stopBudget } from "../process/stop.ts";
 import { forgetSkips, processesHoldingDeleted, skipsInARow } from "../state/holder.ts";
 import { freeLock, type Lock, signLock, takeLock, unsignLock } from "../state/lock.ts";
 import { Marker, type RunMark } from "../state/marker.ts";
-import type { HookResult, RunRecord } from "../state/record.ts";
+import { failedHooks, type HookResult, type RunRecord } from "../state/record.ts";
 import { formatDuration } from "../text.ts";
 import { stamp } from "../time/zone.ts";
 import type { Prepared } from "./command.ts";
@@ -75,6 +78,20 @@ export async function runWorker(
   return execution.execute(work, died);
 }
 
+/** Milliseconds from the end of the work after which the notifications wait for the post-hooks no more. */
+const NOTIFY_AFTER_MS = 60_000;
+
+/**
+ * Resolves when the notifications must wait for the post-hooks no more: a minute from now, which is the end of the work,
+ * or when a stop has left the hooks as much of its budget as it can.
+ */
+function lateFor(stop: Stop): Promise<void> {
+  return new Promise((resolve) => {
+    after(NOTIFY_AFTER_MS, resolve);
+    stop.listen(() => after(stop.msUntil(stopBudget.postHook.signalAt), resolve));
+  });
+}
+
 /** One run, from its first line in the log to its last. */
 class Execution {
   private readonly startedMs = Date.now();
@@ -83,6 +100,8 @@ class Execution {
   private readonly run: Run;
   private readonly hooks: HookResult[] = [];
   private notifier: Notifier | undefined;
+  /** The record that the notifications went out with, as JSON. */
+  private told = "";
 
   constructor(
     private readonly context: Context,
@@ -124,12 +143,14 @@ class Execution {
     await this.notifier?.begin();
     marker.update({ phase: "work" });
     const worked = await doWork(work, this.run);
+    const late = lateFor(stop);
 
     marker.update({ phase: "record" });
     const outcome = await this.record(worked);
 
     marker.update({ phase: "post-hooks" });
-    if (hooksBegan) await this.postHooks(hookEnv, outcome);
+    const hooks = hooksBegan ? this.postHooks(hookEnv, outcome) : Promise.resolve();
+    await this.report(() => interrupted(worked, stop), hooks, late);
     return this.close(interrupted(worked, stop));
   }
 
@@ -193,7 +214,7 @@ class Execution {
     const { context, stop, hooks } = this;
     const pipePath = `${context.lockDir}/${context.job}.pipe`;
     try {
-      hooks.push(...(await runPhase(context, { ...plan, stop, pipePath })));
+      await runPhase(context, { ...plan, stop, pipePath }, hooks);
     } catch (error) {
       // Whatever went wrong, it was a hook's affair: it must not cost the backup.
       context.log.error(bugReport(error));
@@ -201,7 +222,7 @@ class Execution {
     }
   }
 
-  /** Saves the record as the post-hooks will read it, and notifies. Resolves to the outcome that it holds. */
+  /** Saves the record and the metrics as the post-hooks will read them. Resolves to the outcome that they hold. */
   private async record(worked: RunOutcome): Promise<RunOutcome> {
     const { context, stop } = this;
     let record = this.recordOf(worked);
@@ -213,11 +234,34 @@ class Execution {
       record = this.recordOf(outcome);
       saveRecord(context, record);
     }
-    await this.notifier?.tell(record, this.skips);
+    await this.notifier?.complete(record, this.skips);
     return outcome;
   }
 
-  /** The last line, the record completed with what the post-hooks did, the history, the lock. Returns the exit code. */
+  /**
+   * Notifies when the post-hooks have ended, or when it is late. What a hook that ends after that came to is only
+   * reported when it failed: nobody would hear of it otherwise.
+   */
+  private async report(outcome: () => RunOutcome, hooks: Promise<void>, late: Promise<void>): Promise<void> {
+    const haveEnded = await Promise.race([hooks.then(() => true), late.then(() => false)]);
+    if (haveEnded) this.marker.update({ phase: "notifications" });
+    else if (this.stop.signal === undefined)
+      this.context.log.info("The post-hooks take long: notifications go out without them.");
+    const told = await this.notify(outcome());
+    if (haveEnded) return;
+    await hooks;
+    if (failedHooks(this.hooks).length > failedHooks(told.hooks).length) await this.notify(outcome());
+  }
+
+  private async notify(outcome: RunOutcome): Promise<RunRecord> {
+    const record = this.recordOf(outcome);
+    saveRecord(this.context, record);
+    await this.notifier?.tell(record, this.skips);
+    this.told = JSON.stringify(record);
+    return record;
+  }
+
+  /** The last line, the record and the metrics if a signal has come since, the history, the lock. Returns the exit code. */
   private async close(outcome: RunOutcome): Promise<number> {
     const { context, marker, lock } = this;
     const { log } = context;
@@ -228,7 +272,7 @@ class Execution {
     else log.error(said);
     leaveLastWords(context.mask(outcome.error === undefined ? said : `${said}: ${outcome.error}`));
     saveRecord(context, record);
-    await this.notifier?.complete(record, this.skips);
+    if (JSON.stringify(record) !== this.told) await this.notifier?.complete(record, this.skips);
     await addToHistory(context, record);
     marker.release();
     if (lock !== undefined) {

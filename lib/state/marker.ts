@@ -8,7 +8,7 @@ import { errnoOf } from "../errors.ts";
 import { discard, readIfThere, temporaryOf, writeAt } from "../files/files.ts";
 import { removeDeadTempFiles, statOf } from "../process/proc.ts";
 
-export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks";
+export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks" | "notifications";
 
 /** A child of a run (its restic or rclone): see pidSpace for what tells it from a later process with its pid. */
 export interface ChildMark {

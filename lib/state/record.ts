@@ -44,6 +44,10 @@ export interface HookResult {
   readonly error?: string;
 }
 
+/** Those that timed out, died, exited with anything but 0, or could not run at all. Pure. */
+export const failedHooks = (hooks: readonly HookResult[]): HookResult[] =>
+  hooks.filter(({ exit_code, error }) => error !== undefined || exit_code !== 0);
+
 export interface RunRecord {
   readonly schema: typeof RECORD_SCHEMA;
   readonly job: string;

@@ -180,7 +180,7 @@ needing("msmtp", "python3").describe("through msmtp", () => {
     expect(sink.mails).toEqual([]);
   });
 
-  test("a relay that says nothing: a stop ends msmtp at once, and the post-hook runs", async () => {
+  test("a relay that says nothing: a stop ends msmtp at once, and the post-hook has run", async () => {
     using world = new World();
     let called = false;
     const silent = createServer((socket) => {
