@@ -8,9 +8,10 @@ import { ConfigError } from "../errors.ts";
 import { CannotStart, resolveProgram } from "../process/spawn.ts";
 import { forgetScope } from "../restic/forget-scope.ts";
 import { readPolicy } from "../restic/policy.ts";
-import { type Cron, nextTimes } from "../schedule/cron.ts";
-import { type Planned, placesOf, plannedJobs } from "../schedule/schedule.ts";
+import { type Cron, firstCoincidence, nextTimes } from "../schedule/cron.ts";
+import { type Planned, placesOf, plannedJobs, variableOf } from "../schedule/schedule.ts";
 import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";
+import { formatDuration } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { type Check, Checks, type Findings, fail, ok, type Patient, warn } from "./checks.ts";
 import { isAboutHooks } from "./hooks.ts";
@@ -52,6 +53,7 @@ export async function configuration(patient: Patient): Promise<Findings> {
 function checkSchedule(context: Scheduled): Check[] {
   return [
     ...plannedJobs(context.settings).map((planned) => checkJob(planned, context)),
+    ...checkCoincidence(context),
     ...checkPolicy(context),
     ...checkPlaces(context.settings),
   ];
@@ -92,6 +94,35 @@ function checkCron(variable: string, expression: string, cron: Cron): Check {
 }
 
 /** What forget and backup would refuse, by the same judgement. */
+/** Jobs that lock the repository against each other: backup shares it, the others want it alone. */
+const LOCKING = ["backup", "check", "prune", "forget"];
+
+/** Two of them in one minute: the second waits for the first, or ends with 11. */
+function checkCoincidence({ settings, schedules }: Scheduled): Check[] {
+  const jobs = LOCKING.flatMap((job) => {
+    const cron = scheduleFor(schedules, job)?.cron;
+    return cron === undefined ? [] : [{ job, name: variableOf(job) ?? job, cron }];
+  });
+  const wait = settings.seconds("RESTIC_RETRY_LOCK");
+  return jobs.flatMap((one, at) =>
+    jobs.slice(at + 1).flatMap((other) => {
+      const day = firstCoincidence(one.cron, other.cron, Math.floor(Date.now() / 1000), localZone());
+      if (day === undefined) return [];
+      const then =
+        wait === 0
+          ? "one of them will find the repository locked (exit 11)"
+          : `one of them will wait for the other, for ${formatDuration(wait)} at the most (RESTIC_RETRY_LOCK)`;
+      return [
+        warn(
+          other.name,
+          `${other.job} and ${one.job} begin in the same minute, next at ${stamp(day * 1000, localZone())}: ${then}. ` +
+            `Set ${other.name} to another minute than ${one.name}.`,
+        ),
+      ];
+    }),
+  );
+}
+
 function checkPolicy({ settings, schedules }: Scheduled): Check[] {
   const refused = (name: "RESTIC_FORGET_ARGS" | "RESTIC_FORGET_SCOPE", judge: () => void) => {
     try {

@@ -21,6 +21,9 @@ const RETRY_SINCE = "0.16.0";
 /** Milliseconds between two tries by ourselves: restic's own (its lock.go, retrySleepStart and retrySleepMax). */
 const PAUSE_MS = { first: 5000, most: 60_000 };
 
+/** Milliseconds after which the locks are looked at again at the latest: who held one may have died. */
+const LOOK_MS = 120_000;
+
 export interface Contended {
   readonly run: Run;
   readonly restic: Caller;
@@ -43,7 +46,7 @@ export async function outlast(locked: ResticEnd, contended: Contended): Promise<
   for (;;) {
     if (allowed !== "OFF" && performance.now() >= lookAt) {
       const { removed, againInMs } = await removeStaleLocks(restic, run.context, allowed, run.log);
-      lookAt = performance.now() + (againInMs ?? Number.POSITIVE_INFINITY);
+      lookAt = performance.now() + Math.min(againInMs ?? LOOK_MS, LOOK_MS);
       if (removed) {
         run.log.info("Trying again.");
         end = await attempt([]);

@@ -79,7 +79,7 @@ export class Run<F extends object = object> {
   timedOut = false;
   /** May something that a child started have our lock's descriptor still? Closing ours does not free it then. */
   leavesLock = false;
-  /** The last child that was killed: what it has left in a repository is a dead process's. */
+  /** The last child that did not end by itself: what it may have left in a repository is a dead process's. */
   killedChild: ChildMark | undefined;
   private currentChild: ChildMark | undefined;
   private deadline = Number.POSITIVE_INFINITY;
@@ -159,7 +159,7 @@ export class Run<F extends object = object> {
       budget: stopBudget.work,
       onStart: (pid) => this.markChild(pid),
       onEnd: ({ pid, cause, signal, isDrained }) => {
-        if (signal === "SIGKILL") this.killedChild = this.currentChild;
+        if (cause !== undefined || signal !== undefined) this.killedChild = this.currentChild;
         if (cause === "timed out") this.endByTimeout();
         this.lookBehind(pid, !isDrained || startsOthers);
       },

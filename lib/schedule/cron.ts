@@ -192,6 +192,40 @@ export function nextTimes(cron: Cron, afterEpochSeconds: number, zone: Zone, cou
 }
 
 /**
+ * The first time after an instant, in epoch seconds, at which both match; undefined where there is none in nine years.
+ * The fields of one that are also in the other are an expression of their own, but for the days: either of its two
+ * fields is enough, so the days of one are gone through.
+ */
+export function firstCoincidence(
+  one: Cron,
+  other: Cron,
+  afterEpochSeconds: number,
+  zone: Zone,
+): number | undefined {
+  const both = (a: readonly boolean[], b: readonly boolean[]) => a.map((each, at) => each && b[at] === true);
+  const shared = {
+    minutes: both(one.minutes, other.minutes),
+    hours: both(one.hours, other.hours),
+    months: both(one.months, other.months),
+  };
+  if (!Object.values(shared).every((field) => field.includes(true))) return undefined;
+  const daily = (cron: Cron): Cron => ({ ...cron, ...shared });
+  const [a, b] = [daily(one), daily(other)];
+  let at = afterEpochSeconds;
+  for (let tries = 0; tries < TRIES_MOST; tries++) {
+    const [first] = nextTimes(a, at, zone, 1);
+    if (first === undefined) return undefined;
+    const [second] = nextTimes(b, first - 60, zone, 1);
+    if (second === undefined || second === first) return second;
+    at = second - 60;
+  }
+  return undefined;
+}
+
+/** Rounds in which the two catch up with each other: a pair of one date and one weekday meets within a few hundred. */
+const TRIES_MOST = 1000;
+
+/**
  * The first minute from `minute` on that matches, or one at or after `end`: minutes since 1970 on a local clock
  * without changes.
  */

@@ -73,7 +73,7 @@ export interface RunRecord {
   /** Why the run failed, in a sentence, when it was not the tool that said so. */
   readonly error?: string;
   readonly repository?: string;
-  /** Its restic or rclone, when that was killed. */
+  /** Its restic or rclone, when that did not end by itself. */
   readonly killed_child?: ChildMark;
   /** Of a worker that makes or reads a snapshot: its short id, which its hooks and mails are told too. */
   readonly snapshot_id?: string;

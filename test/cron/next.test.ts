@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { nextTimes, parseCron } from "../../lib/schedule/cron.ts";
+import { firstCoincidence, nextTimes, parseCron } from "../../lib/schedule/cron.ts";
 import { iso, loadZone, stamp } from "../../lib/time/zone.ts";
 
 const AMSTERDAM = loadZone("Europe/Amsterdam");
@@ -179,4 +179,18 @@ test("parsing and three times take less than 0.2 ms", () => {
     for (const [text] of TABLE) nextTimes(parseCron(text), MONDAY + round * 1e6, AMSTERDAM, 3);
   }
   expect((Bun.nanoseconds() - started) / (10 * TABLE.length)).toBeLessThan(200_000);
+});
+
+test.each<[string, string, string | undefined]>([
+  ["0 */6 * * *", "0 0 * * sun", "2026-05-17 00:00"],
+  ["0 */6 * * *", "30 0 * * sun", undefined],
+  ["0 3 * * *", "0 4 * * *", undefined],
+  ["*/5 * * * *", "35 9 11 5 *", "2026-05-11 09:35"],
+  ["0 3 13 * *", "0 3 13 11 fri", "2026-11-13 03:00"],
+  ["0 3 * * mon", "0 3 * * tue", undefined],
+  ["0 3 1 * *", "0 3 * 6 *", "2026-06-01 03:00"],
+  ["0 3 * 5 *", "0 3 * 6 *", undefined],
+])("%s and %s first meet at %p", (one, other, expected) => {
+  const at = firstCoincidence(parseCron(one), parseCron(other), MONDAY, AMSTERDAM);
+  expect(at === undefined ? undefined : stamp(at * 1000, AMSTERDAM).slice(0, 16)).toBe(expected as string);
 });

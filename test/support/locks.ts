@@ -68,19 +68,19 @@ export async function leaveFreshLock(world: World): Promise<number> {
   return child.pid;
 }
 
-/** Leaves the lock of a restic of this host that was killed seven minutes ago, after which a living one had refreshed it. */
-export async function leaveDeadLock(world: World): Promise<number> {
+/** Leaves the lock of a killed restic of this host, refreshed `age` seconds ago: a living one would have done so since. */
+export async function leaveDeadLock(world: World, age = 420): Promise<number> {
   const before = lockNames(world);
   const pid = await leaveFreshLock(world);
   for (const name of lockNames(world)) if (!before.includes(name)) rmSync(join(locksOf(world), name));
-  (await Forger.of(world)).forge({ pid, age: 420 });
+  (await Forger.of(world)).forge({ pid, age });
   return pid;
 }
 
-/** Starts a backup of ours that holds its lock until it is ended; its restic's pid is in its marker. */
-export async function startOwnBackup(world: World) {
+/** Starts a backup of ours that holds its lock until it is ended, or for about a second for each 1024 `bytes`; its restic's pid is in its marker. */
+export async function startOwnBackup(world: World, bytes = 65_536) {
   const before = lockNames(world).length;
-  world.file("source/slow.bin", crypto.getRandomValues(new Uint8Array(65_536)));
+  world.file("source/slow.bin", crypto.getRandomValues(new Uint8Array(bytes)));
   const run = world.start("backup", [], { env: { RESTIC_JOB_ARGS: "--limit-upload 1" } });
   await waitFor(() => lockNames(world).length > before, "the backup's lock", 30_000);
   const { child } = JSON.parse(world.read("lock/backup.run.json"));
