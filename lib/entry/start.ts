@@ -13,10 +13,12 @@ import { replaceFile } from "../files/files.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
 import type { Access } from "../restic/messages.ts";
-import { probeRepository } from "../restic/open.ts";
+import { changedText, probeRepository } from "../restic/open.ts";
 import { goesWithContainer, misreadRepository, OWN_LAYER } from "../restic/place.ts";
 import { accessOf } from "../restic/restic.ts";
 import { crontabPath, type Places } from "../schedule/schedule.ts";
+import { lastRepositoryId } from "../state/record.ts";
+import { lastSuccessIn } from "../state/repositories.ts";
 import { stamp } from "../time/zone.ts";
 
 /** Starts the jobs: crond, or the Ticker where crond cannot. */
@@ -109,9 +111,32 @@ export async function readyRepository(context: Context, stop: Stop): Promise<voi
   if (goesWithContainer(context.repository)) log.warn(`The repository ${access.shown} ${OWN_LAYER}`);
   const verdict = await probeRepository(access, env, stop);
   if (stop.signal !== undefined) return;
-  if (verdict.status === "ok") log.info(`The repository ${access.shown} exists and can be opened.`);
-  else if (verdict.status === "missing") await create(context, access, stop);
-  else throw new Failure(verdict.message, EXIT.failed);
+  if (verdict.status === "ok") {
+    log.info(`The repository ${access.shown} exists and can be opened.`);
+    warnOfAnother(context, verdict.id);
+  } else if (verdict.status === "missing") {
+    refuseVanished(context, access);
+    await create(context, access, stop);
+  } else throw new Failure(verdict.message, EXIT.failed);
+}
+
+/** The id is not noted here: the next backup says it too, as an alert. */
+function warnOfAnother({ log, logDir, mask, shownRepository = "" }: Context, id: string | undefined): void {
+  const before = lastRepositoryId(logDir, "backup", mask(shownRepository));
+  if (id !== undefined && before !== undefined && id !== before)
+    log.warn(changedText(shownRepository, before, id));
+}
+
+/** A repository that runs have worked with is never made anew: it is its disk, or its name, that is missing. */
+function refuseVanished({ logDir, mask, zone }: Context, { shown }: Access): void {
+  const run = lastSuccessIn(logDir, mask(shown));
+  if (run === undefined) return;
+  throw new Failure(
+    `There is no repository at ${shown}, but ${String(run.job)} worked with one there, last at ` +
+      `${stamp(run.finished_epoch * 1000, zone)}. None is created in its place: mount its disk, or correct ` +
+      "RESTIC_REPOSITORY; if a new one is meant, run init-repo.",
+    EXIT.failed,
+  );
 }
 
 /** Without a repository entry exits with 1, as with one that cannot be used: an orchestrator treats them alike. */

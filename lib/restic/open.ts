@@ -22,6 +22,8 @@ export interface ProbeResult {
   readonly status: ProbeStatus;
   /** restic's exit code; null when it was killed. */
   readonly code: number | null;
+  /** The repository's id, where restic has told it. */
+  readonly id?: string;
   /** What is wrong and what to do; empty when the status is ok. */
   readonly message: string;
 }
@@ -42,7 +44,11 @@ export async function probeRepository(access: Access, env: Environment, stop: St
 }
 
 /** What the answer of `restic cat config`, which was given `timeoutMs`, says about the repository. Pure. */
-export function parseProbe({ code, cause, stderr }: Answer, shown: string, timeoutMs: number): ProbeResult {
+export function parseProbe(
+  { code, cause, stdout, stderr }: Answer,
+  shown: string,
+  timeoutMs: number,
+): ProbeResult {
   const words = stderr.split("\n").filter((line) => line.trim() !== "");
   // When we killed it, its last line only says so; its first says why it kept retrying.
   const last = cause === undefined ? (words.findLast(isFatal) ?? words.at(-1)) : words[0];
@@ -62,8 +68,19 @@ export function parseProbe({ code, cause, stderr }: Answer, shown: string, timeo
   const exit = normalizeExit(code, told);
   const status = statusOf(exit);
   const meaning = explain(exit, shown) ?? `${shown} cannot be opened (exit ${exit}). ${said}`;
-  return { status, code: exit, message: status === "ok" ? "" : meaning };
+  if (status !== "ok") return { status, code: exit, message: meaning };
+  const id = repositoryIdIn(stdout);
+  return { status, code: exit, message: "", ...(id === undefined ? {} : { id }) };
 }
+
+/** The id in what `restic cat config` prints; undefined where there is none. */
+export const repositoryIdIn = (text: string): string | undefined =>
+  /"id":\s*"([0-9a-f]{64})"/.exec(text)?.[1];
+
+/** What is said of a repository whose id has changed. */
+export const changedText = (shown: string, before: string, id: string): string =>
+  `${shown} is another repository than before: its id is ${id.slice(0, 8)}, and was ${before.slice(0, 8)}. Older ` +
+  "snapshots are not in this one. If nobody has replaced it on purpose, look whether the right disk is mounted there.";
 
 /** What Go says of a network on which nobody answers. */
 const NO_ANSWER =

@@ -3,7 +3,7 @@
  * its output in the log, one meaning of exit codes for all versions.
  */
 
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
 import type { Settings } from "../config/settings.ts";
 import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
@@ -239,6 +239,26 @@ export class Restic implements Caller {
       `restic's answer about ${what} cannot be understood: ${text.slice(0, 200)}`,
       EXIT.failed,
     );
+  }
+
+  /**
+   * The repository's id, after a call since `sinceMs` has opened it, without asking: restic names the folder of its cache
+   * by the id, and touches the folder whenever it opens the repository. undefined where that does not tell: there is no
+   * cache, or two repositories were opened at once.
+   */
+  cachedId(sinceMs: number): string | undefined {
+    const { RESTIC_CACHE_DIR, XDG_CACHE_HOME, HOME } = this.run.settings.env;
+    const folder =
+      RESTIC_CACHE_DIR || (XDG_CACHE_HOME ? `${XDG_CACHE_HOME}/restic` : `${HOME}/.cache/restic`);
+    try {
+      const touched = readdirSync(folder).filter(
+        (name) => /^[0-9a-f]{64}$/.test(name) && statSync(`${folder}/${name}`).mtimeMs >= sinceMs,
+      );
+      return touched.length === 1 ? touched[0] : undefined;
+    } catch {
+      // restic keeps its cache elsewhere, or nowhere.
+      return undefined;
+    }
   }
 
   /** Logs what a failure means and, where RESTIC_AUTO_UNLOCK is ON and the repository was reached, removes stale locks. */

@@ -30,6 +30,7 @@ import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { formerUsual, judgeSources, type Seen, usualFacts } from "../sources/usual.ts";
+import { lastRepositoryId } from "../state/record.ts";
 import { formatBytes, plural } from "../text.ts";
 
 /** Unreadable paths that are named in the log and in the record; the others are counted. */
@@ -37,6 +38,7 @@ const NAMED_MOST = 20;
 
 const facts = {
   snapshot_id: { type: "string", help: "the new snapshot's short id" },
+  repository_id: { type: "string", help: "the repository's id, as it was known last" },
   files_new: { type: "count", help: "files that the parent snapshot does not have" },
   files_changed: { type: "count", help: "files that have changed since the parent snapshot" },
   files_unmodified: { type: "count", help: "files that are as they are in the parent snapshot" },
@@ -105,6 +107,10 @@ async function work(run: BackupRun, { flags }: { readonly flags: BackupFlags }):
   const retention = await dueRetention(run);
   const restic = new Restic(run);
   run.log.info(`Backing up to ${restic.shown}.`);
+  const { logDir, mask } = run.context;
+  const known = lastRepositoryId(logDir, "backup", mask(restic.shown));
+  if (known !== undefined) run.addFacts({ repository_id: known });
+  const beganMs = Date.now();
   const output = new BackupOutput(run);
   const words = backupArgs({ ...plan, isDryRun: flags["dry-run"] });
   const [ended, seen] = await Promise.all([
@@ -121,6 +127,7 @@ async function work(run: BackupRun, { flags }: { readonly flags: BackupFlags }):
     await restic.afterFailure("backup", exitCode);
     return { exitCode };
   }
+  await noteRepository(run, restic, beganMs);
   if (output.isDryRun || flags["dry-run"] || isDryRun(plan.jobArgs)) return dryRun(run, exitCode, flags);
   const problem = [
     exitCode === EXIT.ok ? undefined : incomplete(run, output),
@@ -159,6 +166,17 @@ async function lookAtAll(roots: readonly string[], jobArgs: readonly string[]): 
     import("../sources/sight.ts"),
   ]);
   return lookAt(sourcesOf(roots, jobArgs));
+}
+
+/** A repository may be replaced by another one that opens with the same password: only its id tells. */
+async function noteRepository(run: BackupRun, restic: Restic, beganMs: number): Promise<void> {
+  const before = run.facts.repository_id;
+  const id = restic.cachedId(beganMs);
+  if (id === undefined || id === before) return;
+  run.addFacts({ repository_id: id });
+  if (before === undefined) return;
+  const { changedText } = await import("../restic/open.ts");
+  run.alert("repository-changed", changedText(restic.shown, before, id));
 }
 
 function dryRun(run: BackupRun, exitCode: number, flags: BackupFlags): Outcome {

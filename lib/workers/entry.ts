@@ -1,6 +1,7 @@
 /** entry: the container's command. Prepares everything, has crond start the jobs, and watches over them. */
 
 import { Context, withoutOurs } from "../context.ts";
+import { forgetFailedStart, tellFailedStart } from "../entry/alert.ts";
 import {
   banner,
   mountNfs,
@@ -38,6 +39,14 @@ const command: Command = {
     "RESTIC_CHECK_REPOSITORY_STATUS",
     "RESTIC_INIT_ARGS",
     ...CRON_VARIABLES,
+    "METRICS_DIR",
+    "WEBHOOK_URL",
+    "WEBHOOK_HEADER_AUTH",
+    "WEBHOOK_TIMEOUT",
+    "WEBHOOK_ON_ERROR",
+    "HEALTHCHECKS_URL",
+    "MAILX_RCPT",
+    "MAILX_ON_ERROR",
     "STOP_TIMEOUT",
     "CRONTAB_DIR",
     "LOG_DIR",
@@ -73,8 +82,10 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     log.error(error.message);
+    const exitCode = error.exitCode === EXIT.usage ? EXIT.usage : EXIT.failed;
+    await tellFailedStart(context, stop, { message: error.message, exitCode });
     leaveLastWords(log.mask(`entry: ${error.message}`));
-    return error.exitCode === EXIT.usage ? EXIT.usage : EXIT.failed;
+    return exitCode;
   }
 }
 
@@ -95,6 +106,7 @@ async function live(context: Context, stop: Stop, warnings: readonly string[]): 
   const places = readyFolders(context, planned);
   const crontab = renderCrontab(settings, places);
   writeCrontab(context, crontab);
+  forgetFailedStart(context);
   const followed = places.output === planned.output ? places.output : undefined;
   return watch(context, stop, crontab, places.lockDir, followed);
 }
