@@ -254,7 +254,7 @@ async function forget(run: BackupRun, restic: Restic, retention: Retention): Pro
   const { isDryRun } = retention.policy;
   if (withheld !== undefined || (exitCode === EXIT.ok && isDryRun)) {
     retention.withhold(withheld ?? "RESTIC_FORGET_ARGS has --dry-run. Take it out.");
-    return { exitCode: EXIT.ok };
+    return { exitCode: EXIT.ok, status: isDryRun ? "dry-run" : "warning" };
   }
   if (exitCode === EXIT.ok) return { exitCode };
   if (exitCode === RESTIC.locked) {

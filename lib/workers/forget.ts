@@ -43,7 +43,11 @@ async function work(run: Run<FactsOf<typeof retentionFacts>>): Promise<Outcome> 
     retention.withhold(withheld);
     return { exitCode };
   }
-  if (exitCode === EXIT.ok) return retention.policy.isDryRun ? { exitCode, status: "dry-run" } : { exitCode };
+  if (exitCode === EXIT.ok && retention.policy.isDryRun) {
+    run.alert("dry-run", "RESTIC_FORGET_ARGS has --dry-run (-n): nothing was removed. Take it out.");
+    return { exitCode, status: "dry-run" };
+  }
+  if (exitCode === EXIT.ok) return { exitCode };
   if (exitCode !== RESTIC.locked) {
     await restic.afterFailure("forget", exitCode);
     return { exitCode };
