@@ -35,6 +35,7 @@ const facts = {
       destination: { type: "string", help: "the row's destination" },
       mode: { type: "choice", options: MODES, help: "what rclone was called for" },
       exit_code: { type: "exit code", help: "rclone's exit code; 1 for a malformed row" },
+      dry_run: { type: "boolean", help: "rclone was told to change nothing" },
       recovered: { type: "boolean", help: "bisync had lost its listings and was recovered" },
       duration_seconds: { type: "count", help: "how long the row took" },
       files: { type: "count", nullable: true, help: "files that were transferred" },
@@ -159,7 +160,17 @@ async function workThrough(
   }
   const failed = inOrder(jobs).filter(isFailed);
   log.info(`${plural(jobs.length, "job")}, ${failed.length} failed.`);
-  return { exitCode: failed[0]?.exit_code ?? (done < rows.length ? EXIT.failed : EXIT.ok) };
+  const exitCode = failed[0]?.exit_code ?? (done < rows.length ? EXIT.failed : EXIT.ok);
+  const dry = jobs.filter(({ dry_run }) => dry_run === true);
+  if (dry.length > 0) {
+    run.alert(
+      "dry-run",
+      `${plural(dry.length, "job")} of ${jobs.length} replicated nothing, because rclone was told to make a dry run. Take ` +
+        "--dry-run (-n) out of REPLICATE_JOB_ARGS and the job file, and unset RCLONE_DRY_RUN.",
+    );
+  }
+  // Where other rows did their work, the alert alone makes the run a warning.
+  return exitCode === EXIT.ok && dry.length === jobs.length ? { exitCode, status: "dry-run" } : { exitCode };
 }
 
 interface RowContext extends Common {
@@ -217,6 +228,7 @@ async function workOn(
     mode,
     exit_code: exitCode,
     ...(error === undefined ? {} : { error: hide(error) }),
+    ...(isDry(words) || isTrue(run.settings.env.RCLONE_DRY_RUN) ? { dry_run: true } : {}),
     recovered,
     duration_seconds: seconds,
     ...totals,
@@ -264,6 +276,7 @@ async function sync(
 }
 
 const isDry = (words: readonly string[]): boolean => isOn(words, "dry-run") || words.includes("-n");
+const isTrue = (value = ""): boolean => /^(1|t|true)$/i.test(value);
 
 /** `, 1 file, 512 B, 3 files deleted`; nothing when rclone has not told. */
 function movedText({ files, bytes, deletes }: Totals): string {

@@ -93,3 +93,25 @@ test.each(["RESTIC_JOB_ARGS", "RESTIC_PRUNE_ARGS", "REPLICATE_JOB_ARGS"])(
     expect(stdout).toContain(`${name}: has --dry-run (-n): each run changes nothing. Take it out.`);
   },
 );
+
+test.each([
+  ["", "--dry-run", undefined],
+  ["-n", "", undefined],
+  ["", "", "true"],
+] as const)(
+  "replicate that is told to change nothing: REPLICATE_JOB_ARGS=%j, row %j, RCLONE_DRY_RUN=%j",
+  async (args, extra, dry) => {
+    using world = new World();
+    world.link("replicate");
+    const jobs = world.file("jobs", `${world.source};${world.dir}/copy;copy;${extra}\n`);
+    const env = {
+      REPLICATE_JOB_FILE: jobs,
+      REPLICATE_JOB_ARGS: args,
+      RCLONE_CONFIG: world.file("rclone.conf", ""),
+      ...(dry === undefined ? {} : { RCLONE_DRY_RUN: dry }),
+    };
+    expect((await world.run("replicate", [], { env })).code).toBe(0);
+    expect(world.record("replicate")).toMatchObject({ status: "dry-run", alerts: [{ kind: "dry-run" }] });
+    expect(world.has("copy")).toBe(false);
+  },
+);

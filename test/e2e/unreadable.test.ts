@@ -89,3 +89,22 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     expect(snapshots(world)).toEqual([]);
   });
 });
+
+test("exit 3 for ever: no retention for ever, which the run says and status counts, with the file", async () => {
+  using world = new World();
+  equip(world, restics.at(-1) ?? { version: "missing", path: "restic" });
+  world.link("status");
+  chmodSync(world.file("source/secret", "x"), 0);
+  const env = { RESTIC_FORGET_ARGS: "--keep-last 1" };
+  for (let run = 0; run < 3; run++) {
+    const { stdout } = await world.exec(modest(["backup"]), { env });
+    expect(stdout).toContain(
+      "WARN  backup  The retention policy was not applied: 1 file or folder could not be read: ",
+    );
+    expect(world.record().retention_withheld).toContain("source/secret");
+    expect(world.record().alerts).toMatchObject([{ kind: "incomplete" }, { kind: "retention-withheld" }]);
+  }
+  expect(snapshots(world)).toHaveLength(3);
+  const { stdout } = await world.run("status", [], { env: { BACKUP_CRON: "0 3 * * *" } });
+  expect(stdout).toContain(`its last 3 runs could not read ${world.source}/secret, `);
+});
