@@ -9,7 +9,7 @@ printf '%040000d\\n' 7; printf 'no newline'`;
 test("masked, made visible, broken and prefixed alike", async () => {
   using world = new World();
   world.hook("pre-backup", SCRIPT);
-  world.restic(SCRIPT);
+  world.program("restic", SCRIPT);
   const { code, stdout } = await world.run("backup");
   expect(code).toBe(0);
   const log = world.read("log/backup-last.log");
