@@ -6,6 +6,7 @@ import { visitTree } from "../files/tree.ts";
 import { absolute } from "../paths.ts";
 import { needDryRun, restoreTree } from "../restic/restore-tree.ts";
 import type { Outcome, Run } from "../run/run.ts";
+import { scratchFolder } from "../run/target.ts";
 import { keepWorkdir, makeWorkdir, removeWorkdir } from "../run/workdir.ts";
 import { plural } from "../text.ts";
 import { announce, clean, type ExportJob, nothing, wouldBe } from "./export-plan.ts";
@@ -13,7 +14,7 @@ import { type Feed, makeArchive } from "./feed.ts";
 
 export async function exportPacked(job: ExportJob): Promise<Outcome> {
   const { run, flags } = job;
-  const parent = absolute(flags["work-dir"] ?? run.settings.text("TMPDIR"));
+  const parent = workParent(run, flags["work-dir"]);
   announce(job, `by way of a work directory in ${parent}`);
   if (flags["dry-run"]) await needDryRun(run);
   clean(run, parent);
@@ -27,6 +28,14 @@ export async function exportPacked(job: ExportJob): Promise<Outcome> {
       run.log.info(`The work directory is kept: ${run.facts.work_dir}.`);
     } else await removeWorkdir(run, workdir);
   }
+}
+
+/** Where the work directory is made: on a disk, where there is one, unless the operator has named a place. */
+function workParent(run: Run, named: string | undefined): string {
+  if (named !== undefined) return absolute(named);
+  const { folder, memory } = scratchFolder(run.settings);
+  if (memory !== undefined) run.log.warn(`The work directory is made in ${folder}, although ${memory}.`);
+  return folder;
 }
 
 async function restoreAndPack(job: ExportJob, workdir: string): Promise<Outcome> {

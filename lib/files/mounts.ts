@@ -23,6 +23,20 @@ export function parseMountinfo(text: string): Mount[] {
   });
 }
 
+/** The mount that `path`, a real path, lies in; undefined without /proc. */
+export const mountOf = (path: string): Mount | undefined => findMount(readMounts(), path);
+
+/** The mount that `path` lies in: the nearest one above it, and of several at one point the last. Pure. */
+export function findMount(mounts: readonly Mount[], path: string): Mount | undefined {
+  const holds = ({ at }: Mount) => at === "/" || path === at || path.startsWith(`${at}/`);
+  return mounts
+    .filter(holds)
+    .reduce<Mount | undefined>(
+      (nearest, each) => (nearest === undefined || each.at.length >= nearest.at.length ? each : nearest),
+      undefined,
+    );
+}
+
 /** Is a repository mounted at exactly this mount point? Pure. */
 export function hasResticMount(mounts: readonly Mount[], target: string): boolean {
   return mounts.some(

@@ -111,7 +111,7 @@ export interface ChildPlan extends StartPlan {
   /** Is told its pid once it runs. */
   readonly onStart?: (pid: number) => void;
   /** Resolves when what it printed is enough: it is ended then, with the cause "consumer failed". */
-  readonly enough?: Promise<void>;
+  readonly enough?: Promise<void> | undefined;
   /** Is told how it ended before what a reader has thrown is thrown. */
   readonly onEnd?: (end: ChildEnd) => void;
 }
@@ -141,8 +141,12 @@ export async function runChild(command: readonly string[], plan: ChildPlan): Pro
   onStart?.(pid);
   const family = { leader: pid, marks, program, output: both?.pipe?.target };
   const limits = { first, timeoutMs, graceMs, stop, budget };
-  const enough = consumerFailed ?? plan.enough;
-  const ended = await supervise(child, family, enough ? { ...limits, consumerFailed: enough } : limits);
+  const useless = [consumerFailed, plan.enough].filter((each) => each !== undefined);
+  const ended = await supervise(
+    child,
+    family,
+    useless.length === 0 ? limits : { ...limits, consumerFailed: Promise.race(useless) },
+  );
   const tookMs = performance.now() - begun;
   const isDrained = await drain(output, consumerFailed !== undefined, stop, drainMs);
   if (!isDrained) {

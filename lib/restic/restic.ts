@@ -26,6 +26,7 @@ import {
   RESTIC,
   type ResticEnd,
   type ResticPlan,
+  refusedLock,
   type Trouble,
   troubleOf,
 } from "./messages.ts";
@@ -128,6 +129,12 @@ export const RESTIC_ENVIRONMENT = [
   "PROGRESS_INTERVAL",
 ] as const satisfies readonly VariableName[];
 
+/**
+ * Milliseconds within which a lock that cannot be written is the first one of a call. restic writes it again every five
+ * minutes (its lock.go, refreshInterval); by then the call has begun its work and must not begin anew.
+ */
+const LOCKING_MS = 4 * 60_000;
+
 export class Restic implements Caller {
   readonly access: Access;
   /** Is a lock in the way being dealt with? Calls that this takes find it too, and are not to begin it again. */
@@ -137,8 +144,17 @@ export class Restic implements Caller {
   /** Why the last call failed, where restic said it. */
   private trouble: Trouble | undefined;
 
-  /** Throws a ConfigError when the repository or the password is missing. */
-  constructor(private readonly run: Run) {
+  /** Do all further calls go without restic's lock, which cannot be written? */
+  private isUnlocked = false;
+
+  /**
+   * Throws a ConfigError when the repository or the password is missing. `canReadUnlocked`: the worker only reads, and
+   * where the repository can be read but not written, it goes on with --no-lock.
+   */
+  constructor(
+    private readonly run: Run,
+    private readonly options: { readonly canReadUnlocked?: true } = {},
+  ) {
     this.access = accessOf(run.context, (message) => run.log.warn(message));
   }
 
@@ -177,25 +193,46 @@ export class Restic implements Caller {
     const { log } = this.run;
     let told: number | undefined;
     let trouble: Trouble | undefined;
+    let refused: string | undefined;
+    let giveUp = () => {};
+    const enough = new Promise<void>((resolve) => {
+      giveUp = resolve;
+    });
+    const begun = performance.now();
+    const mayUnlock = this.options.canReadUnlocked === true && !this.isUnlocked;
     const counter = new PlainCounters(this.run);
     const show = (raw: string) => {
       const line = withoutEscapes(raw);
       told = codeOfWords(line) ?? told;
       trouble = troubleOf(line) ?? trouble;
       this.lockOwner = lockOwner(line) ?? this.lockOwner;
+      if (mayUnlock && refused === undefined && performance.now() - begun < LOCKING_MS) {
+        refused = refusedLock(line);
+        if (refused !== undefined) giveUp();
+      }
       const message = parseMessage(line);
       if (message === undefined ? counter.takes(line) || onWords(line) : onMessage(message)) return;
       const text = message === undefined ? line : messageText(message);
       if (text !== undefined && text !== "") log.childLine("restic", text);
     };
-    const ended = await this.run.child(["restic", ...this.access.words, ...words], {
+    const lock = this.isUnlocked ? ["--no-lock"] : [];
+    const ended = await this.run.child(["restic", ...this.access.words, ...lock, ...words], {
       env: { ...this.environment(), ...env },
       ...(onBytes === undefined ? { onStdout: onLine ?? show } : { onBytes }),
       onStderr: show,
+      ...(mayUnlock ? { enough } : {}),
       startsOthers: this.startsOthers(),
       ifKilled:
         "restic did not exit in time and was killed. Its lock may still be in the repository; run unlock to remove it.",
     });
+    if (refused !== undefined && ended.code !== EXIT.ok) {
+      this.isUnlocked = true;
+      log.warn(
+        `The repository ${this.shown} can be read but not written (${refused}): going on with --no-lock. Let nothing ` +
+          "prune or forget there until this has ended.",
+      );
+      return this.once(words, plan);
+    }
     if (ended.cause !== undefined) return { exitCode: ended.code };
     const exitCode = normalizeExit(ended.code, told);
     this.trouble = exitCode === RESTIC.failed ? trouble : undefined;

@@ -1,5 +1,6 @@
 /** `restic restore` and its result, counted alike for every version of restic. */
 
+import { lstatSync } from "node:fs";
 import { ConfigError, EXIT } from "../errors.ts";
 import { type TreeEntry, visitTree } from "../files/tree.ts";
 import { isVacant } from "../paths.ts";
@@ -16,6 +17,8 @@ export interface RestoreWords {
   /** Patterns; none means the whole snapshot. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  /** The paths below which everything is written when the target is /, for an older restic, which does not count. */
+  readonly within?: readonly string[];
   /** Since 0.17. */
   readonly dryRun?: boolean;
   readonly verify?: boolean;
@@ -34,6 +37,9 @@ export interface RestoreEnd {
 /** The first version with `restore --dry-run`. */
 const DRY_RUN_SINCE = "0.17.0";
 
+/** The first version that replaces symbolic links and special files; 0.14 fails at them. */
+const OVERWRITING_SINCE = "0.17.0";
+
 /** Why this restic cannot rehearse a restore, as a sentence; undefined when it can. Throws CannotStart. */
 export async function noDryRun(run: Run): Promise<string | undefined> {
   const version = await resticVersion(run);
@@ -45,6 +51,16 @@ export async function noDryRun(run: Run): Promise<string | undefined> {
 export async function needDryRun(run: Run): Promise<void> {
   const why = await noDryRun(run);
   if (why !== undefined) throw new ConfigError(`${why} Leave out --dry-run, or update restic.`);
+}
+
+/** Throws a ConfigError when this restic cannot restore over what is there. */
+export async function needOverwriting(run: Run): Promise<void> {
+  const version = await resticVersion(run);
+  if (version === undefined || isSince(version, OVERWRITING_SINCE)) return;
+  throw new ConfigError(
+    `--in-place needs restic ${OVERWRITING_SINCE} or later, since restic ${version} replaces no symbolic links. ` +
+      "Restore with --target and copy the files, or update restic.",
+  );
 }
 
 /** The arguments of `restic restore`. Pure. */
@@ -73,6 +89,9 @@ export function patternText({ include, exclude }: Pick<RestoreWords, "include" |
   const only = include.length === 0 ? "everything" : `only ${include.join(", ")}`;
   return exclude.length === 0 ? only : `${only}, without ${exclude.join(", ")}`;
 }
+
+/** The pattern that matches this path and, unless it contains bytes that are not UTF-8, nothing else. Pure. */
+export const literal = (path: string): string => path.replace(/[\\*?[]/g, "\\$&").replaceAll("\ufffd", "?");
 
 const negated = (pattern: string) => (pattern.startsWith("!") ? pattern.slice(1) : `!${pattern}`);
 
@@ -105,14 +124,14 @@ export async function restoreTree(run: Run, restic: Restic, words: RestoreWords)
     return { exitCode, files: files_restored, bytes: bytes_restored, skipped: files_skipped };
   }
   if (exitCode !== 0 || words.dryRun) return { exitCode, files: 0, bytes: 0, skipped: 0 };
-  return { exitCode, ...(await countRestored(run, words.target, wasVacant ? 0 : startedMs)) };
+  return { exitCode, ...(await countRestored(run, words, wasVacant ? 0 : startedMs)) };
 }
 
 /** The clock by which the kernel stamps files may be a tick or two behind ours. */
 const COARSE_MS = 50;
 
 /** Counts what an older restic, which does not report it, has written: everything, or what changed since `sinceMs`. */
-async function countRestored(run: Run, target: string, sinceMs: number) {
+async function countRestored(run: Run, { target, within }: RestoreWords, sinceMs: number) {
   const count = { files: 0, bytes: 0, skipped: 0 };
   if (isVacant(target)) return count;
   const inodes = new Set<string>();
@@ -125,7 +144,12 @@ async function countRestored(run: Run, target: string, sinceMs: number) {
     if (stat.nlink > 1) inodes.add(inode);
     count.bytes += stat.size;
   };
-  await visitTree(target, visit, () => run.stopping);
+  for (const root of within ?? [target]) {
+    const stat = lstatSync(root, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    if (within !== undefined) visit({ path: Buffer.from(root), stat });
+    if (stat.isDirectory()) await visitTree(root, visit, () => run.stopping);
+  }
   // The restore itself is done.
   run.throwIfStopping(EXIT.ok);
   return count;

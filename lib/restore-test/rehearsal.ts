@@ -6,11 +6,11 @@
 import { EXIT } from "../errors.ts";
 import { type TreeEntry, visitTree } from "../files/tree.ts";
 import type { Restic } from "../restic/restic.ts";
-import { type RestoreEnd, restoreTree } from "../restic/restore-tree.ts";
+import { literal, type RestoreEnd, restoreTree } from "../restic/restore-tree.ts";
 import { type Snapshot, shortId } from "../restic/snapshots.ts";
 import { formatBytes, plural } from "../text.ts";
 import { type Canary, type CanaryResult, checkCanary } from "./canary.ts";
-import { type Comparison, compare, literal, type Picked, portions } from "./sample.ts";
+import { type Comparison, compare, type Picked, portions } from "./sample.ts";
 import type { RestoreTestPlan, RestoreTestRun } from "./test-plan.ts";
 import type { TestTarget } from "./test-target.ts";
 

@@ -47,9 +47,6 @@ export async function pickSample(
   return reservoir.kept;
 }
 
-/** The pattern that matches this path and, unless it contains bytes that are not UTF-8, nothing else. Pure. */
-export const literal = (path: string): string => path.replace(/[\\*?[]/g, "\\$&").replaceAll("\ufffd", "?");
-
 /** Bytes of patterns on one command line: well below Linux's limit of 2 MiB, which includes the environment. */
 const CALL_MOST = 256 * 1024;
 

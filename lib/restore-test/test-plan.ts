@@ -44,11 +44,15 @@ export const restoreTestFlags = {
   target: {
     type: "string",
     valueHint: "DIR",
-    description: "restore into a folder in DIR, or with --keep into DIR itself; TMPDIR unless given",
+    description:
+      "restore into a folder in DIR, or with --keep into DIR itself; TMPDIR unless given, or another one on a disk",
   },
   keep: { type: "boolean", description: "keep what was restored" },
   verify: { type: "boolean", description: "let restic also read back what it wrote" },
-  force: { type: "boolean", description: "use DIR even if it holds other files" },
+  force: {
+    type: "boolean",
+    description: "use DIR even if it holds other files, or TMPDIR even if it lies in memory",
+  },
   "dry-run": { type: "boolean", description: "say what would be restored, write nothing (restic 0.17)" },
 } as const;
 

@@ -4,7 +4,7 @@ import { mkdirSync, rmdirSync, statfsSync } from "node:fs";
 import { ConfigError, reasonOf } from "../errors.ts";
 import { absolute } from "../paths.ts";
 import type { Run } from "../run/run.ts";
-import { restoreRefusal } from "../run/target.ts";
+import { memoryAt, restoreRefusal, scratchFolder } from "../run/target.ts";
 import { makeWorkdir, removeDeadWorkDirs, removeWorkdir } from "../run/workdir.ts";
 import { formatBytes } from "../text.ts";
 import { compact, localZone } from "../time/zone.ts";
@@ -29,18 +29,42 @@ export class TestTarget {
     private readonly run: Run,
     private readonly plan: RestoreTestPlan,
   ) {
-    this.parent = plan.target ?? absolute(run.settings.text("TMPDIR"));
+    const temporary = absolute(run.settings.text("TMPDIR"));
+    this.parent = plan.target ?? this.chooseScratch(temporary);
     if (plan.dryRun) return;
-    for (const name of removeDead(this.parent)) {
-      run.log.warn(`${this.parent}/${name} was left by a run that was killed; removed it.`);
+    for (const folder of new Set(plan.target === undefined ? [this.parent, temporary] : [plan.target])) {
+      for (const name of removeDead(folder)) {
+        run.log.warn(`${folder}/${name} was left by a run that was killed; removed it.`);
+      }
     }
     if (plan.target === undefined) return;
+    const memory = memoryAt(plan.target);
+    if (memory !== undefined) run.log.warn(`Restoring to ${plan.target}, although ${memory}.`);
     const refused = restoreRefusal(plan.target, run.settings.lines("BACKUP_ROOT_DIR"), false);
     if (refused === undefined || (!refused.grave && plan.force)) return;
     const force = refused.grave ? "" : ", or give --force if you mean it";
     throw new ConfigError(
       `The target ${plan.target} is refused: ${refused.why}. Choose another --target${force}.`,
     );
+  }
+
+  /** A folder on a disk. Memory only by --force: a whole snapshot there would take it from everything else. */
+  private chooseScratch(temporary: string): string {
+    const { run, plan } = this;
+    const { folder, memory } = scratchFolder(run.settings);
+    if (memory === undefined) {
+      if (folder !== temporary) run.log.info(`TMPDIR ${temporary} lies in memory; restoring into ${folder}.`);
+      return folder;
+    }
+    if (plan.dryRun) return folder;
+    const said = `TMPDIR ${folder} is no place for a restore: ${memory}`;
+    if (!plan.force) {
+      throw new ConfigError(
+        `${said}. Mount a folder of a disk on /restore, or name one with --target or RESTORE_TEST_TARGET.`,
+      );
+    }
+    run.log.warn(`${said} (--force).`);
+    return folder;
   }
 
   /** Creates the folder and returns it. Throws a ConfigError. */

@@ -1,4 +1,4 @@
-/** The questions that a restore asks at a terminal: which snapshot, and into which directory. */
+/** The questions that a restore asks at a terminal: which snapshot, what of it, and into which directory. */
 
 import { absolute } from "../paths.ts";
 import { describeSnapshot, type Snapshot, shortId, snapshotTable } from "../restic/snapshots.ts";
@@ -35,6 +35,14 @@ export function parseChoice(answer: string, snapshots: readonly Snapshot[]): Sna
   );
 }
 
+/** Asks what to bring back; empty for everything. Throws Cancelled. */
+export async function askInclude(prompt: Prompt): Promise<string[]> {
+  return prompt.ask(
+    "What to bring back, such as /data/photos or *.txt [everything, q to cancel]:",
+    (answer) => (answer === "" ? [] : [answer]),
+  );
+}
+
 /** Asks for a target that is not refused. Throws Cancelled. */
 export async function askTarget(
   prompt: Prompt,
@@ -45,6 +53,9 @@ export async function askTarget(
     const target = absolute(answer || fallback);
     const refusal = refusalOf(target);
     if (refusal === undefined) return target;
-    return new Unusable(`${target} is refused: ${refusal.why}. Choose another one, or start with --force.`);
+    const inPlace = refusal.grave ? ", or with --in-place to put the files back where they were" : "";
+    return new Unusable(
+      `${target} is refused: ${refusal.why}. Choose another one, or start with --force${inPlace}.`,
+    );
   });
 }

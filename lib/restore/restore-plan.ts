@@ -4,11 +4,15 @@
  */
 
 import { ConfigError, UsageError } from "../errors.ts";
-import { absolute, realPath } from "../paths.ts";
-import { readId, snapshotFlags } from "../restic/snapshots.ts";
+import { absolute, isVacant, realPath } from "../paths.ts";
+import type { Restic } from "../restic/restic.ts";
+import { sizeBeyond } from "../restic/restore-size.ts";
+import type { RestoreWords } from "../restic/restore-tree.ts";
+import { readId, type Snapshot, snapshotFlags } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
 import { exitOfStopped, type Run } from "../run/run.ts";
-import { type Refusal, restoreRefusal } from "../run/target.ts";
+import { freeBytes, memoryAt, type Refusal, restoreRefusal, storageRefusal } from "../run/target.ts";
+import { formatBytes } from "../text.ts";
 import { parseLocal, type Zone } from "../time/zone.ts";
 
 export const restoreFlags = {
@@ -19,6 +23,11 @@ export const restoreFlags = {
     description: 'the oldest snapshot since DATE: 2026-05-11, or "2026-05-11 09:30", in TZ',
   },
   target: { type: "string", valueHint: "DIR", description: "restore into DIR; /restore unless given" },
+  "in-place": {
+    type: "boolean",
+    description:
+      "put the files back where they were, over what is there now; without a terminal also give --yes",
+  },
   include: {
     type: "string",
     valueHint: "PATTERN",
@@ -39,7 +48,11 @@ export const restoreFlags = {
   "dry-run": { type: "boolean", description: "say what would be restored, write nothing (restic 0.17)" },
   verify: { type: "boolean", description: "read back what was written and compare" },
   verbose: { type: "boolean", alias: "v", description: "name every file" },
-  force: { type: "boolean", description: "restore into a target that is not empty, or over the sources" },
+  force: {
+    type: "boolean",
+    description:
+      "restore into a target that is not empty, is or holds sources, lacks the room or lies in memory",
+  },
   yes: { type: "boolean", alias: "y", description: "ask nothing, even on a terminal" },
   list: { type: "boolean", description: "list the ten newest snapshots that match, and exit" },
   all: { type: "boolean", description: "list, or offer, all snapshots that match" },
@@ -57,8 +70,9 @@ export interface RestorePlan {
   readonly id: string | undefined;
   /** Epoch milliseconds. */
   readonly since: number | undefined;
-  /** An absolute path. */
+  /** An absolute path; / when the files go back to where they were. */
   readonly target: string;
+  readonly inPlace: boolean;
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly owner: Owner | undefined;
@@ -82,6 +96,8 @@ export function readRestorePlan(flags: RestoreFlags, zone: Zone): RestorePlan {
       "--verify reads back what was written, and --dry-run writes nothing; give one of them.",
     );
   }
+  const inPlace = flags["in-place"];
+  if (inPlace) demandInPlaceAlone(flags);
   for (const pattern of [...include, ...exclude]) {
     if (pattern.trim() === "")
       throw new UsageError("--include and --exclude need a pattern, not an empty word.");
@@ -89,7 +105,8 @@ export function readRestorePlan(flags: RestoreFlags, zone: Zone): RestorePlan {
   return {
     id,
     since: readSince(flags.since, zone),
-    target: readTarget(flags.target),
+    target: inPlace ? "/" : readTarget(flags.target),
+    inPlace,
     include,
     exclude,
     owner: readOwner(flags.owner),
@@ -99,8 +116,19 @@ export function readRestorePlan(flags: RestoreFlags, zone: Zone): RestorePlan {
   };
 }
 
+function demandInPlaceAlone({ target, owner }: RestoreFlags): void {
+  if (target !== undefined) {
+    throw new UsageError(
+      `--in-place puts the files back where they were, and --target ${target} elsewhere; give one of them.`,
+    );
+  }
+  if (owner !== undefined) {
+    throw new UsageError("--in-place gives the files back to their own owners; leave out --owner.");
+  }
+}
+
 /** An absolute path. Throws a UsageError when it is empty. */
-export function readTarget(text: string | undefined): string {
+function readTarget(text: string | undefined): string {
   if (text === "") throw new UsageError("--target needs a directory, not an empty word.");
   return absolute(text ?? TARGET);
 }
@@ -123,7 +151,9 @@ function readOwner(text: string | undefined): Owner | undefined {
   throw new UsageError(`--owner ${text} is not UID:GID, two numbers such as 1000:1000.`);
 }
 
-/** Checks a run's targets against the rule of lib/run/target.ts, and against its flags. */
+type Restored = Pick<RestoreWords, "target" | "include" | "exclude">;
+
+/** Checks a run's target, and what is there, against the rules of lib/run/target.ts and against its flags. */
 export class TargetGuard {
   private readonly roots: readonly string[];
 
@@ -137,7 +167,7 @@ export class TargetGuard {
 
   /** Why nothing may be restored to this target; undefined when it may. */
   refusalOf(target: string): Refusal | undefined {
-    const found = restoreRefusal(target, this.roots, this.plan.dryRun);
+    const found = this.find(target);
     // --force permits restoring over files, not changing the owner of files that were never restored.
     if (found?.grave && this.plan.owner !== undefined) {
       return {
@@ -155,19 +185,78 @@ export class TargetGuard {
     const remedy = this.force
       ? "Leave out --owner."
       : "Choose another --target, or give --force if you mean it.";
-    throw new ConfigError(`The target ${target} is refused: ${found.why}. ${remedy}`);
+    throw new ConfigError(
+      `The target ${target} is refused: ${found.why}. ${remedy}${found.grave ? IN_PLACE_HINT : ""}`,
+    );
   }
 
-  /** Warns of what --force is about to do. */
+  /** Throws a ConfigError when what is restored `in place`, to these paths, cannot be written there. */
+  checkInPlace(paths: readonly string[]): void {
+    for (const path of paths) {
+      const found = storageRefusal(path);
+      // Back in memory is where it was.
+      if (found === undefined || memoryAt(path) !== undefined) continue;
+      const said = `Nothing can be put back to ${path}: ${found.why}.`;
+      if (!this.force && !this.plan.dryRun) {
+        throw new ConfigError(
+          `${said} Mount it so that it can be written, or restore elsewhere with --target.`,
+        );
+      }
+      this.run.log.warn(said);
+    }
+  }
+
+  /**
+   * Throws a ConfigError when the target has not the room for what is restored from the snapshot. Where that is not
+   * certain, nothing is written, or --force is given, it only warns.
+   */
+  async checkRoom(restic: Restic, snapshot: Snapshot, words: Restored): Promise<void> {
+    const { target } = words;
+    const free = freeBytes(target);
+    const size = free === undefined ? undefined : await sizeBeyond(free, restic, snapshot, words);
+    if (free === undefined || size === undefined) return;
+    const { plan, force, run } = this;
+    const amount = `${size.isMost ? "up to " : ""}${formatBytes(size.bytes)}`;
+    const said = `The target ${target} lacks the room: ${formatBytes(free)} is free there, and the restore writes ${amount}.`;
+    // What is there already need not be written again.
+    const isCertain = !size.isMost && (plan.inPlace ? false : isVacant(target));
+    if (isCertain && !force && !plan.dryRun) {
+      throw new ConfigError(
+        `${said} Choose another --target, restore a part of it with --include, or give --force if you mean it.`,
+      );
+    }
+    run.log.warn(said);
+  }
+
+  /** Warns of what --force is about to do, or of what the restore that is rehearsed would be refused for. */
   warn(target: string): void {
-    const found = restoreRefusal(target, this.roots, false);
+    const found = this.find(target, false);
     if (found === undefined) return;
+    if (this.plan.dryRun) {
+      if (found.isStorage) this.run.log.warn(`A restore to ${target} would be refused: ${found.why}.`);
+      return;
+    }
+    if (found.isStorage) {
+      this.run.log.warn(`Restoring to ${target} (--force), although ${found.why}.`);
+      return;
+    }
     this.run.log.warn(`Restoring over files in ${target} (--force), although ${found.why}.`);
     if (this.plan.owner !== undefined) {
       this.run.log.warn(`--owner will also change the owner of what is already in ${target}.`);
     }
   }
+
+  private find(target: string, isRehearsal = this.plan.dryRun): (Refusal & { isStorage?: true }) | undefined {
+    const found = restoreRefusal(target, this.roots, this.plan.dryRun);
+    if (found !== undefined || isRehearsal) return found;
+    const storage = storageRefusal(target);
+    return storage === undefined ? undefined : { ...storage, isStorage: true };
+  }
 }
+
+/** restic puts whole paths below its target: `--target /data` would make /data/data. */
+const IN_PLACE_HINT =
+  " To put the files back where they were, give --in-place instead: a target gets their whole paths below itself.";
 
 export const ownerText = ({ uid, gid }: Owner): string => `${uid}:${gid}`;
 

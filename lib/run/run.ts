@@ -56,6 +56,8 @@ export interface ChildPlan {
    * the child would work for nothing and is ended.
    */
   readonly onBytes?: TakeBytes;
+  /** Resolves when what it has printed is enough: it is ended then. */
+  readonly enough?: Promise<void>;
   /** Is it known to start programs of its own, which may outlive it as daemons? */
   readonly startsOthers?: boolean;
   /** What to warn of when it did not end in time, so that it had to be killed. */
@@ -144,7 +146,7 @@ export class Run<F extends object = object> {
    * run that is to end, also when it ended by itself.
    */
   async child(command: readonly string[], plan: ChildPlan): Promise<Ended> {
-    const { env = {}, onStdout, onStderr, onBytes, startsOthers = false, ifKilled } = plan;
+    const { env = {}, onStdout, onStderr, onBytes, enough, startsOthers = false, ifKilled } = plan;
     if (this.stop.signal !== undefined) throw new Stopped(exitCodeOfSignal(this.stop.signal));
     const ended = await runChild(command, {
       env: { ...this.context.env, ...env },
@@ -157,6 +159,7 @@ export class Run<F extends object = object> {
       graceMs: this.settings.seconds("WORK_KILL_AFTER") * 1000,
       stop: this.stop,
       budget: stopBudget.work,
+      enough,
       onStart: (pid) => this.markChild(pid),
       onEnd: ({ pid, cause, signal, isDrained }) => {
         if (cause !== undefined || signal !== undefined) this.killedChild = this.currentChild;

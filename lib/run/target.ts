@@ -1,10 +1,14 @@
 /**
  * Where restored files or a mount must not go: one rule for every command that takes a --target. A restore keeps away
- * from the sources; a mount also from what it would cover of the system, of the backup and of this program.
+ * from the sources and from what cannot keep the files; a mount also from what it would cover of the system, of the
+ * backup and of this program.
  */
 
+import { accessSync, constants, existsSync, statfsSync } from "node:fs";
+import type { Settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
+import { mountOf } from "../files/mounts.ts";
 import { absolute, isVacant, realPath, relation } from "../paths.ts";
 
 /** A directory that a target must keep away from. */
@@ -88,6 +92,76 @@ export function restoreRefusal(
   } catch (error) {
     return { why: `it cannot be looked at: ${reasonOf(error)}`, grave: true };
   }
+}
+
+/** The folder that is there already and in which `target` is, or would be made; a real path. Throws as realPath does. */
+function standingFolder(target: string): string {
+  let path = realPath(target);
+  while (path !== "/" && !existsSync(path)) path = path.slice(0, path.lastIndexOf("/")) || "/";
+  return path;
+}
+
+/** What statfs(2) calls the file systems whose files are in memory only: TMPFS_MAGIC (devtmpfs, too), RAMFS_MAGIC. */
+const IN_MEMORY: ReadonlyMap<number, string> = new Map([
+  [0x01021994, "tmpfs"],
+  [0x858458f6, "ramfs"],
+]);
+
+/** Where `path` lies in memory only, as a clause of a sentence; undefined when it lies on a disk, or nobody knows. */
+export function memoryAt(path: string): string | undefined {
+  try {
+    const folder = standingFolder(path);
+    // A type is a signed number here.
+    const type = IN_MEMORY.get(statfsSync(folder).type >>> 0);
+    if (type === undefined) return undefined;
+    const at = mountOf(folder)?.at;
+    return (
+      `it lies in memory (${at === undefined ? type : `${type} on ${at}`}), which is gone with the container and out of ` +
+      "which docker cp copies nothing"
+    );
+  } catch {
+    // A loop of links, or not to be searched: whoever writes there says so.
+    return undefined;
+  }
+}
+
+/** Why `path` cannot keep files: it cannot be written, or is in memory only. undefined when it can. */
+export function storageRefusal(path: string): Refusal | undefined {
+  try {
+    accessSync(standingFolder(path), constants.W_OK | constants.X_OK);
+    const why = memoryAt(path);
+    return why === undefined ? undefined : { why, grave: false };
+  } catch (error) {
+    return { why: `it cannot be written: ${reasonOf(error)}`, grave: false };
+  }
+}
+
+/** Bytes that may still be written at `path`; undefined where the file system does not say. Throws as realPath does. */
+export function freeBytes(path: string): number | undefined {
+  const { bavail, blocks, bsize } = statfsSync(standingFolder(path));
+  // Some FUSE file systems know no size.
+  return blocks === 0 ? undefined : bavail * bsize;
+}
+
+/** Folders on a disk, in most containers. */
+const DISKS = ["/var/tmp", "/restore"];
+
+/**
+ * A folder for what is restored for a while: TMPDIR, or, where that lies in memory, the folder on a disk with the most
+ * room. `memory` says so of the folder when there is none.
+ */
+export function scratchFolder(settings: Settings): { folder: string; memory?: string | undefined } {
+  const folder = absolute(settings.text("TMPDIR"));
+  const memory = memoryAt(folder);
+  if (memory === undefined) return { folder };
+  const roots = settings.lines("BACKUP_ROOT_DIR");
+  const others = [...DISKS, settings.text("RESTIC_CACHE_DIR")]
+    .filter((each) => each !== "" && existsSync(each))
+    .map((each) => absolute(each))
+    .filter((each) => storageRefusal(each) === undefined && restoreRefusal(each, roots, true) === undefined)
+    .map((each) => ({ folder: each, free: freeBytes(each) ?? Number.POSITIVE_INFINITY }))
+    .sort((a, b) => b.free - a.free);
+  return others[0] ?? { folder, memory };
 }
 
 const SYSTEM = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"];

@@ -147,6 +147,13 @@ export const table: readonly Row[] = [
     load: from(() => import("./env.ts")),
   },
   {
+    name: "find",
+    kind: "tool",
+    link: false,
+    summary: "show in which snapshots a file is, the newest first",
+    load: from(() => import("./find.ts")),
+  },
+  {
     name: "hook-test",
     kind: "tool",
     summary: "run the hooks of one phase as a worker would",

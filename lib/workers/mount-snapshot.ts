@@ -80,7 +80,7 @@ async function work(run: MountRun, given: MountFlags): Promise<Outcome> {
   const which = ["snapshots", filterText(filter), ...paths.map((path) => `holding ${path}`)]
     .filter(Boolean)
     .join(" ");
-  const restic = new Restic(run);
+  const restic = new Restic(run, { canReadUnlocked: true });
   const place = await mountTarget(run, given.target ?? DEFAULT_TARGET, given.force);
   const allowOther = given["allow-other"];
   demandPrerequisites(run, allowOther);

@@ -93,7 +93,7 @@ async function work(run: RestoreTestRun, { flags }: { readonly flags: RestoreTes
     min_files: plan.minFiles,
     ...(plan.path === undefined ? {} : { path: plan.path }),
   });
-  const restic = new Restic(run);
+  const restic = new Restic(run, { canReadUnlocked: true });
   const target = new TestTarget(run, plan);
   if (plan.dryRun) await needDryRun(run);
   const request = { id: plan.id, filter: filterOf(plan, run) };

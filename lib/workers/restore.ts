@@ -1,9 +1,17 @@
 /** restore: `restic restore`, controlled by flags or by questions at a terminal; rehearsed first, if that is wanted. */
 
-import { EXIT } from "../errors.ts";
+import { ConfigError, EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
-import { needDryRun, noDryRun, patternText, type RestoreWords, restoreTree } from "../restic/restore-tree.ts";
+import {
+  literal,
+  needDryRun,
+  needOverwriting,
+  noDryRun,
+  patternText,
+  type RestoreWords,
+  restoreTree,
+} from "../restic/restore-tree.ts";
 import {
   chooseSnapshot,
   describeSnapshot,
@@ -16,7 +24,7 @@ import {
   snapshotFacts,
   snapshotTable,
 } from "../restic/snapshots.ts";
-import { askSnapshot, askTarget, OFFERED } from "../restore/prompts.ts";
+import { askInclude, askSnapshot, askTarget, OFFERED } from "../restore/prompts.ts";
 import {
   giveTo,
   ownerText,
@@ -49,7 +57,8 @@ type RestoreRun = Run<FactsOf<typeof facts>>;
 
 const worker = defineWorker({
   about:
-    "Restores a snapshot, or part of one, into a directory. On a terminal it asks which snapshot, which directory, " +
+    "Restores a snapshot, or part of one, into a directory, or with --in-place back to where it was: files that are " +
+    "there now are replaced, those that were made since stay. On a terminal it asks which snapshot, what of it, which directory, " +
     "whether to rehearse first and whether to proceed, unless flags answer that or --yes is given.",
   flags: restoreFlags,
   environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "BACKUP_ROOT_DIR"],
@@ -88,37 +97,72 @@ async function work(run: RestoreRun, { flags }: { readonly flags: RestoreFlags }
 /** `prompt` is undefined when nobody can be asked, or nothing is to be asked. */
 async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | undefined): Promise<Outcome> {
   const plan = readRestorePlan(flags, localZone());
-  const restic = new Restic(run);
+  const restic = new Restic(run, { canReadUnlocked: true });
   const guard = new TargetGuard(run, plan, flags.force);
-  if (prompt === undefined || flags.target !== undefined) guard.check(plan.target);
+  const asksTarget = prompt !== undefined && flags.target === undefined && !plan.inPlace;
+  if (!asksTarget && !plan.inPlace) guard.check(plan.target);
+  if (plan.inPlace && !plan.dryRun && prompt === undefined && !flags.yes) {
+    throw new ConfigError(
+      "--in-place replaces files as they are now, and there is no terminal to ask on. Give --yes if you mean it.",
+    );
+  }
   if (plan.dryRun) await needDryRun(run);
+  else if (plan.inPlace) await needOverwriting(run);
 
-  const snapshot = await decideSnapshot(run, restic, plan, flags, prompt);
+  const asksSnapshot = prompt !== undefined && plan.id === undefined && plan.since === undefined;
+  const snapshot = await decideSnapshot(run, restic, plan, flags, asksSnapshot ? prompt : undefined);
   run.facts.snapshot = run.facts.snapshot_id = shortId(snapshot);
-  const asks = prompt !== undefined && flags.target === undefined;
-  const target = asks ? await askTarget(prompt, plan.target, (each) => guard.refusalOf(each)) : plan.target;
+  // Who has named both snapshot and target by flags has said what is to be restored.
+  const asksWhat = plan.include.length === 0 && (asksSnapshot || asksTarget);
+  const include = asksWhat && prompt !== undefined ? await askInclude(prompt) : plan.include;
+  const target = asksTarget
+    ? await askTarget(prompt, plan.target, (each) => guard.refusalOf(each))
+    : plan.target;
   run.facts.target = target;
-  guard.check(target);
+  const chosen = { ...plan, include, target };
+  const words = plan.inPlace ? wordsInPlace(chosen, snapshot, guard) : { ...chosen, snapshot: snapshot.id };
+  if (!plan.inPlace) guard.check(target);
+  await guard.checkRoom(restic, snapshot, { ...words, target: words.within?.[0] ?? target });
 
-  const words = { ...plan, snapshot: snapshot.id, target };
   const pass = (dryRun: boolean) => performRestore(run, restic, snapshot, { ...words, dryRun });
-  if (plan.dryRun) return pass(true);
+  if (plan.dryRun) {
+    if (!plan.inPlace) guard.warn(target);
+    return pass(true);
+  }
   if (prompt !== undefined) {
     if (await wantsRehearsal(run, prompt)) {
       const outcome = await pass(true);
       if (outcome.exitCode !== EXIT.ok) return outcome;
       run.addFacts({ dry_run: "OFF", files_restored: 0, bytes_restored: 0 });
     }
-    const question = `Restore ${patternText(plan)} of snapshot ${shortId(snapshot)} to ${target} now?`;
+    const what = `${patternText(words)} of snapshot ${shortId(snapshot)}`;
+    const question = plan.inPlace
+      ? `Replace what is there now by ${what}?`
+      : `Restore ${what} to ${target} now?`;
     if (!(await prompt.confirm(question))) throw new Cancelled();
   }
-  guard.warn(target);
+  if (plan.inPlace) run.log.warn("Restoring over the files that are there now (--in-place).");
+  else guard.warn(target);
   const outcome = await pass(false);
   if (plan.owner !== undefined && outcome.exitCode === EXIT.ok) {
     run.facts.owner = ownerText(plan.owner);
     run.facts.owner_changed = (await giveTo(run, plan.owner, target)) ? "ON" : "OFF";
   }
   return outcome;
+}
+
+/** A restore of the snapshot's own paths to where they were; of a part of them when something is included. */
+function wordsInPlace(plan: RestorePlan, snapshot: Snapshot, guard: TargetGuard): RestoreWords {
+  const paths = (snapshot.paths ?? []).filter((path) => path.startsWith("/"));
+  if (paths.length === 0) {
+    throw new ConfigError(
+      `Snapshot ${shortId(snapshot)} has no absolute paths, so there is nowhere to put its files back to. ` +
+        "Give --target.",
+    );
+  }
+  guard.checkInPlace(paths);
+  const include = plan.include.length > 0 ? plan.include : paths.map(literal);
+  return { ...plan, include, snapshot: snapshot.id, within: paths };
 }
 
 async function decideSnapshot(
@@ -131,7 +175,7 @@ async function decideSnapshot(
   const filter = filterOf(flags, run);
   const snapshots = await listSnapshots(restic);
   const chosen = chooseSnapshot(snapshots, { ...plan, filter }, localZone());
-  if (prompt === undefined || plan.id !== undefined || plan.since !== undefined) return chosen;
+  if (prompt === undefined) return chosen;
   return askSnapshot(prompt, newest(snapshots, filter, flags.all), localZone());
 }
 
@@ -152,7 +196,7 @@ function newest(snapshots: readonly Snapshot[], filter: Filter, all: boolean): S
 function list(flags: RestoreFlags): Promise<number> {
   return runReadOnly("restore", async (run) => {
     const filter = filterOf(flags, run);
-    const snapshots = await listSnapshots(new Restic(run));
+    const snapshots = await listSnapshots(new Restic(run, { canReadUnlocked: true }));
     const shown = newest(snapshots, filter, flags.all);
     // Throws, with its message, when no snapshot matches.
     if (shown.length === 0) chooseSnapshot(snapshots, { filter }, localZone());

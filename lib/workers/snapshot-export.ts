@@ -18,6 +18,7 @@ import { REPOSITORY_EXITS } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { chooseSnapshot, filterOf, listSnapshots, readId, shortId } from "../restic/snapshots.ts";
 import type { Outcome } from "../run/run.ts";
+import { memoryAt } from "../run/target.ts";
 import { defineWorker } from "../run/worker.ts";
 import { formatBytes } from "../text.ts";
 import { localZone } from "../time/zone.ts";
@@ -29,7 +30,7 @@ export default defineWorker({
     "Members are named by their whole path in the snapshot, without the slash in front. The archive can be read by its " +
     "owner only, and gets its name when it is whole.",
   flags: exportFlags,
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "TMPDIR"],
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "BACKUP_ROOT_DIR", "TMPDIR"],
   exits: [
     ["0", "the archive is written"],
     ["1", "restic or tar failed, no snapshot matches, or the archive cannot be written"],
@@ -44,12 +45,16 @@ export default defineWorker({
 });
 
 async function work(run: ExportRun, { flags }: { readonly flags: ExportFlags }): Promise<Outcome> {
-  const restic = new Restic(run);
+  const restic = new Restic(run, { canReadUnlocked: true });
   if (flags.output !== undefined) admitOutput(flags.output, flags.force);
   const request = { id: readId(flags.id), filter: filterOf(flags, run) };
   const snapshot = chooseSnapshot(await listSnapshots(restic), request, localZone());
   const id = shortId(snapshot);
   const output = admitOutput(flags.output ?? defaultOutput(id, Date.now(), localZone()), flags.force);
+  const memory = memoryAt(output);
+  if (memory !== undefined) {
+    run.log.warn(`The archive goes to ${output}, although ${memory}. Mount a folder of a disk there.`);
+  }
   const dry_run = flags["dry-run"] ? "ON" : "OFF";
   run.addFacts({ snapshot: id, snapshot_id: id, archive: output, work_dir: null, dry_run });
   clean(run, output.slice(0, output.lastIndexOf("/")) || "/");

@@ -66,3 +66,8 @@ test("with a read-only root, everything that is written has its place", () => {
   ])
     expect(places).toContain(path);
 });
+
+test("what is restored is on a disk of the host: docker cp copies nothing out of a tmpfs", () => {
+  expect(backup.tmpfs.filter((each: string) => each.startsWith("/restore"))).toEqual([]);
+  expect(backup.volumes).toContainEqual(expect.stringMatching(/^\$\{RESTORE:-\.\/[^}]+\}:\/restore$/));
+});

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { hasResticMount, parseMountinfo } from "../../lib/files/mounts.ts";
+import { findMount, hasResticMount, parseMountinfo } from "../../lib/files/mounts.ts";
 
 const text = `22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard
@@ -30,4 +30,24 @@ test.each([
   ["/", false],
 ])("a repository at %s: %p", (place, mounted) => {
   expect(hasResticMount(parseMountinfo(text), place)).toBe(mounted);
+});
+
+test.each([
+  ["/", "/"],
+  ["/etc/passwd", "/"],
+  ["/proc/self", "/proc"],
+  ["/processes", "/"],
+  ["/mnt/other", "/mnt/other"],
+  ["/mnt/otherwise", "/"],
+])("%s lies in the mount at %s", (path, at) => {
+  expect(findMount(parseMountinfo(text), path)?.at).toBe(at);
+});
+
+test("of two mounts at one point the later one counts", () => {
+  const mounts = [
+    { at: "/", type: "overlay", source: "overlay" },
+    { at: "/a", type: "ext4", source: "/dev/sda" },
+    { at: "/a", type: "tmpfs", source: "tmpfs" },
+  ];
+  expect(findMount(mounts, "/a/b")?.type).toBe("tmpfs");
 });

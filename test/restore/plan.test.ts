@@ -12,6 +12,7 @@ const none: RestoreFlags = {
   host: undefined,
   since: undefined,
   target: undefined,
+  "in-place": false,
   include: [],
   exclude: [],
   owner: undefined,
@@ -30,6 +31,7 @@ test.each<[Partial<RestoreFlags>, object]>([
   [{ id: "latest" }, { id: undefined }],
   [{ id: "5CE8" }, { id: "5ce8" }],
   [{ since: "2026-05-11" }, { since: Date.UTC(2026, 4, 10, 23) }],
+  [{ "in-place": true }, { target: "/", inPlace: true }],
   [{ target: "/a/../b//c/" }, { target: "/b/c" }],
   [{ target: "x" }, { target: `${process.cwd()}/x` }],
   [{ owner: "0:4294967294" }, { owner: { uid: 0, gid: 4294967294 } }],
@@ -44,6 +46,11 @@ test.each<[Partial<RestoreFlags>, string]>([
   [{ owner: "1:2:3" }, "--owner 1:2:3 is not UID:GID"],
   [{ owner: "-1:2" }, "is not UID:GID"],
   [{ exclude: [" "] }, "need a pattern"],
+  [
+    { "in-place": true, target: "/a" },
+    "--in-place puts the files back where they were, and --target /a elsewhere",
+  ],
+  [{ "in-place": true, owner: "1:2" }, "leave out --owner"],
   [{ "dry-run": true, verify: true }, "--dry-run writes nothing"],
 ])("%j is refused", (flags, words) => expect(() => plan(flags)).toThrow(words));
 

@@ -18,12 +18,14 @@ beforeAll(async () => {
 afterAll(() => snapshots?.[Symbol.dispose]());
 
 const WHICH = "Which snapshot, 1 to 4 or its ID [1, q to cancel]:";
+const WHAT = "What to bring back, such as /data/photos or *.txt [everything, q to cancel]:";
 const WHERE = "Restore into which directory [/restore, q to cancel]:";
 const REHEARSE = "Rehearse it first, without writing anything? [y/N, q to cancel]:";
 const PROCEED = "now? [y/N, q to cancel]:";
 
 const questions = (target: string): Step[] => [
   [WHICH, "2\n"],
+  [WHAT, "\n"],
   [WHERE, `${target}\n`],
   [REHEARSE, "y\n"],
   [PROCEED, "y\n"],
@@ -72,9 +74,10 @@ describe.skipIf(!canConverse)("restore at a terminal (needs python3, for its pty
 
   test.each<[string, number]>([
     ["which snapshot", 0],
-    ["where to", 1],
-    ["rehearse", 2],
-    ["go on", 3],
+    ["what", 1],
+    ["where to", 2],
+    ["rehearse", 3],
+    ["go on", 4],
   ])("q at %s cancels: exit 130, nothing restored", async (_, at) => {
     const { world, target } = prepare();
     using __ = world;
@@ -131,6 +134,23 @@ describe.skipIf(!canConverse)("restore at a terminal (needs python3, for its pty
     expect({ code, unasked }).toEqual({ code: 0, unasked: [] });
     expect(world.record("restore")).toMatchObject({ snapshot: snapshots.short(0), target });
     expect(existsSync(join(target, snapshots.source, "logs/app.tmp"))).toBe(true);
+  });
+
+  test("a path that is named is all that comes back", async () => {
+    const { world, target } = prepare();
+    using _ = world;
+    const path = join(snapshots.source, "logs");
+    const steps: Step[] = [
+      [WHICH, "\n"],
+      [WHAT, `${path}\n`],
+      [WHERE, `${target}\n`],
+      [REHEARSE, "n\n"],
+      [`Restore only ${path} of snapshot ${snapshots.short(3)} to ${target} ${PROCEED}`, "y\n"],
+    ];
+    const { code, unasked } = await converse(world, "restore", [], steps);
+    expect({ code, unasked }).toEqual({ code: 0, unasked: [] });
+    expect(existsSync(join(target, path, "app.log"))).toBe(true);
+    expect(existsSync(join(target, snapshots.source, "docs"))).toBe(false);
   });
 
   test("what flags have said is not asked; --yes asks nothing", async () => {

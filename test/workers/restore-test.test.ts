@@ -315,7 +315,7 @@ describe("when it goes wrong", () => {
     const mounted = await world.exec(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small]);
     expect(mounted.code).toBe(0);
     try {
-      const { code, stdout } = await world.test([], { TMPDIR: small });
+      const { code, stdout } = await world.test(["--target", small]);
       expect(code).toBe(1);
       expect(stdout).toContain("no space left on device");
       expect(world.last).toMatchObject({ exit_code: 1, verification: "failed", cleanup_status: "removed" });
