@@ -186,7 +186,7 @@ describe.each(NEWCOMERS)("%s", (name) => {
     const title = { audit: "Audit", "stock-taking": "Stock taking" }[name];
     expect(subject).toMatch(new RegExp(`^\\[OK\\] ${title} testhost · \\d+s · 1 counted$`));
     const prefix = `restic_${name.replace("-", "_")}`;
-    const metricsText = world.read(`metrics/${prefix}.prom`);
+    const metricsText = world.read(`metrics/${prefix}.testhost.prom`);
     expect(metricsText).toContain(`${prefix}_last_success_timestamp_seconds{`);
     expect(metricsText).toContain(
       `# HELP ${prefix}_last_paths_counted In the last run: paths that were counted.\n`,

@@ -154,7 +154,7 @@ export const variables = {
   RESTORE_TEST_FORCE: onOff("restore-test: allow other files in the target", "OFF"),
   RESTORE_TEST_DRY_RUN: onOff("restore-test: only report what would be restored", "OFF"),
   NFS_TARGET: text("an NFS export that entry mounts on /mnt/restic"),
-  METRICS_DIR: text("the folder for restic_<worker>.prom files; none are written when empty"),
+  METRICS_DIR: text("the folder for restic_<worker>.<host>.prom files; none are written when empty"),
   WEBHOOK_URL: text("the URL to which the run's record is POSTed", undefined, { secret: true, file: true }),
   WEBHOOK_HEADER_AUTH: text("the webhook's Authorization header", undefined, { secret: true, file: true }),
   WEBHOOK_TIMEOUT: seconds("limit for one attempt to deliver the webhook", "10", { file: true }),

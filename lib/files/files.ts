@@ -7,6 +7,7 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  fchmodSync,
   fstatSync,
   fsyncSync,
   openSync,
@@ -28,6 +29,8 @@ export interface WriteOptions {
   readonly mode?: number;
   /** Sync it to the disk before it replaces the old one. Default: true. */
   readonly durable?: boolean;
+  /** Give it `mode` whatever the umask is. Default: false. */
+  readonly isExact?: boolean;
 }
 
 /**
@@ -37,12 +40,13 @@ export interface WriteOptions {
 export function replaceFile(
   path: string,
   text: string,
-  { mode = 0o644, durable = true }: WriteOptions = {},
+  { mode = 0o644, durable = true, isExact = false }: WriteOptions = {},
 ): void {
   const temporary = temporaryOf(path);
   try {
     const fd = openSync(temporary, "w", mode);
     try {
+      if (isExact) fchmodSync(fd, mode);
       writeFileSync(fd, text);
       if (durable) fsyncSync(fd);
     } finally {

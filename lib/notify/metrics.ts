@@ -1,11 +1,13 @@
 /**
- * The metrics of a worker's runs, in Prometheus' text format, in `METRICS_DIR/restic_<worker>.prom`. Whoever reads the
- * file finds the old one or the new one, whole. Rendering is pure; RunMetrics and writeSkips write.
+ * The metrics of a worker's runs, in Prometheus' text format, in `METRICS_DIR/restic_<worker>.<host>.prom`: hosts may
+ * share the folder. Whoever reads the file finds the old one or the new one, whole. Rendering is pure; RunMetrics and
+ * writeSkips write.
  */
 
-import { closeSync } from "node:fs";
+import { closeSync, existsSync, renameSync } from "node:fs";
 import type { Context } from "../context.ts";
-import { readIfThere, replaceFile } from "../files/files.ts";
+import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
+import { discard, readIfThere, replaceFile } from "../files/files.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
 import type { Fields } from "../schema/fields.ts";
 import { lockShortly } from "../state/lock.ts";
@@ -186,45 +188,79 @@ export class RunMetrics {
     private readonly occasion: { readonly died: boolean; readonly facts?: Fields },
   ) {}
 
-  /** Throws what writing the file does. */
+  /** Throws a Failure that says why it cannot be written. */
   async write(record: RunRecord, skips: () => number): Promise<void> {
-    const path = metricsPath(this.context);
-    await locked(this.context, () => {
+    await rewrite(this.context, (text) => {
       // The second time the file holds this run already: it must not be counted twice.
-      this.before ??= stateOf(readIfThere(path) ?? "", record.job);
+      this.before ??= stateOf(text, record.job);
       const { died, facts } = this.occasion;
-      replaceFile(path, renderMetrics(record, stateAfter(this.before, record, died), skips(), facts));
+      return renderMetrics(record, stateAfter(this.before, record, died), skips(), facts);
     });
   }
 }
 
 /**
- * Throws what writing the file does. `skips` is asked under the lock: of many that are skipped at once, the last to
- * write must not be one that was counted early.
+ * Throws a Failure that says why it cannot be written. `skips` is asked under the lock: of many that are skipped at
+ * once, the last to write must not be one that was counted early.
  */
 export async function writeSkips(context: Context, skips: () => number): Promise<void> {
   const { job } = context.identity;
-  const hostname = context.mask(context.identity.hostname).toWellFormed();
-  const path = metricsPath(context);
-  await locked(context, () => replaceFile(path, withSkips(readIfThere(path) ?? "", job, hostname, skips())));
+  await rewrite(context, (text) => withSkips(text, job, hostOf(context), skips()));
 }
 
-export const metricsPath = ({ settings, identity }: Context): string =>
-  `${settings.text("METRICS_DIR")}/${metricsPrefix(identity.job)}.prom`;
+/** The host as it stands in the label. */
+const hostOf = ({ mask, identity }: Context): string => mask(identity.hostname).toWellFormed();
 
-async function locked(context: Context, action: () => void): Promise<void> {
-  const { lockDir, identity, env } = context;
+/** Characters of the host in a file's name, which may have 255 bytes. */
+const HOST_MOST = 120;
+
+/** `restic_backup.larak.prom`; what a file's name may not hold is encoded as in a URL, so that no two hosts meet. */
+export const metricsFile = (job: string, hostname: string): string =>
+  `${metricsPrefix(job)}.${encodeURIComponent(hostname).slice(0, HOST_MOST)}.prom`;
+
+/** Replaces the file by what `render` makes of its text. */
+async function rewrite(context: Context, render: (text: string) => string): Promise<void> {
+  const { lockDir, identity, env, settings } = context;
+  const { job } = identity;
+  const folder = settings.text("METRICS_DIR");
+  const path = `${folder}/${metricsFile(job, hostOf(context))}`;
   // A run or a skip that was killed may have left what it was writing.
-  removeDeadTempFiles(metricsPath(context));
+  removeDeadTempFiles(path);
   let lock: number | undefined;
   try {
-    lock = await lockShortly(`${lockDir}/${identity.job}.metrics.lock`, LOCK_MS, env);
+    lock = await lockShortly(`${lockDir}/${job}.metrics.lock`, LOCK_MS, env);
   } catch {
     // No lock to be had here: two writers at the very same moment are rarer than a LOCK_DIR that takes no file.
   }
   try {
-    action();
+    takeOver(`${folder}/${metricsPrefix(job)}.prom`, path, hostOf(context));
+    // node_exporter reads it as another user, whatever our umask is.
+    replaceFile(path, render(readIfThere(path) ?? ""), { isExact: true });
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    throw new Failure(
+      `METRICS_DIR=${folder} cannot be written: ${reasonOf(error)}. Create or mount it, or unset METRICS_DIR.`,
+      EXIT.failed,
+    );
   } finally {
     if (lock !== undefined) closeSync(lock);
   }
+}
+
+/**
+ * Renames the file of an older release, which had no host in its name, when all of it is this host's: two files with
+ * the same series would make node_exporter refuse both.
+ */
+function takeOver(old: string, path: string, hostname: string): void {
+  const text = readIfThere(old);
+  if (text === undefined || !isOfHost(text, hostname)) return;
+  if (existsSync(path)) discard(old);
+  else renameSync(old, path);
+}
+
+/** Is every series of the file this host's? Pure. */
+export function isOfHost(text: string, hostname: string): boolean {
+  const series = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  const label = `{hostname="${escaped(hostname)}"`;
+  return series.length > 0 && series.every((line) => line.slice(line.indexOf("{")).startsWith(label));
 }

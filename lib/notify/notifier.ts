@@ -36,6 +36,7 @@ export class Notifier {
   private readonly sending: AbortController;
   private readonly starting: AbortController;
   private started: Promise<void> = Promise.resolve();
+  private readonly warned = new Set<string>();
 
   constructor(
     private readonly context: Context,
@@ -133,8 +134,14 @@ export class Notifier {
       // The text of an unknown error may hold a URL.
       const known = error instanceof Failure || errnoOf(error) !== undefined;
       const reason = known ? reasonOf(error).replace(/\.$/, "") : `a bug (${(error as Error).name})`;
-      this.context.log.warn(`There is no ${what} of this run: ${reason}.`);
+      this.warnOnce(`There is no ${what} of this run: ${reason}.`);
     }
+  }
+
+  /** The metrics are written twice in a run, and may fail twice for one reason. */
+  private warnOnce(message: string): void {
+    if (!this.warned.has(message)) this.context.log.warn(message);
+    this.warned.add(message);
   }
 }
 

@@ -25,7 +25,9 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     for (let run = 0; run < 2; run++)
       expect(await world.run("backup", [], { env })).toMatchObject({ code: 0, stderr: "" });
     expect(world.record()).toMatchObject({ status: "ok", usual_files: 21 });
-    const success = /last_success_timestamp_seconds\{.*/.exec(world.read("metrics/restic_backup.prom"))?.[0];
+    const success = /last_success_timestamp_seconds\{.*/.exec(
+      world.read("metrics/restic_backup.testhost.prom"),
+    )?.[0];
     renameSync(world.source, join(world.dir, "away"));
     mkdirSync(world.source);
     for (let run = 0; run < 4; run++) {
@@ -41,7 +43,7 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
       expect(kinds(world.record())).toEqual(["empty-source", "retention-withheld"]);
     }
     expect(snapshots(world)).toHaveLength(6);
-    expect(world.read("metrics/restic_backup.prom")).toContain(success ?? "no success");
+    expect(world.read("metrics/restic_backup.testhost.prom")).toContain(success ?? "no success");
     const status = await world.run("status", [], { env: { BACKUP_CRON: "* * * * *" } });
     expect(status.stdout).toContain(`${world.source} (BACKUP_ROOT_DIR) is empty`);
     // The record is lost: the history knows what was usual.

@@ -21,7 +21,9 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     for (const name of ["snapshot_id", "alerts", "usual_files", "forget_exit_code"])
       expect(world.record()).not.toHaveProperty(name);
     expect(snapshots(world)).toEqual([]);
-    expect(world.read("metrics/restic_backup.prom")).not.toContain("last_success_timestamp_seconds{");
+    expect(world.read("metrics/restic_backup.testhost.prom")).not.toContain(
+      "last_success_timestamp_seconds{",
+    );
     await world.run("backup", [], { env: { ...env, RESTIC_JOB_ARGS: "-n --dry-run=false --exclude -n" } });
     expect(world.record()).toMatchObject({ status: "ok" });
     expect(snapshots(world)).toHaveLength(1);

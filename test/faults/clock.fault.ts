@@ -57,7 +57,7 @@ for (const { how, offset, by } of settings) {
     expect(record.duration_seconds).toBeWithin(1, 20);
     expect(record.finished_epoch - record.started_epoch - by).toBeWithin(0, 10);
     expect(world.history()[0].duration_seconds).toBe(record.duration_seconds);
-    expect(world.read("metrics/restic_backup.prom")).toMatch(
+    expect(world.read("metrics/restic_backup.testhost.prom")).toMatch(
       /^restic_backup_last_duration_seconds\{.*\} \d\d?$/m,
     );
 

@@ -51,7 +51,7 @@ function expectBoundedFolders(world: World): void {
   expect(
     strangers(
       "metrics",
-      WORKERS.map((each) => `restic_${each}.prom`),
+      WORKERS.map((each) => `restic_${each}.testhost.prom`),
     ),
   ).toEqual([]);
   const sizes = own.map((name) => statSync(`${world.log}/${name}`, { throwIfNoEntry: false })?.size ?? 0);

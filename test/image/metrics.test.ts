@@ -32,7 +32,7 @@ beforeAll(async () => {
   const others = ["check", "restore-test"].map((job) =>
     renderMetrics({ ...record, job }, { lastSuccess: 1, failures: 0 }, 0),
   );
-  const text = [world.read("metrics/restic_backup.prom"), ...others].join("\n");
+  const text = [world.read("metrics/restic_backup.testhost.prom"), ...others].join("\n");
   known = new Set([...text.matchAll(/^(restic_\w+)\{/gm)].map((match) => match[1] ?? ""));
 });
 

@@ -204,7 +204,7 @@ describe("real runs", () => {
     }
 
     get found(): Record<string, number> {
-      return samples(this.read("metrics/restic_backup.prom"));
+      return samples(this.read("metrics/restic_backup.testhost.prom"));
     }
   }
 
@@ -214,7 +214,10 @@ describe("real runs", () => {
       using world = new Measured();
       world.useRestic(restic.path);
       world.hook("pre-backup", "exit 7");
-      world.hook("post-backup", 'grep -c "last_exit_code" "$METRICS_DIR/restic_backup.prom" > "$HOME/seen"');
+      world.hook(
+        "post-backup",
+        'grep -c "last_exit_code" "$METRICS_DIR/restic_backup.testhost.prom" > "$HOME/seen"',
+      );
       await world.exec(["restic", "init"]);
       const { code } = await world.run("backup");
       expect(code).toBe(0);
@@ -233,9 +236,12 @@ describe("real runs", () => {
       });
       // The post-hook found the file there already: it may push it somewhere.
       expect(world.read("seen")).toBe("3\n");
-      expect(await promtool(world.read("metrics/restic_backup.prom"))).toEqual({ code: 0, words: "" });
-      expect(readdirSync(world.metrics)).toEqual(["restic_backup.prom"]);
-      expect(statSync(join(world.metrics, "restic_backup.prom")).mode & 0o777).toBe(0o644);
+      expect(await promtool(world.read("metrics/restic_backup.testhost.prom"))).toEqual({
+        code: 0,
+        words: "",
+      });
+      expect(readdirSync(world.metrics)).toEqual(["restic_backup.testhost.prom"]);
+      expect(statSync(join(world.metrics, "restic_backup.testhost.prom")).mode & 0o777).toBe(0o644);
       expect(Object.keys(found).some((series) => series.includes("snapshot_id"))).toBe(false);
     },
   );
@@ -304,7 +310,7 @@ describe("real runs", () => {
       Array.from({ length: 8 }, () => world.run("locked_run", ["backup", world.link("backup")])),
     );
     expect(world.found[METRIC("consecutive_skips")]).toBe(9);
-    expect(await promtool(world.read("metrics/restic_backup.prom"))).toEqual({ code: 0, words: "" });
+    expect(await promtool(world.read("metrics/restic_backup.testhost.prom"))).toEqual({ code: 0, words: "" });
     world.file("go", "");
     expect(await child.exited).toBe(0);
     expect(world.found).toMatchObject({ [METRIC("consecutive_skips")]: 9, [METRIC("last_success")]: 1 });
@@ -315,20 +321,89 @@ describe("real runs", () => {
   test.each([
     ["missing", (world: World) => join(world.dir, "not/there"), "no such file or directory"],
     ["a file", (world: World) => world.file("plain", ""), "a part of the path is not a directory"],
-  ])("METRICS_DIR is %s: said twice at the most, and nothing else changes", async (_, path, reason) => {
+  ])("METRICS_DIR is %s: it is named once, and nothing else changes", async (_, path, reason) => {
     using world = new World();
     world.restic();
     const { code, stdout, stderr } = await world.run("backup", [], { env: { METRICS_DIR: path(world) } });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toContain(`WARN  backup  There is no metrics file of this run: ${reason}`);
+    const said = `WARN  backup  There is no metrics file of this run: METRICS_DIR=${path(world)} cannot be written: ${reason}.`;
+    expect(stdout.split(said)).toHaveLength(2);
+    expect(stdout.match(/metrics/g)).toHaveLength(1);
     expect(world.record()).toMatchObject({ status: "ok" });
   });
 
   needing("promtool").test("an old file that holds something else is replaced", async () => {
     using world = new Measured();
     world.restic();
-    writeFileSync(join(world.metrics, "restic_backup.prom"), Buffer.from([0xff, 0xfe, 0, 1, 2]));
+    writeFileSync(join(world.metrics, "restic_backup.testhost.prom"), Buffer.from([0xff, 0xfe, 0, 1, 2]));
     expect((await world.run("backup")).code).toBe(0);
-    expect(await promtool(world.read("metrics/restic_backup.prom"))).toEqual({ code: 0, words: "" });
+    expect(await promtool(world.read("metrics/restic_backup.testhost.prom"))).toEqual({ code: 0, words: "" });
+  });
+
+  const SUCCESS = METRIC("last_success_timestamp_seconds");
+
+  test("two hosts that share METRICS_DIR have a file each, and a failing one does not inherit a success", async () => {
+    using world = new Measured();
+    world.restic();
+    await world.run("backup");
+    world.restic("exit 1");
+    await world.run("backup", [], { env: { HOSTNAME: "other/host" } });
+    expect(readdirSync(world.metrics).sort()).toEqual([
+      "restic_backup.other%2Fhost.prom",
+      "restic_backup.testhost.prom",
+    ]);
+    expect(world.found[SUCCESS]).toBe(world.history()[0]?.finished_epoch as number);
+    const other = world.read("metrics/restic_backup.other%2Fhost.prom");
+    expect(other).not.toContain("testhost");
+    expect(other).not.toContain("last_success_timestamp_seconds");
+    expect(other).toContain('restic_backup_consecutive_failures{hostname="other/host"} 1');
+  });
+
+  test.each([
+    ["a run", (world: Measured) => world.run("backup")],
+    [
+      "a skip",
+      (world: Measured) =>
+        world.exec([
+          "flock",
+          `${world.lock}/backup.lock`,
+          world.link("locked_run"),
+          "backup",
+          world.link("backup"),
+        ]),
+    ],
+  ])("%s renames a file of the old name that is this host's, and keeps its state", async (_, run) => {
+    using world = new Measured();
+    world.restic("exit 1");
+    world.file(
+      "metrics/restic_backup.prom",
+      `# HELP x y\n${SUCCESS} 1700000000\n${METRIC("consecutive_failures")} 3\n`,
+    );
+    await run(world);
+    expect(readdirSync(world.metrics)).toEqual(["restic_backup.testhost.prom"]);
+    expect(world.found[SUCCESS]).toBe(1_700_000_000);
+    expect(world.found[METRIC("consecutive_failures")]).toBeGreaterThanOrEqual(3);
+  });
+
+  test("a file of the old name beside the new one is removed, and another host's is left alone", async () => {
+    using world = new Measured();
+    world.restic();
+    await world.run("backup");
+    world.file("metrics/restic_backup.prom", `${SUCCESS} 1\n`);
+    await world.run("backup");
+    expect(readdirSync(world.metrics)).toEqual(["restic_backup.testhost.prom"]);
+    world.file("metrics/restic_backup.prom", `${SUCCESS} 1\n${SUCCESS.replace("testhost", "other")} 1\n`);
+    await world.run("backup");
+    expect(readdirSync(world.metrics)).toEqual(["restic_backup.prom", "restic_backup.testhost.prom"]);
+  });
+
+  test("the metrics stay readable under umask 077, of a run and of a skip", async () => {
+    using world = new Measured();
+    world.restic();
+    const path = join(world.metrics, "restic_backup.testhost.prom");
+    for (const held of ["", `flock ${world.lock}/backup.lock `]) {
+      await world.exec(["sh", "-c", `umask 077; exec ${held}backup`]);
+      expect(statSync(path).mode & 0o777).toBe(0o644);
+    }
   });
 });

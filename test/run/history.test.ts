@@ -250,7 +250,7 @@ test("a run that was killed after its last word did not die without a record", a
   const { code, stdout } = await world.run("backup", [], { env: { METRICS_DIR } });
   expect(code).toBe(1);
   expect(stdout).not.toContain("died");
-  expect(world.read("metrics/restic_backup.prom")).toContain(
+  expect(world.read("metrics/restic_backup.testhost.prom")).toContain(
     'restic_backup_consecutive_failures{hostname="testhost"} 1\n',
   );
   expect(world.history().map(({ status }) => status)).toEqual(["ok", "failed"]);

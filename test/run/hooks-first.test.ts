@@ -46,5 +46,5 @@ test("webhook, mail and metrics carry what the post-hooks came to", async () => 
   expect(JSON.parse(receiver.requests[0]?.body ?? "")).toEqual(world.record());
   expect(world.record().hooks).toMatchObject([{ phase: "post-backup", exit_code: 4 }]);
   expect(world.read("mail")).toContain("post-backup | thawing");
-  expect(world.read("metrics/restic_backup.prom")).toContain('hook="post-backup"} 4');
+  expect(world.read("metrics/restic_backup.testhost.prom")).toContain('hook="post-backup"} 4');
 });

@@ -155,7 +155,7 @@ export class Book {
   }
 
   private metric(worker: string, name: string): number | undefined {
-    const path = `${this.world.dir}/metrics/restic_${worker}.prom`;
+    const path = `${this.world.dir}/metrics/restic_${worker}.testhost.prom`;
     if (!existsSync(path)) return undefined;
     const text = readFileSync(path, "utf8");
     expect(text).toEndWith("\n");
