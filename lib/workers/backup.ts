@@ -30,7 +30,7 @@ import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { formerUsual, judgeSources, type Seen, usualFacts } from "../sources/usual.ts";
-import { lastRepositoryId } from "../state/record.ts";
+import { lastFields, lastRepositoryId } from "../state/record.ts";
 import { formatBytes, plural } from "../text.ts";
 
 /** Unreadable paths that are named in the log and in the record; the others are counted. */
@@ -171,12 +171,33 @@ async function lookAtAll(roots: readonly string[], jobArgs: readonly string[]): 
 /** A repository may be replaced by another one that opens with the same password: only its id tells. */
 async function noteRepository(run: BackupRun, restic: Restic, beganMs: number): Promise<void> {
   const before = run.facts.repository_id;
-  const id = restic.cachedId(beganMs);
+  const id = restic.cachedId(beganMs) ?? (await askForId(run, restic));
   if (id === undefined || id === before) return;
   run.addFacts({ repository_id: id });
   if (before === undefined) return;
   const { changedText } = await import("../restic/open.ts");
   run.alert("repository-changed", changedText(restic.shown, before, id));
+}
+
+/** Without a cache restic is asked, once a day: deriving the key takes a second. undefined where it is not asked. */
+async function askForId(
+  { settings, context, facts }: BackupRun,
+  restic: Restic,
+): Promise<string | undefined> {
+  const words = [...settings.words("RESTIC_OPTIONS"), ...settings.words("RESTIC_JOB_ARGS")];
+  if (!words.includes("--no-cache")) return undefined;
+  const { finished_epoch } = lastFields(context.logDir, "backup");
+  const dayOf = (seconds: unknown) => Math.floor(Number(seconds) / 86_400);
+  const isKnown = facts.repository_id !== undefined;
+  if (isKnown && dayOf(finished_epoch) === dayOf(Date.now() / 1000)) return undefined;
+  const { repositoryIdIn } = await import("../restic/open.ts");
+  let text = "";
+  await restic.call(["cat", "config", "--no-lock"], {
+    onLine: (line) => {
+      text += line;
+    },
+  });
+  return repositoryIdIn(text);
 }
 
 function dryRun(run: BackupRun, exitCode: number, flags: BackupFlags): Outcome {

@@ -98,6 +98,17 @@ container(`a repository that cannot be used ends the start, and none is created,
     expect(again.output).not.toContain("created");
   });
 
+  test("RCLONE_CONFIG's default reaches restic for a repository of rclone, and nobody is asked for a password", async () => {
+    using container = new Container();
+    container.file("config/rclone.conf", "[far]\ntype = local\n");
+    container.restic("env >/data/seen; exit 1");
+    container.start({ env: { RESTIC_REPOSITORY: "rclone:far:repo" } });
+    expect(await container.ended()).toMatchObject({ code: 1 });
+    const seen = container.read("data/seen").split("\n");
+    expect(seen).toContain("RCLONE_CONFIG=/config/rclone.conf");
+    expect(seen).toContain("RCLONE_ASK_PASSWORD=false");
+  });
+
   test.each<[string, Record<string, string>, RegExp]>([
     [
       "wrong password",

@@ -83,6 +83,25 @@ describe.each(restics.map((tool) => [tool.version, tool] as const))("restic %s",
     expect(world.record()).toMatchObject({ status: "ok", repository_id });
   });
 
+  test("without a cache the id is asked for, once a day", async () => {
+    using world = new World();
+    equip(world, tool);
+    const env = { RESTIC_OPTIONS: "--no-cache" };
+    await world.run("backup", [], { env });
+    const first = world.record();
+    expect(first.repository_id).toMatch(/^[0-9a-f]{64}$/);
+    rmSync(world.repository, { recursive: true });
+    expect((await world.exec(["restic", "init"])).code).toBe(0);
+    await world.run("backup", [], { env });
+    expect(world.record()).toMatchObject({ status: "ok", repository_id: first.repository_id });
+    const yesterday = { ...world.record(), finished_epoch: first.finished_epoch - 86_400 };
+    writeFileSync(`${world.log}/last-backup.json`, JSON.stringify(yesterday));
+    await world.run("backup", [], { env });
+    const { status, alerts } = world.record();
+    expect(status).toBe("warning");
+    expect(alerts).toContainEqual(expect.objectContaining({ kind: "repository-changed" }));
+  });
+
   test("the id outlives a run that fails, and is that of one repository only", async () => {
     using world = new World();
     equip(world, tool);
