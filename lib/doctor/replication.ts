@@ -1,7 +1,10 @@
 /** Section Replicate: its settings, rclone's configuration, and the rows of its job file. config-check judges them too. */
 
+import type { Settings } from "../config/settings.ts";
 import { ConfigError, errnoOf, reasonOf } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
+import { isDry } from "../rclone/args.ts";
+import { jobArgsProblem } from "../rclone/bound.ts";
 import { type JobFile, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
 import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";
 import { plural } from "../text.ts";
@@ -76,21 +79,38 @@ export async function checkJobFile(
   const key = "REPLICATE_JOB_FILE";
   const path = settings.text(key);
   const isScheduled = scheduleFor(schedules, "replicate") !== undefined;
+  const worse = isScheduled || isGate ? fail : warn;
+  const args = checkArgs(settings, worse);
   const read = await readWithin(path);
   if (read.file === undefined) {
     const reason = scheduleReason(schedules, "replicate");
     const message = `${path} cannot be read: ${read.problem}; ${reason}`;
-    if (isScheduled) return { checks: [fail(key, `${message}. Mount it, or correct the path.`)] };
-    return isGate && !read.isMissing
-      ? { checks: [fail(key, `${path} cannot be read: ${read.problem}. Correct the path.`)] }
-      : { checks: [info(key, `${message}, so nothing needs it.`)] };
+    if (isScheduled) return { checks: [fail(key, `${message}. Mount it, or correct the path.`), ...args] };
+    const found =
+      isGate && !read.isMissing
+        ? fail(key, `${path} cannot be read: ${read.problem}. Correct the path.`)
+        : info(key, `${message}, so nothing needs it.`);
+    return { checks: [found, ...args] };
   }
   const { rows, malformed } = read.file;
-  const worse = isScheduled || isGate ? fail : warn;
   const checks = malformed.map((row) => worse(key, `line ${row.line} ${malformedText(row)}.`));
+  for (const { line } of rows.filter(({ extra }) => isDry(extra)))
+    checks.push(warn(key, `line ${line} says --dry-run: replicate changes nothing for it. Take that out.`));
   if (rows.length > 0) checks.push(ok(key, `${path}, ${plural(rows.length, "row")} to work through.`));
   else if (malformed.length === 0) checks.push((isScheduled ? fail : warn)(key, `${path} ${NO_ROW}`));
-  return { checks, file: read.file };
+  return { checks: [...checks, ...args], file: read.file };
+}
+
+/** What replicate would refuse, by the same judgement; words that cannot be told apart are a finding of the values. */
+function checkArgs(settings: Settings, worse: typeof fail): Check[] {
+  const key = "REPLICATE_JOB_ARGS";
+  let refusal: string | undefined;
+  try {
+    refusal = jobArgsProblem(settings.words(key));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+  }
+  return refusal === undefined ? [] : [worse(key, refusal)];
 }
 
 type Read =

@@ -191,6 +191,10 @@ export function isOn(words: readonly string[], flag: string): boolean {
   }, false);
 }
 
+/** Do the words keep rclone from changing anything? */
+export const isDry = (words: readonly string[]): boolean =>
+  isOn(words, "dry-run") || words.some((word) => /^-[A-Za-z]*n[A-Za-z]*$/.test(word));
+
 /** Splits `--name=value`; a word that is not a long flag has no name. */
 function flagOf(word: string): { name?: string; value?: string } {
   const [, name, value] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];

@@ -10,6 +10,7 @@
  */
 
 import { existsSync, readFileSync } from "node:fs";
+import type { ChildEnvironment } from "../environment.ts";
 import { EXIT } from "../errors.ts";
 import type { Run } from "../run/run.ts";
 import { plural } from "../text.ts";
@@ -31,6 +32,8 @@ export interface PairEnd {
   readonly recovered: boolean;
   /** Files that were replaced and are kept under these names; may hold credentials. */
   readonly kept: readonly string[];
+  /** Files on both sides, where they had to be listed. */
+  readonly files?: number;
   /** Why it was refused, in a sentence, where rclone's exit code does not say it. */
   readonly error?: string;
 }
@@ -38,7 +41,9 @@ export interface PairEnd {
 /** Throws CannotStart. */
 export async function bisync(run: Run, rclone: Rclone, pair: Pair): Promise<PairEnd> {
   const { log } = run;
-  const tried = await rclone.transfer("bisync", pair.source, pair.destination, pair.words);
+  const tried = await rclone.transfer("bisync", pair.source, pair.destination, pair.words, {
+    env: afterUnfinished(run, pair),
+  });
   if (tried.exitCode === EXIT.ok) return { exitCode: EXIT.ok, recovered: false, kept: [] };
   const isLost = tried.noListings === true || tried.badListings === true;
   const refusal = refusalOf(tried, pair);
@@ -62,8 +67,20 @@ export async function bisync(run: Run, rclone: Rclone, pair: Pair): Promise<Pair
     );
   }
   const kept: string[] = [];
+  const files = new Set(sides.flatMap((side) => [...side.files.keys()])).size;
   const isEqual = await makeEqual(run, rclone, pair, isFirst, kept);
-  return { exitCode: isEqual ? EXIT.ok : tried.exitCode, recovered: isEqual && !isFirst, kept };
+  return { exitCode: isEqual ? EXIT.ok : tried.exitCode, recovered: isEqual && !isFirst, kept, files };
+}
+
+/**
+ * After a run that was killed rclone may have its listings still, and finds what that run uploaded half changed on both
+ * sides. By its default it would give both versions another name; as a variable, which 1.60 does not know, this lets
+ * the source's keep its own.
+ */
+function afterUnfinished({ settings }: Run, { past }: Pair): ChildEnvironment {
+  return past.isUnfinished
+    ? { RCLONE_CONFLICT_RESOLVE: settings.env.RCLONE_CONFLICT_RESOLVE || "path1" }
+    : {};
 }
 
 function refused({ log }: Run, { exitCode, noTimes }: RcloneEnd, error: string | undefined): PairEnd {
@@ -165,9 +182,7 @@ function unfitFor(sides: readonly Side[], tried: RcloneEnd, { words, past }: Pai
     [...files.keys()].some((path) => path === marker || path.endsWith(`/${marker}`));
   if (isOn(words, "check-access") && !sides.every(hasMarker)) return noAccessText(words);
   if (sides.every(({ files }) => files.size === 0)) return undefined;
-  const empty = sides.find(
-    ({ name, files }) => files.size === 0 && (past.hasFinished || hadFiles(name, tried)),
-  );
+  const empty = sides.find(({ name, files }) => files.size === 0 && (past.hadFiles || hadFiles(name, tried)));
   return empty && emptyText(empty.name);
 }
 

@@ -3,7 +3,7 @@
  * of its files (a volume that is not mounted), costs the destination all of them.
  */
 
-import { ConfigError, EXIT } from "../errors.ts";
+import { EXIT } from "../errors.ts";
 import { plural } from "../text.ts";
 import { ALLOW_EMPTY_SOURCE, sizeArgs, valueOfFlag, withoutOurs } from "./args.ts";
 import type { Past } from "./past.ts";
@@ -29,13 +29,10 @@ const NO_FOLDER = 3;
 /** The most deletions out of so many files: half of them, rounded up. */
 export const halfOf = (files: number): number => Math.ceil(files / 2);
 
-/** Throws a ConfigError for --allow-empty-source where it would hold for every row. */
-export function checkJobArgs(args: readonly string[]): void {
-  if (withoutOurs(args).words.length === args.length) return;
-  throw new ConfigError(
-    `REPLICATE_JOB_ARGS: --${ALLOW_EMPTY_SOURCE} would hold for every row. Write it into EXTRA of the row whose ` +
-      "source may be empty.",
-  );
+/** Why REPLICATE_JOB_ARGS are refused, in a sentence: --allow-empty-source would hold for every row. */
+export function jobArgsProblem(args: readonly string[]): string | undefined {
+  if (withoutOurs(args).words.length === args.length) return undefined;
+  return `--${ALLOW_EMPTY_SOURCE} would hold for every row. Write it into EXTRA of the row whose source may be empty.`;
 }
 
 /** Looks at the source, and at the destination where no record tells what is there. Throws CannotStart and Stopped. */

@@ -1,11 +1,11 @@
 /** replicate: `rclone bisync`, `sync` or `copy` for each row of the job file. */
 
-import { EXIT, Failure, reasonOf } from "../errors.ts";
+import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
 import { createRemoteMask, maskRemote } from "../mask.ts";
 import { resolveProgram } from "../process/spawn.ts";
-import { isOn, valueOfFlag, withoutOurs, withoutResync } from "../rclone/args.ts";
+import { isDry, valueOfFlag, withoutOurs, withoutResync } from "../rclone/args.ts";
 import { bisync, type PairEnd } from "../rclone/bisync.ts";
-import { boundSync, boundText, checkJobArgs } from "../rclone/bound.ts";
+import { boundSync, boundText, jobArgsProblem } from "../rclone/bound.ts";
 import { pastOf } from "../rclone/past.ts";
 import { exitText, Rclone, type Totals } from "../rclone/rclone.ts";
 import { type JobFile, type JobRow, MODES, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
@@ -41,7 +41,10 @@ const facts = {
       files: { type: "count", nullable: true, help: "files that were transferred" },
       bytes: { type: "count", nullable: true, help: "bytes that were transferred" },
       deletes: { type: "count", nullable: true, help: "files that were deleted" },
-      destination_files: { type: "count", help: "files that a good sync has left at the destination" },
+      destination_files: {
+        type: "count",
+        help: "files that a good run has left at the destination, where it counted",
+      },
       kept_aside: { type: "strings", help: "files that were replaced, where they are kept; at most 100" },
     },
   },
@@ -104,7 +107,8 @@ async function work(run: ReplicateRun, { called }: Invocation): Promise<Outcome>
   };
   const isVerbose = settings.flag("REPLICATE_VERBOSE");
   note(run, []);
-  checkJobArgs(common.args);
+  const problem = jobArgsProblem(common.args);
+  if (problem !== undefined) throw new ConfigError(`REPLICATE_JOB_ARGS: ${problem}`);
   const file = readJobs(settings.text("REPLICATE_JOB_FILE"));
   // Checked before the first row: without rclone none can be processed.
   resolveProgram("rclone", settings.env.PATH);
@@ -205,6 +209,7 @@ async function workOn(
   const { exitCode, recovered = false, error, files: destinationFiles } = ended;
   const kept = (ended.kept ?? []).map(hide).map(maskRemote);
 
+  const isRehearsed = isDry(words) || isTrue(run.settings.env.RCLONE_DRY_RUN);
   const { totals } = rclone;
   const seconds = Math.round((performance.now() - begun) / 1000);
   const moved = movedText(totals);
@@ -228,11 +233,11 @@ async function workOn(
     mode,
     exit_code: exitCode,
     ...(error === undefined ? {} : { error: hide(error) }),
-    ...(isDry(words) || isTrue(run.settings.env.RCLONE_DRY_RUN) ? { dry_run: true } : {}),
     recovered,
     duration_seconds: seconds,
     ...totals,
-    ...(destinationFiles === undefined || exitCode !== EXIT.ok
+    ...(isRehearsed ? { dry_run: true } : {}),
+    ...(destinationFiles === undefined || exitCode !== EXIT.ok || isRehearsed
       ? {}
       : { destination_files: destinationFiles }),
     ...(kept.length === 0 ? {} : { kept_aside: kept.slice(0, KEPT_MOST) }),
@@ -242,9 +247,8 @@ async function workOn(
 /** How many files that were kept aside are named. */
 const KEPT_MOST = 100;
 
-/** What a row came to. `files`: what a good sync has left at the destination. */
-type RowEnd = Pick<PairEnd, "exitCode" | "error"> &
-  Partial<Pick<PairEnd, "recovered" | "kept">> & { readonly files?: number };
+/** What a row came to. */
+type RowEnd = Pick<PairEnd, "exitCode" | "error"> & Partial<Pick<PairEnd, "recovered" | "kept" | "files">>;
 
 async function sync(
   run: Run,
@@ -272,10 +276,9 @@ async function sync(
     run.log.error(error);
     return { exitCode, error };
   }
-  return { exitCode, ...(isDry(words) ? {} : { files: bound.files }) };
+  return { exitCode, files: bound.files };
 }
 
-const isDry = (words: readonly string[]): boolean => isOn(words, "dry-run") || words.includes("-n");
 const isTrue = (value = ""): boolean => /^(1|t|true)$/i.test(value);
 
 /** `, 1 file, 512 B, 3 files deleted`; nothing when rclone has not told. */

@@ -130,6 +130,8 @@ describe("what is wrong", () => {
       "yes is none of OFF, ON, STALE; OFF is used",
     ],
     [{ WEBHOOK_URL: "https://x/y", WEBHOOK_URL_FILE: "/f" }, "WEBHOOK_URL", "fail", "are both set"],
+    [{ REPLICATE_JOB_ARGS: "-v --allow-empty-source" }, "REPLICATE_JOB_ARGS", "fail", "hold for every row"],
+    [{ REPLICATE_JOB_ARGS: "--dry-run" }, "REPLICATE_JOB_ARGS", "warn", "has --dry-run"],
     [{ SYNC_CRON: "0 1 * * *" }, "SYNC_CRON", "warn", "is the old name of REPLICATE_CRON"],
   ])("%j", async (env, key, status, message) => {
     using world = new World();

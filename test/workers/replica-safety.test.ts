@@ -83,6 +83,32 @@ describe.each(each)("sync with rclone %s", (_, rclone) => {
     expect((await world.replicate()).code).toBe(0);
   });
 
+  test("--dry-run changes nothing, is no success, and teaches nothing of what is there", async () => {
+    using world = full();
+    expect((await world.replicate({ REPLICATE_JOB_ARGS: "--dry-run" })).code).toBe(0);
+    expect(world.sides[1]).toEqual([]);
+    expect(world.record("replicate")).toMatchObject({
+      status: "dry-run",
+      replicate_jobs: [{ dry_run: true }],
+    });
+    expect(world.job.destination_files).toBeUndefined();
+  });
+
+  test("deletions are mailed, also of a good run", async () => {
+    using world = full();
+    world.program("sendmail", 'cat >"$HOME/mail"');
+    world.env.MAILX_RCPT = "me@example.org";
+    expect((await world.replicate()).code).toBe(0);
+    expect(world.has("mail")).toBe(false);
+    rmSync(join(world.a, "f0"));
+    expect((await world.replicate()).code).toBe(0);
+    const subject = [...world.read("mail").matchAll(/=\?UTF-8\?B\?(.*?)\?=/g)].map(([, word = ""]) =>
+      atob(word),
+    );
+    expect(subject.join("")).toContain("1 job, 0 failed, 1 file deleted");
+    expect(world.read("mail")).toMatch(/: done in .*, 1 file deleted/);
+  });
+
   test("an empty source is none to copy", async () => {
     using world = new Pairs(rclone);
     world.jobs(`${world.a};${world.b};copy;--allow-empty-source`);
@@ -225,6 +251,15 @@ describe.each(each)("bisync with rclone %s", (_, rclone) => {
     for (const side of ["a", "b"]) expect(world.read(`${side}/large`)).toBe("all of it");
     expect(await Bun.file(world.job.kept_aside[0]).text()).toBe("all");
     expect(world.record("replicate")).toMatchObject({ status: "warning" });
+  });
+
+  test("a pair that was empty on both sides may be filled on one of them", async () => {
+    using world = new Pairs(rclone);
+    world.jobs(`${world.a};${world.b}`);
+    for (let run = 0; run < 2; run++) expect((await world.replicate()).code).toBe(0);
+    world.put("a/x", "x");
+    expect((await world.replicate()).code).toBe(0);
+    expect(world.sides).toEqual([["x"], ["x"]]);
   });
 
   test("deletions stand in the job's line and the record", async () => {
