@@ -1,6 +1,6 @@
 // No recovery of replicate destroys the only good copy: real rclone, of Debian and the newest, and a link that breaks.
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type LossyProxy, lossyProxy } from "../support/lossy-proxy.ts";
 import { Pairs } from "../support/pairs.ts";
@@ -147,6 +147,13 @@ describe.each(each)("an upload that is broken off, with rclone %s", (_, rclone) 
           if (isHalf) expect(healed.stdout).toContain("Replaced, and kept as far:large.kept-");
         }
         expect((await world.replicate()).code).toBe(0);
+        // 1.60 cannot be told which side wins a conflict: it keeps both versions, under new names.
+        if (moment === "SIGKILL" && !existsSync(join(world.a, "large"))) {
+          const { stdout: help } = await world.exec(["rclone", "bisync", "--help"]);
+          expect(help).not.toContain("--conflict-resolve");
+          for (const side of [world.a, world.b]) expect(sumsIn(side)).toContain(sum(wanted));
+          return;
+        }
         expect(sum(readFileSync(join(world.a, "large")))).toBe(sum(wanted));
         expect(sum(readFileSync(join(world.b, "large")))).toBe(sum(wanted));
       });
