@@ -221,6 +221,9 @@ function mountPoints(): string[] | undefined {
 
 /** What the last backup's record says that it has read. */
 export interface LastBackup {
+  /** Of the last good one, as the run itself hands them on. */
+  readonly usual_files?: number;
+  readonly usual_bytes?: number;
   readonly total_files_processed?: number;
   readonly total_bytes_processed?: number;
 }
@@ -233,11 +236,11 @@ export function shrinkageOf(
   { files, bytes }: { files: number; bytes: number },
   last: LastBackup,
 ): string | undefined {
-  const before = last.total_files_processed ?? 0;
+  const before = last.usual_files ?? last.total_files_processed ?? 0;
   if (files < before * SHRUNK) {
     return `The last backup read ${plural(before, "file")}, and now there are ${files}: is something missing?`;
   }
-  const bytesBefore = last.total_bytes_processed ?? 0;
+  const bytesBefore = last.usual_bytes ?? last.total_bytes_processed ?? 0;
   if (bytes >= 0 && bytes < bytesBefore * SHRUNK) {
     return `The last backup read ${formatBytes(bytesBefore)}, and now there are ${formatBytes(bytes)}: is something missing?`;
   }

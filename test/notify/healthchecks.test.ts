@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { pingWord } from "../../lib/notify/notifier.ts";
 import { pingUrl } from "../../lib/notify/webhook.ts";
 import { Receiver, status } from "../support/receiver.ts";
 import { World } from "../support/world.ts";
@@ -10,6 +11,14 @@ test.each([
   ["https://hc-ping.com/uuid/", "0", "https://hc-ping.com/uuid/0"],
   ["https://hc.example/p/key/slug?create=1", "12", "https://hc.example/p/key/slug/12?create=1"],
 ])("%s and %s", (url, word, pinged) => expect(pingUrl(new URL(url), word).href).toBe(pinged));
+
+test.each([
+  [{ exit_code: 0, status: "ok" }, "0"],
+  [{ exit_code: 3, status: "warning" }, "3"],
+  [{ exit_code: 0, status: "warning" }, "fail"],
+  [{ exit_code: 0, status: "dry-run" }, "log"],
+  [{ exit_code: 0, status: "dry-run", alerts: [{ kind: "dry-run", message: "x" }] }, "fail"],
+] as const)("%j is pinged as %s", (record, word) => expect(pingWord(record)).toBe(word));
 
 describe("pings", () => {
   test.each([

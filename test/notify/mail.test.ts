@@ -210,11 +210,13 @@ test.each([
   [{ exit_code: 0 }, false, true],
   [{ exit_code: 0 }, true, false],
   [{ exit_code: 3 }, true, true],
+  [{ exit_code: 0, status: "warning" }, true, true],
+  [{ exit_code: 0, status: "dry-run", alerts: [{ kind: "dry-run", message: "x" }] }, true, true],
   [{ exit_code: 0, replicate_jobs_failed: 0 }, false, false],
   [{ exit_code: 1, replicate_jobs_failed: 2 }, true, true],
   // The job file is missing: no job failed, for none was begun.
   [{ exit_code: 1 }, false, true],
-])("%j with MAILX_ON_ERROR %p is worth a mail of replicate: %p", (record, onlyFailures, isWorth) =>
+] as const)("%j with MAILX_ON_ERROR %p is worth a mail of replicate: %p", (record, onlyFailures, isWorth) =>
   expect(isWorthAMail(record, onlyFailures, replicate)).toBe(isWorth),
 );
 
