@@ -154,7 +154,12 @@ export async function removeStaleLocks(
   }
   const { exitCode } = await restic.call(["unlock"]);
   const after = await readLocks(restic, places);
-  if (exitCode !== EXIT.ok || after.exitCode !== EXIT.ok) return { removed: false, againInMs: undefined };
+  if (exitCode !== EXIT.ok || after.exitCode !== EXIT.ok) {
+    log.warn(
+      `No lock was seen to go: restic unlock ended with ${exitCode}, the list of locks with ${after.exitCode}.`,
+    );
+    return { removed: false, againInMs: undefined };
+  }
   const gone = before.locks.filter(({ id }) => !after.locks.some((lock) => lock.id === id));
   log.info(`Removed ${plural(gone.length, "stale lock")} (RESTIC_AUTO_UNLOCK is ${allowed}).`);
   return { removed: gone.length > 0, againInMs: againInMs(after.locks, allowed) };
