@@ -48,6 +48,18 @@ export function discoverHooks(hooksDir: string, phase: string, searchPath: strin
   ];
 }
 
+/** The paths of the hooks of a phase that are there, whether they can run or not. Throws nothing. */
+export function hookPaths(hooksDir: string, phase: string): string[] {
+  try {
+    const parts = scriptsIn(`${hooksDir}/${phase}.d`).names.map((name) => `${hooksDir}/${phase}.d/${name}`);
+    const main = `${hooksDir}/${phase}.sh`;
+    return lstatSync(main, { throwIfNoEntry: false }) === undefined ? parts : [main, ...parts];
+  } catch {
+    // HOOKS_DIR cannot be searched, which is said when they are to run.
+    return [];
+  }
+}
+
 /** Names ending in `.sh`, in byte order; hidden files (`..data` of a ConfigMap) are not scripts. */
 function scriptsIn(folder: string): { names: string[]; problem?: string } {
   try {

@@ -29,6 +29,8 @@ export interface PhasePlan {
   readonly pipePath: string;
   /** Is a hook that has not begun yet left out once the run is told to stop? */
   readonly skipOnStop: boolean;
+  /** The paths of the hooks that were there before: one that has vanished since is an error. */
+  readonly expected?: readonly string[];
 }
 
 /**
@@ -41,10 +43,16 @@ export async function runPhase(
   results: HookResult[] = [],
 ): Promise<readonly HookResult[]> {
   const { settings, log, hooksDir } = context;
-  const { phase, stop, skipOnStop } = plan;
+  const { phase, stop, skipOnStop, expected = [] } = plan;
   const hooks = discoverHooks(hooksDir, phase, context.env.PATH);
-  if (hooks.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
-  else warnOfFolder(log, hooksDir);
+  const vanished = expected.filter((path) => !hooks.some((hook) => hook.path === path));
+  for (const path of vanished) {
+    const error = "vanished since the run began";
+    log.error(`${path}: ${error}. It does not run. Is ${hooksDir} still mounted?`);
+    results.push({ phase, path, error });
+  }
+  if (hooks.length > 0) warnOfFolder(log, hooksDir);
+  else if (vanished.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
   for (const hook of hooks) {
     if (stop.forced || (skipOnStop && stop.signal !== undefined)) {
       log.warn(`${hook.shown} does not run: the run was told to stop by ${stop.signal}.`);
@@ -167,6 +175,7 @@ function factsOf({ cause, code, signal, tookMs, outputBytes }: ChildEnd) {
     exit_code: timedOut ? EXIT.timedOut : code,
     ...(signal === undefined || timedOut ? {} : { signal }),
     timed_out: timedOut,
+    ...(cause === "stopped" ? { stopped: true as const } : {}),
     duration_ms: Math.round(tookMs),
     output_bytes: outputBytes,
   };

@@ -3,7 +3,7 @@
  * Pure. Whatever the texts hold, they cannot add a header: line breaks and control characters do not survive in one.
  */
 
-import type { RunRecord } from "../state/record.ts";
+import { HOOK_FAILED, type RunRecord } from "../state/record.ts";
 import { formatBytes, formatDuration, visible } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
 
@@ -130,7 +130,8 @@ export function subjectOf(record: RunRecord, detail: string | undefined): string
 
 const WORDS: Readonly<Record<string, string>> = { ok: "OK", warning: "WARN", "dry-run": "DRY RUN" };
 
-function verdictOf({ status, exit_code }: RunRecord): string {
+function verdictOf({ status, exit_code, alerts = [] }: RunRecord): string {
   const word = WORDS[status] ?? "FAIL";
-  return exit_code === 0 ? `[${word}]` : `[${word} ${exit_code}]`;
+  const hooks = alerts.some(({ kind }) => kind === HOOK_FAILED) ? ", hook failed" : "";
+  return exit_code === 0 ? `[${word}${hooks}]` : `[${word} ${exit_code}${hooks}]`;
 }

@@ -11,7 +11,7 @@ import { discard, readIfThere, replaceFile } from "../files/files.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
 import type { Fields } from "../schema/fields.ts";
 import { lockShortly } from "../state/lock.ts";
-import { hasSucceeded, type RunRecord } from "../state/record.ts";
+import { hasSucceeded, hookName, type RunRecord } from "../state/record.ts";
 
 /** What outlives a run: read from the file that the run before has left. */
 export interface MetricsState {
@@ -124,12 +124,6 @@ function addHooks(file: MetricsFile, { hooks }: RunRecord): void {
     timed_out === undefined ? undefined : Number(timed_out),
   );
   add("error", "1 when a hook of the last run could not be run at all.", ({ error }) => (error ? 1 : 0));
-}
-
-/** `pre-backup` for pre-backup.sh, `pre-backup.d/10-first` for one of its folder. */
-function hookName({ phase, path }: { readonly phase: string; readonly path: string }): string {
-  const file = path.slice(path.lastIndexOf("/") + 1).replace(/\.sh$/, "");
-  return path.endsWith(`/${phase}.d/${file}.sh`) ? `${phase}.d/${file}` : phase;
 }
 
 class MetricsFile {

@@ -15,7 +15,7 @@ import type { Stop } from "../process/stop.ts";
 import { appendHistory, historyPath, newestLines, trimHistory } from "../state/history.ts";
 import { skipsInARow } from "../state/holder.ts";
 import type { RunMark } from "../state/marker.ts";
-import { type HookResult, type RunRecord, recordHeader, type Status } from "../state/record.ts";
+import { type HookResult, hookAlerts, type RunRecord, recordHeader, type Status } from "../state/record.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { type Outcome, type Run, Stopped } from "./run.ts";
 
@@ -97,6 +97,7 @@ export function buildRecord(
   hooks: readonly HookResult[],
 ): RunRecord {
   const { signal } = run.stop;
+  const alerts = [...run.alerts, ...hookAlerts(hooks)];
   const repository = context.shownRepository;
   return masked(
     {
@@ -107,7 +108,7 @@ export function buildRecord(
       ...(outcome.status === "timed_out" ? { timed_out: true as const } : {}),
       ...(outcome.workExitCode === undefined ? {} : { work_exit_code: outcome.workExitCode }),
       ...(outcome.workStatus === undefined ? {} : { work_status: outcome.workStatus }),
-      ...(run.alerts.length === 0 ? {} : { alerts: run.alerts }),
+      ...(alerts.length === 0 ? {} : { alerts }),
       ...(outcome.error === undefined ? {} : { error: outcome.error }),
       ...(repository === undefined ? {} : { repository }),
       ...(run.killedChild === undefined ? {} : { killed_child: run.killedChild }),

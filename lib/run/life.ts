@@ -14,6 +14,7 @@
 import { Context } from "../context.ts";
 import { environment } from "../environment.ts";
 import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
+import { hookPaths } from "../hooks/discover.ts";
 import { hookEnvironment, type PhasePlan, resultEnvironment, runPhase } from "../hooks/execute.ts";
 import { leaveLastWords } from "../log/stdout.ts";
 import type { Announced, Notifier } from "../notify/notifier.ts";
@@ -22,7 +23,7 @@ import { after, eventLoopTurn, Stop, stopBudget } from "../process/stop.ts";
 import { forgetSkips, processesHoldingDeleted, skipsInARow } from "../state/holder.ts";
 import { freeLock, type Lock, signLock, takeLock, unsignLock } from "../state/lock.ts";
 import { Marker, type RunMark } from "../state/marker.ts";
-import { failedHooks, type HookResult, type RunRecord } from "../state/record.ts";
+import { failedHooks, type HookResult, hooksText, type RunRecord } from "../state/record.ts";
 import { formatDuration } from "../text.ts";
 import { stamp } from "../time/zone.ts";
 import type { Prepared } from "./command.ts";
@@ -100,8 +101,8 @@ class Execution {
   private readonly run: Run;
   private readonly hooks: HookResult[] = [];
   private notifier: Notifier | undefined;
-  /** The record that the notifications went out with, as JSON. */
-  private told = "";
+  /** What the notifications went out with, as long as nothing has been added to it. */
+  private told: { readonly outcome: RunOutcome; readonly record: RunRecord } | undefined;
 
   constructor(
     private readonly context: Context,
@@ -138,6 +139,8 @@ class Execution {
     marker.update({ phase: "pre-hooks" });
     const hooksBegan = stop.signal === undefined;
     const hookEnv = hookEnvironment(this.context);
+    // Looked for before anything runs: what unmounts HOOKS_DIR meanwhile takes them away.
+    const expected = hookPaths(this.context.hooksDir, `post-${this.context.job}`);
     await this.preHooks(hookEnv);
 
     await this.notifier?.begin();
@@ -149,7 +152,7 @@ class Execution {
     const outcome = await this.record(worked);
 
     marker.update({ phase: "post-hooks" });
-    const hooks = hooksBegan ? this.postHooks(hookEnv, outcome) : Promise.resolve();
+    const hooks = hooksBegan ? this.postHooks(hookEnv, outcome, expected) : Promise.resolve();
     await this.report(() => interrupted(worked, stop), hooks, late);
     return this.close(interrupted(worked, stop));
   }
@@ -191,7 +194,7 @@ class Execution {
     return this.runHooks({ phase, argument: undefined, env, budget: stopBudget.preHook, skipOnStop: true });
   }
 
-  private postHooks(env: PhasePlan["env"], outcome: RunOutcome): Promise<void> {
+  private postHooks(env: PhasePlan["env"], outcome: RunOutcome, expected: readonly string[]): Promise<void> {
     const { snapshot_id }: Pick<RunRecord, "snapshot_id"> = this.run.facts;
     return this.runHooks({
       phase: `post-${this.context.job}`,
@@ -207,6 +210,7 @@ class Execution {
       },
       budget: stopBudget.postHook,
       skipOnStop: false,
+      expected,
     });
   }
 
@@ -250,6 +254,7 @@ class Execution {
     const told = await this.notify(outcome());
     if (haveEnded) return;
     await hooks;
+    this.told = undefined;
     if (failedHooks(this.hooks).length > failedHooks(told.hooks).length) await this.notify(outcome());
   }
 
@@ -257,7 +262,7 @@ class Execution {
     const record = this.recordOf(outcome);
     saveRecord(this.context, record);
     await this.notifier?.tell(record, this.skips);
-    this.told = JSON.stringify(record);
+    this.told = { outcome, record };
     return record;
   }
 
@@ -265,14 +270,18 @@ class Execution {
   private async close(outcome: RunOutcome): Promise<number> {
     const { context, marker, lock } = this;
     const { log } = context;
-    const record = this.recordOf(outcome);
-    const said = `${context.job} finished: ${outcome.status}, exit ${outcome.exitCode}, ${formatDuration(record.duration_seconds)}`;
-    if (outcome.status === "ok") log.info(said);
-    else if (outcome.status === "warning") log.warn(said);
-    else log.error(said);
+    const record = this.told?.outcome === outcome ? this.told.record : this.recordOf(outcome);
+    const hooks = hooksText(this.hooks);
+    const said =
+      `${context.job} finished: ${outcome.status}, exit ${outcome.exitCode}, ` +
+      formatDuration(record.duration_seconds) +
+      (hooks === undefined ? "" : `; ${hooks}`);
+    if (outcome.status !== "ok" && outcome.status !== "warning") log.error(said);
+    else if (outcome.status === "warning" || hooks !== undefined) log.warn(said);
+    else log.info(said);
     leaveLastWords(context.mask(outcome.error === undefined ? said : `${said}: ${outcome.error}`));
     saveRecord(context, record);
-    if (JSON.stringify(record) !== this.told) await this.notifier?.complete(record, this.skips);
+    if (record !== this.told?.record) await this.notifier?.complete(record, this.skips);
     await addToHistory(context, record);
     marker.release();
     if (lock !== undefined) {

@@ -11,7 +11,14 @@ import { changesIn, RUNS_COMPARED } from "./changes.ts";
 import { readHistoryEnd, runsByJob } from "./history.ts";
 import { SKIPS_MANY, skipsInARow } from "./holder.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
-import { alertsOf, hasSucceeded, type PastRecord, type RecordFile, readRecord } from "./record.ts";
+import {
+  alertsOf,
+  HOOK_FAILED,
+  hasSucceeded,
+  type PastRecord,
+  type RecordFile,
+  readRecord,
+} from "./record.ts";
 import { dueOf, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
 
 /** As it stands in the JSON report of status. */
@@ -138,13 +145,12 @@ function judgeJob(
   }
   if (record !== undefined && record.started_epoch > now + AHEAD_SECONDS)
     warn("future", future(record, zone));
-  if (record !== undefined && (result === "WARN" || result === "FAIL")) {
-    const alerts = alertsOf(record);
+  if (record !== undefined) {
     // The alerts of a run with a warning say why it is one; any other result is a finding beside them.
-    if (alerts.length === 0 || !["warning", "dry-run"].includes(record.status)) {
+    if ((result === "WARN" || result === "FAIL") && !explainsItself(record)) {
       findings.push({ job: worker, status: result, ...describeResult(record, now) });
     }
-    for (const { kind, message } of alerts) warn(kind, message);
+    for (const { kind, message } of alertsOf(record)) warn(kind, message);
   }
   const missed = record && retentionText(record);
   if (missed !== undefined) warn("retention", missed);
@@ -194,13 +200,20 @@ export function judgeResult(
   if (status === "cancelled") return "INFO";
   if (status === "warning") return "WARN";
   // Without an alert somebody asked for it, this once.
-  if (status === "dry-run") return alertsOf(record).length > 0 ? "WARN" : "INFO";
+  if (status === "dry-run") return workAlerts(record).length > 0 ? "WARN" : "INFO";
   if (status === "ok") return "OK";
   if (status === "interrupted") return hasSucceeded(record) ? "OK" : "WARN";
   // A status of a later release that exits 0 is not known to be good.
   if (record.exit_code === 0) return "WARN";
   return isScheduled ? "FAIL" : "WARN";
 }
+
+/** The alerts that are about the work: a hook that failed changes no result. */
+const workAlerts = (record: Pick<PastRecord, "alerts">) =>
+  alertsOf(record).filter(({ kind }) => kind !== HOOK_FAILED);
+
+const explainsItself = (record: PastRecord): boolean =>
+  ["warning", "dry-run"].includes(record.status) && workAlerts(record).length > 0;
 
 function describeResult(record: PastRecord, now: number): Pick<Finding, "kind" | "message"> {
   const { status, exit_code, finished_epoch, error } = record;

@@ -6,6 +6,7 @@
 import { type Identity, recordPath } from "../context.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
+import { plural } from "../text.ts";
 import { isEpoch, iso, localZone } from "../time/zone.ts";
 import type { ChildMark } from "./marker.ts";
 
@@ -38,15 +39,46 @@ export interface HookResult {
   readonly exit_code?: number;
   readonly signal?: string;
   readonly timed_out?: boolean;
+  /** It was ended because the run was told to stop: that is no failure of its own. */
+  readonly stopped?: true;
   readonly duration_ms?: number;
   readonly output_bytes?: number;
   /** Why it could not run. */
   readonly error?: string;
 }
 
-/** Those that timed out, died, exited with anything but 0, or could not run at all. Pure. */
+/** Those that timed out, died, exited with anything but 0, or could not run at all, but for a stop. Pure. */
 export const failedHooks = (hooks: readonly HookResult[]): HookResult[] =>
-  hooks.filter(({ exit_code, error }) => error !== undefined || exit_code !== 0);
+  hooks.filter(({ exit_code, error, stopped }) => error !== undefined || (exit_code !== 0 && !stopped));
+
+/** `pre-backup` for pre-backup.sh, `pre-backup.d/10-first` for one of its folder. Pure. */
+export function hookName({ phase, path }: Pick<HookResult, "phase" | "path">): string {
+  const file = path.slice(path.lastIndexOf("/") + 1).replace(/\.sh$/, "");
+  return path.endsWith(`/${phase}.d/${file}.sh`) ? `${phase}.d/${file}` : phase;
+}
+
+/** The alert of a run whose hooks have failed: its exit code and its `status` stay what they are. */
+export const HOOK_FAILED = "hook-failed";
+
+/** `1 of 2 hooks failed: pre-backup`; undefined when none did. Pure. */
+export function hooksText(hooks: readonly HookResult[]): string | undefined {
+  const names = failedHooks(hooks).map(hookName);
+  if (names.length === 0) return undefined;
+  return `${names.length} of ${plural(hooks.length, "hook")} failed: ${[...new Set(names)].join(", ")}`;
+}
+
+/** What the operator must hear of hooks that failed: which, how, and how to try one alone. Pure. */
+export function hookAlerts(hooks: readonly HookResult[]): Alert[] {
+  const text = hooksText(hooks);
+  const failed = failedHooks(hooks);
+  if (text === undefined || failed[0] === undefined) return [];
+  const how = failed.map((hook) => `${hook.path}: ${hook.error ?? endOf(hook)}`).join("; ");
+  const remedy = `Correct it; hook-test ${failed[0].phase} runs the hooks of that phase alone.`;
+  return [{ kind: HOOK_FAILED, message: `${text} (${how}). The work is not affected. ${remedy}` }];
+}
+
+const endOf = ({ timed_out, signal, exit_code }: HookResult): string =>
+  timed_out ? "timed out" : `${signal === undefined ? "" : `killed by ${signal}, `}exit ${exit_code}`;
 
 export interface RunRecord {
   readonly schema: typeof RECORD_SCHEMA;
