@@ -51,6 +51,7 @@ export class Context {
   private madeLog: Log | undefined;
   private madeIdentity: Identity | undefined;
   private madeEnv: ChildEnvironment | undefined;
+  private madeShown: string | undefined;
 
   /** `job` is the worker's name, or the tool's, or the job's that locked_run was told. */
   constructor(
@@ -134,8 +135,11 @@ export class Context {
 
   /** The repository as it may be shown; undefined where it cannot be known, which the worker itself reports. */
   get shownRepository(): string | undefined {
-    const { repository } = this.resolution;
-    return repository instanceof ConfigError ? undefined : maskRepository(repository);
+    if (this.madeShown === undefined) {
+      const { repository } = this.resolution;
+      if (!(repository instanceof ConfigError)) this.madeShown = maskRepository(repository);
+    }
+    return this.madeShown;
   }
 
   private get resolution(): Resolved {

@@ -36,13 +36,10 @@ test("nothing is found out twice: one Settings, one mask, one look at the reposi
   }).toEqual({ context: 1, repository: 1, settings: 1, mask: 1, hooks: 1 });
 });
 
-/**
- * 43 files and 430 changes have been seen; three of the files judge whether the backup is what it usually is. Some
- * changes more or less are chance: chunks, timers.
- */
-const REACHED = { files: 43, changes: 440 };
+/** The goal that was set for it. Some changes more or less (396 seen) are chance: chunks, timers. */
+const LIMITS = { files: 40, changes: 400 };
 
-test("the way grows no longer than it is", () => {
-  expect(way.files.length).toBeLessThanOrEqual(REACHED.files);
-  expect(way.changes).toBeLessThanOrEqual(REACHED.changes);
+test("the way is no longer than it may be", () => {
+  expect(way.files.length).toBeLessThanOrEqual(LIMITS.files);
+  expect(way.changes).toBeLessThanOrEqual(LIMITS.changes);
 });

@@ -82,8 +82,10 @@ export class Settings {
 
   /** The words of a *_ARGS variable. Throws a ConfigError on an unbalanced quote. */
   words(name: NameOf<"words">): string[] {
+    const text = this.raw(name);
+    if (text === undefined) return [];
     try {
-      return splitWords(this.raw(name) ?? "");
+      return splitWords(text);
     } catch (error) {
       if (!(error instanceof UnbalancedQuote)) throw error;
       throw new ConfigError(`${name}: ${error.message}`);

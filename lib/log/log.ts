@@ -75,6 +75,9 @@ export class Log {
   private lostSomething = false;
   private isGathering = false;
   private gathered = NOTHING;
+  /** The time as lines show it, and the epoch second that it is good for. */
+  private stamped = "";
+  private stampedSecond = -1;
 
   constructor(
     private readonly source: string,
@@ -224,7 +227,18 @@ export class Log {
 
   private head(level: Level, colour = false): string {
     const paint = colour ? COLOUR[level] : "";
-    return `${stamp(Date.now(), this.zone)} ${paint}${level.padEnd(5)}${paint && RESET} ${this.source}  `;
+    return `${this.now()} ${paint}${level.padEnd(5)}${paint && RESET} ${this.source}  `;
+  }
+
+  /** Formatted once a second: most lines come close together. */
+  private now(): string {
+    const nowMs = Date.now();
+    const second = Math.floor(nowMs / 1000);
+    if (second !== this.stampedSecond) {
+      this.stampedSecond = second;
+      this.stamped = stamp(nowMs, this.zone);
+    }
+    return this.stamped;
   }
 
   /** Writes to stdout what is to be shown there, and to the run's own file what is to be kept. */

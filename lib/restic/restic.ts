@@ -9,7 +9,6 @@ import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import type { ChildEnvironment, Environment } from "../environment.ts";
 import { ConfigError, EXIT, Failure } from "../errors.ts";
-import { maskRepository } from "../mask.ts";
 import { type Outcome, type Run, Stopped } from "../run/run.ts";
 import { formatBytes } from "../text.ts";
 import { globalArgs } from "./backup-args.ts";
@@ -54,12 +53,13 @@ export const MISSING_PASSWORD = `The repository's password is missing. Set one o
  * of a RESTIC_CACERT that cannot be read.
  */
 export function accessOf(context: Context, warn: (message: string) => void): Access {
+  // Throws where it cannot be known; what is shown of it is known, then.
   const { settings, repository } = context;
   const options = optionsOf(settings);
   if (isPasswordMissing(settings, options)) throw new ConfigError(MISSING_PASSWORD);
   const cacert = readableCacert(settings, warn);
   return {
-    shown: maskRepository(repository),
+    shown: context.shownRepository ?? "",
     words: [...globalArgs(cacert), ...options],
     env: {
       RESTIC_REPOSITORY: repository,

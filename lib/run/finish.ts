@@ -123,19 +123,20 @@ export function buildRecord(
 const saved = new Map<string, string>();
 
 /** Writes the record, and keeps the log of a failure where the next run does not begin it anew. */
-export function saveRecord({ log, recordPath, logPath, errorLogPath }: Context, record: RunRecord): void {
+export function saveRecord(context: Context, record: RunRecord): void {
+  const { recordPath, logPath, errorLogPath } = context;
   try {
     const text = `${JSON.stringify(record, null, 2)}\n`;
     if (text !== saved.get(recordPath)) replaceFile(recordPath, text);
     saved.set(recordPath, text);
   } catch (error) {
-    log.lost(`The record ${recordPath}`, error);
+    context.log.lost(`The record ${recordPath}`, error);
   }
-  if (record.exit_code === 0 || !log.hasFile) return;
+  if (record.exit_code === 0 || !context.log.hasFile) return;
   try {
     copyWhole(logPath, errorLogPath);
   } catch (error) {
-    log.lost(`The copy ${errorLogPath} of this failure's log`, error);
+    context.log.lost(`The copy ${errorLogPath} of this failure's log`, error);
   }
 }
 

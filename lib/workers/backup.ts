@@ -149,11 +149,10 @@ async function lookAtSources(run: BackupRun, { roots, jobArgs }: Plan): Promise<
   const [root] = roots;
   // restic's own count says whether the only source is empty.
   const isSingle = roots.length === 1 && namedFiles(jobArgs).length === 0 && pathsIn(jobArgs).length === 0;
-  const looking =
+  const seen =
     isSingle && root !== undefined
       ? [{ path: root, origin: "BACKUP_ROOT_DIR", sight: { is: "filled" } as const }]
-      : lookAtAll(roots, jobArgs);
-  const seen = await looking;
+      : await lookAtAll(roots, jobArgs);
   const paths = seen.map(({ path }) => path);
   const inside = await repositoryInside(run.context.repository, paths, jobArgs);
   if (inside !== undefined) run.alert("repository-in-source", inside);

@@ -60,19 +60,24 @@ const changesOf = (calls: readonly Call[]) =>
     return before === undefined || before === file ? [] : [`${before} → ${file}`];
   });
 
-/** One run with two hooks and a restic that reports a snapshot. */
+/** A run with two hooks and a restic that reports a snapshot. */
 async function follow(program: string, output: string): Promise<Call[]> {
   using world = new World();
   for (const name of ["restic-backup-helper", "locked_run", "backup"]) {
     rmSync(join(world.bin, name));
     symlinkSync(program, join(world.bin, name));
   }
-  world.restic(`echo '{"message_type":"summary","files_new":1,"snapshot_id":"a1b2c3d4e5f6"}'`);
+  world.restic(
+    `echo '{"message_type":"summary","files_new":1,"total_files_processed":1,"total_bytes_processed":1,"snapshot_id":"a1b2c3d4e5f6"}'`,
+  );
   world.hook("pre-backup", 'echo "pre $RBH_WORKER"');
   world.hook("post-backup", 'echo "post $1"');
   const words = ["backup", join(world.lock, "backup.lock"), join(world.bin, "backup")];
-  const { code, stdout, stderr } = await world.run("locked_run", words, { env: { WAY_OUTPUT: output } });
-  if (code !== 0) throw new Error(`The run ended with ${code}.\n${stdout}${stderr}`);
+  // The second one counts: nearly every tick has a run before it, with its record, its log and its lock file.
+  for (let run = 0; run < 2; run++) {
+    const { code, stdout, stderr } = await world.run("locked_run", words, { env: { WAY_OUTPUT: output } });
+    if (code !== 0) throw new Error(`The run ended with ${code}.\n${stdout}${stderr}`);
+  }
   return JSON.parse(readFileSync(output, "utf8"));
 }
 
