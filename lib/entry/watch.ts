@@ -11,7 +11,7 @@ import { leaveLastWords } from "../log/stdout.ts";
 import { descendantsOf, isAlive } from "../process/proc.ts";
 import { type Signal, signal } from "../process/spawn.ts";
 import { type Stop, sleep } from "../process/stop.ts";
-import { isRunning, markerPath, readMark } from "../state/marker.ts";
+import { isRunning, markerPath, owedBy, readMark } from "../state/marker.ts";
 import { startScheduler } from "./crond.ts";
 import { Follower } from "./follow.ts";
 import type { Scheduler } from "./start.ts";
@@ -32,6 +32,7 @@ export async function watch(
   const { log } = context;
   // Opened before the first job starts, so that its first line is shown.
   const followed = cronLog === undefined ? undefined : following(context, cronLog);
+  const settling = settlingDeaths(context, stop, lockDir);
   try {
     const scheduler = await startScheduler(context, crontab);
     const end = await Promise.race([stopOf(stop), scheduler.died.then((died) => ({ died }))]);
@@ -39,9 +40,52 @@ export async function watch(
       ? await endBySignal(context, stop, scheduler, end.signal, lockDir)
       : await endByDeath(context, stop, end.died, lockDir);
   } finally {
+    await settling.end();
     followed?.end();
     log.info("entry exits.");
   }
+}
+
+/** How often markers are looked at, in milliseconds. */
+const DEATHS_MS = 1000;
+
+/** Runs the post-hooks of runs that die: a frozen application must not wait for the next run. */
+function settlingDeaths(context: Context, stop: Stop, lockDir: string) {
+  /** By the dead run's id: since when it has been seen dead. */
+  const seen = new Map<string, number>();
+  const busy = new Map<string, Promise<void>>();
+  const settle = async (job: string, runId: string) => {
+    const since = seen.get(runId) ?? performance.now();
+    seen.set(runId, since);
+    const own = context.forJob(job);
+    try {
+      const { settleDeath } = await import("../run/died.ts");
+      await settleDeath(own, stop, performance.now() - since);
+    } catch (error) {
+      own.log.error(`The post-hooks of run ${runId}, which died, cannot be run: ${reasonOf(error)}`);
+      seen.set(runId, Number.POSITIVE_INFINITY);
+    }
+  };
+  const look = () => {
+    if (stop.signal !== undefined) return;
+    for (const job of namesIn(lockDir)) {
+      const mark = readMark(markerPath(lockDir, job));
+      if (mark === undefined || busy.has(job) || isRunning(mark) || owedBy(mark) === undefined) continue;
+      if (seen.get(mark.run_id) === Number.POSITIVE_INFINITY) continue;
+      busy.set(
+        job,
+        settle(job, mark.run_id).finally(() => busy.delete(job)),
+      );
+    }
+  };
+  const timer = setInterval(look, DEATHS_MS);
+  return {
+    /** Resolves when those that have begun have ended, which a stop bounds. */
+    async end() {
+      clearInterval(timer);
+      await Promise.all(busy.values());
+    },
+  };
 }
 
 /** A log that cannot be read (a dead mount) must not end the schedule: it is warned of, once. */

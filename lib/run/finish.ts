@@ -1,6 +1,6 @@
 /**
  * How a run finishes: what the work comes to, whatever becomes of it; the record and the history that it leaves in
- * LOG_DIR, also for a run that died and could not; and who is notified.
+ * LOG_DIR; and who is notified.
  */
 
 import type { VariableName } from "../config/variables.ts";
@@ -9,14 +9,11 @@ import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
 import { copyWhole, replaceFile } from "../files/files.ts";
 import { masked } from "../mask.ts";
 import type { Notifier, Occasion } from "../notify/notifier.ts";
-import { removeDeadTempFiles } from "../process/proc.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
-import { appendHistory, historyPath, newestLines, trimHistory } from "../state/history.ts";
+import { appendHistory, historyPath, trimHistory } from "../state/history.ts";
 import { skipsInARow } from "../state/holder.ts";
-import type { RunMark } from "../state/marker.ts";
 import { type HookResult, hookAlerts, type RunRecord, recordHeader, type Status } from "../state/record.ts";
-import { localZone, stamp } from "../time/zone.ts";
 import { type Outcome, type Run, Stopped } from "./run.ts";
 
 export type Work = (run: Run) => Promise<Outcome>;
@@ -86,18 +83,19 @@ async function attempt(work: Work, run: Run): Promise<Outcome & { error?: string
   }
 }
 
-/** Lines of the history among which the last word of a run that has died since is looked for. */
-const DEATH_LOOKED_BACK = 200;
-
-/** The record of a run that has come to this end, with what its hooks have come to so far. */
+/**
+ * The record of a run that has come to this end, with what its hooks have come to so far. `owedHooks` were those of a run
+ * that had died before: they are no hooks of this one, but when they fail its operator must hear of it.
+ */
 export function buildRecord(
   context: Context,
   run: Run,
   outcome: RunOutcome,
   hooks: readonly HookResult[],
+  owedHooks: readonly HookResult[],
 ): RunRecord {
   const { signal } = run.stop;
-  const alerts = [...run.alerts, ...hookAlerts(hooks)];
+  const alerts = [...run.alerts, ...hookAlerts([...owedHooks, ...hooks])];
   const repository = context.shownRepository;
   return masked(
     {
@@ -138,28 +136,6 @@ export function saveRecord(context: Context, record: RunRecord): void {
   } catch (error) {
     context.log.lost(`The copy ${errorLogPath} of this failure's log`, error);
   }
-}
-
-/** Writes into the history that the previous run died; false when its own line stands there already. */
-export async function recordDeath(context: Context, died: RunMark, nowMs: number): Promise<boolean> {
-  const { identity, mask, logDir, recordPath, errorLogPath, mailLogPath } = context;
-  for (const path of [recordPath, errorLogPath, mailLogPath]) removeDeadTempFiles(path);
-  // It was killed in the instant between its line in the history and its last step.
-  const name = `"run_id":${JSON.stringify(died.run_id)}`;
-  if (newestLines(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
-  const ran = recordHeader({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
-  const child = died.child === undefined ? {} : { killed_child: died.child };
-  const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, ...child, hooks: [] };
-  await addToHistory(context, masked(entry, mask));
-  return true;
-}
-
-export function deathText({ run_id, pid, started_epoch, phase }: RunMark): string {
-  const since = stamp(started_epoch * 1000, localZone());
-  return (
-    `The run before this one died without a record: run ${run_id}, pid ${pid}, started ${since}, ` +
-    `last seen in phase ${phase}. If it was killed, restic may have left its lock in the repository.`
-  );
 }
 
 /** A failure is logged, and changes nothing else. */

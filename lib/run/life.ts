@@ -22,7 +22,7 @@ import { exitCodeOfSignal } from "../process/spawn.ts";
 import { after, eventLoopTurn, Stop, stopBudget } from "../process/stop.ts";
 import { forgetSkips, processesHoldingDeleted, skipsInARow } from "../state/holder.ts";
 import { freeLock, type Lock, signLock, takeLock, unsignLock } from "../state/lock.ts";
-import { Marker, type RunMark } from "../state/marker.ts";
+import { Marker, type Owed, owedBy, type RunMark } from "../state/marker.ts";
 import { failedHooks, type HookResult, hooksText, type RunRecord } from "../state/record.ts";
 import { formatDuration } from "../text.ts";
 import { stamp } from "../time/zone.ts";
@@ -30,12 +30,10 @@ import type { Prepared } from "./command.ts";
 import {
   addToHistory,
   buildRecord,
-  deathText,
   doWork,
   interrupted,
   loadNotifier,
   type RunOutcome,
-  recordDeath,
   saveRecord,
   type Work,
 } from "./finish.ts";
@@ -100,6 +98,9 @@ class Execution {
   private readonly marker: Marker;
   private readonly run: Run;
   private readonly hooks: HookResult[] = [];
+  /** What the run before this one has left to us, and what those hooks came to. */
+  private owed: Owed | undefined;
+  private readonly owedHooks: HookResult[] = [];
   private notifier: Notifier | undefined;
   /** What the notifications went out with, as long as nothing has been added to it. */
   private told: { readonly outcome: RunOutcome; readonly record: RunRecord } | undefined;
@@ -125,8 +126,10 @@ class Execution {
     this.stop.install();
     const claimed = marker.claim(() => lock !== undefined && processesHoldingDeleted(lock.path).length > 0);
     if (claimed.died === undefined) return claimed;
+    const { recordDeath } = await import("./died.ts");
     const isNews = await recordDeath(context, claimed.died, this.startedMs);
-    const alive = marker.takeOver();
+    this.owed = owedBy(claimed.died);
+    const alive = marker.takeOver(this.owed);
     if (alive !== undefined) return { alive };
     return isNews ? claimed : {};
   }
@@ -135,6 +138,7 @@ class Execution {
   async execute(work: Work, died: RunMark | undefined): Promise<number> {
     const { stop, marker } = this;
     await this.begin(died);
+    if (this.owed !== undefined) await this.settle(this.owed);
 
     marker.update({ phase: "pre-hooks" });
     const hooksBegan = stop.signal === undefined;
@@ -151,7 +155,8 @@ class Execution {
     marker.update({ phase: "record" });
     const outcome = await this.record(worked);
 
-    marker.update({ phase: "post-hooks" });
+    if (expected.length > 0) marker.settle({ phase: "post-hooks" });
+    else marker.update({ phase: "post-hooks" });
     const hooks = hooksBegan ? this.postHooks(hookEnv, outcome, expected) : Promise.resolve();
     await this.report(() => interrupted(worked, stop), hooks, late);
     return this.close(interrupted(worked, stop));
@@ -184,9 +189,17 @@ class Execution {
     if (lock !== undefined) signLock(lock, this.signature());
     log.openFile(context.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
-    if (died !== undefined) log.warn(deathText(died));
+    if (died !== undefined) log.warn((await import("./died.ts")).deathText(died));
     this.notifier = await loadNotifier(context, stop, { ...this.announced, died: died !== undefined });
     stop.listen(() => this.announceStop());
+  }
+
+  /** Runs the post-hooks of the run that died before this one. */
+  private async settle(owed: Owed): Promise<void> {
+    const { context, stop, marker, owedHooks } = this;
+    const { runOwedHooks } = await import("./died.ts");
+    marker.settle();
+    await this.guarded(`post-${context.job}`, owedHooks, () => runOwedHooks(context, stop, owed, owedHooks));
   }
 
   private preHooks(env: PhasePlan["env"]): Promise<void> {
@@ -217,12 +230,17 @@ class Execution {
   private async runHooks(plan: Omit<PhasePlan, "stop" | "pipePath">): Promise<void> {
     const { context, stop, hooks } = this;
     const pipePath = `${context.lockDir}/${context.job}.pipe`;
+    await this.guarded(plan.phase, hooks, () => runPhase(context, { ...plan, stop, pipePath }, hooks));
+  }
+
+  private async guarded(phase: string, hooks: HookResult[], run: () => Promise<unknown>): Promise<void> {
+    const { context } = this;
     try {
-      await runPhase(context, { ...plan, stop, pipePath }, hooks);
+      await run();
     } catch (error) {
       // Whatever went wrong, it was a hook's affair: it must not cost the backup.
       context.log.error(bugReport(error));
-      hooks.push({ phase: plan.phase, path: context.hooksDir, error: reasonOf(error) });
+      hooks.push({ phase, path: context.hooksDir, error: reasonOf(error) });
     }
   }
 
@@ -271,7 +289,7 @@ class Execution {
     const { context, marker, lock } = this;
     const { log } = context;
     const record = this.told?.outcome === outcome ? this.told.record : this.recordOf(outcome);
-    const hooks = hooksText(this.hooks);
+    const hooks = hooksText([...this.owedHooks, ...this.hooks]);
     const said =
       `${context.job} finished: ${outcome.status}, exit ${outcome.exitCode}, ` +
       formatDuration(record.duration_seconds) +
@@ -302,7 +320,7 @@ class Execution {
   }
 
   private recordOf(outcome: RunOutcome): RunRecord {
-    return buildRecord(this.context, this.run, outcome, this.hooks);
+    return buildRecord(this.context, this.run, outcome, this.hooks, this.owedHooks);
   }
 
   private readonly skips = (): number => skipsInARow(this.context.lockDir, this.context.job);

@@ -3,7 +3,7 @@
  * marker that is still there when the next run has the lock was left by a run that died without a record.
  */
 
-import { closeSync, linkSync, openSync } from "node:fs";
+import { closeSync, constants, fsyncSync, linkSync, openSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { discard, readIfThere, temporaryOf, writeAt } from "../files/files.ts";
 import { removeDeadTempFiles, statOf } from "../process/proc.ts";
@@ -31,10 +31,31 @@ export interface RunMark {
   readonly eta_seconds?: number;
   /** The child that the work has started last. */
   readonly child?: ChildMark;
+  /**
+   * The id of the run whose post-hooks are still to run, where the phase does not say it: of one that died before this
+   * one; "" once they have been begun by somebody else.
+   */
+  readonly owes?: string;
 }
 
-/** More than the longest mark: a run id of 60 characters, a pid space of 60, five numbers of 16 digits and the words. */
-const TEXT_BYTES = 447;
+/** A run that died between its pre-hooks and its post-hooks: what its pre-hooks did must be undone. */
+export interface Owed {
+  readonly runId: string;
+  /** When the run that left the mark had started, in epoch seconds. */
+  readonly startedEpoch: number;
+}
+
+/** The phases in which pre-hooks have had their turn and post-hooks have not. */
+const OWING: readonly string[] = ["pre-hooks", "work", "record"] satisfies Phase[];
+
+/** Whose post-hooks are to run still, by the mark that a dead run has left. Pure. */
+export function owedBy({ owes, phase, run_id, started_epoch }: RunMark): Owed | undefined {
+  const runId = owes ?? (OWING.includes(phase) ? run_id : "");
+  return runId === "" ? undefined : { runId, startedEpoch: started_epoch };
+}
+
+/** More than the longest mark: two run ids of 60 characters, a pid space of 60, five numbers of 16 digits, the words. */
+const TEXT_BYTES = 511;
 
 export const markerPath = (lockDir: string, worker: string): string => `${lockDir}/${worker}.run.json`;
 
@@ -71,8 +92,12 @@ export class Marker {
     return alive === undefined ? {} : { alive };
   }
 
-  /** Replaces the marker of a run that died. Returns the mark of another run that was faster. */
-  takeOver(): RunMark | undefined {
+  /**
+   * Replaces the marker of a run that died, and takes over what that one owed. Returns the mark of another run that was
+   * faster.
+   */
+  takeOver(owed?: Owed): RunMark | undefined {
+    if (owed !== undefined) this.mark = { ...this.mark, owes: owed.runId };
     discard(this.path);
     return this.create() ? undefined : readMark(this.path);
   }
@@ -86,6 +111,17 @@ export class Marker {
     } catch {
       // LOCK_DIR is full: the marker keeps its old phase, which still says that the run is alive.
     }
+  }
+
+  /**
+   * Begins a phase, or the post-hooks that were owed, so that neither a kill nor a power cut can make the next run begin
+   * them a second time.
+   */
+  settle(change: { readonly phase?: Phase } = {}): void {
+    const { owes: _, ...mark } = this.mark;
+    this.mark = mark;
+    this.update(change);
+    if (this.fd !== undefined) syncQuietly(this.fd);
   }
 
   release(): void {
@@ -114,9 +150,42 @@ export class Marker {
     }
   }
 
-  /** Padded, so that a shorter text covers all of a longer one. */
   private text(): string {
-    return `${JSON.stringify(this.mark).padEnd(TEXT_BYTES)}\n`;
+    return textOf(this.mark);
+  }
+}
+
+/** Padded, so that a shorter text covers all of a longer one. */
+const textOf = (mark: RunMark): string => `${JSON.stringify(mark).padEnd(TEXT_BYTES)}\n`;
+
+function syncQuietly(fd: number): void {
+  try {
+    fsyncSync(fd);
+  } catch {
+    // Not even a full disk fails here, and a broken one has more to say elsewhere.
+  }
+}
+
+/**
+ * Takes the post-hooks of the dead run whose marker stands at `path` upon us: in one write, after which nobody else
+ * begins them. The marker stays, so that the next run reports the death. To be called with the lock, so that no run
+ * takes over at this moment. Undefined when nothing is owed, or the write fails.
+ */
+export function claimOwed(path: string): Owed | undefined {
+  const mark = readMark(path);
+  const owed = mark === undefined || isRunning(mark) ? undefined : owedBy(mark);
+  if (mark === undefined || owed === undefined) return undefined;
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
+    writeAt(fd, textOf({ ...mark, owes: "" }), 0);
+    fsyncSync(fd);
+    return owed;
+  } catch {
+    // Gone, or not ours to write: the next run, which replaces it, has its own way.
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

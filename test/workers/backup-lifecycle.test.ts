@@ -61,7 +61,10 @@ describe("restic exits with", () => {
       expect.objectContaining({ phase: "pre-backup", exit_code: 9, timed_out: false }),
     ]);
     expect(post).toMatchObject({ phase: "post-backup", path: `${world.hooks}/post-backup.sh`, exit_code: 8 });
-    expect({ ...world.record(), hooks: [] }).toEqual({ ...seen, hooks: [] });
+    // Complete but for the post-hooks, and what their failure adds to the alerts.
+    const failing = expect.arrayContaining([expect.objectContaining({ kind: "hook-failed" })]);
+    expect(seen.alerts).toEqual(failing);
+    expect({ ...world.record(), hooks: [] }).toEqual({ ...seen, hooks: [], alerts: failing });
     expect(pre).toEqual(seen.hooks[0]);
     expect(world.history()).toEqual([world.record()]);
   });

@@ -1,0 +1,110 @@
+/**
+ * What becomes of a run that died (SIGKILL, out of memory): a line in the history, and its post-hooks, which undo what
+ * its pre-hooks did. They are run once: by entry within seconds, where it lives, else by the next run before its own
+ * pre-hooks. Who begins them says so in the marker first.
+ */
+
+import { closeSync } from "node:fs";
+import type { Context } from "../context.ts";
+import { hookEnvironment, resultEnvironment, runPhase } from "../hooks/execute.ts";
+import { masked } from "../mask.ts";
+import { removeDeadTempFiles } from "../process/proc.ts";
+import { type Stop, stopBudget } from "../process/stop.ts";
+import { newestLines } from "../state/history.ts";
+import { processesHolding } from "../state/holder.ts";
+import { signLock, takeLock, unsignLock } from "../state/lock.ts";
+import { claimOwed, markerPath, type Owed, type RunMark } from "../state/marker.ts";
+import { type HookResult, lastFields, recordHeader } from "../state/record.ts";
+import { localZone, stamp } from "../time/zone.ts";
+import { addToHistory } from "./finish.ts";
+
+/** Lines of the history among which the last word of a run that has died since is looked for. */
+const DEATH_LOOKED_BACK = 200;
+
+/** Writes into the history that the previous run died; false when its own line stands there already. */
+export async function recordDeath(context: Context, died: RunMark, nowMs: number): Promise<boolean> {
+  const { identity, mask, logDir, recordPath, errorLogPath, mailLogPath } = context;
+  for (const path of [recordPath, errorLogPath, mailLogPath]) removeDeadTempFiles(path);
+  // It was killed in the instant between its line in the history and its last step.
+  const name = `"run_id":${JSON.stringify(died.run_id)}`;
+  if (newestLines(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
+  const ran = recordHeader({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
+  const child = died.child === undefined ? {} : { killed_child: died.child };
+  const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, ...child, hooks: [] };
+  await addToHistory(context, masked(entry, mask));
+  return true;
+}
+
+export function deathText({ run_id, pid, started_epoch, phase }: RunMark): string {
+  const since = stamp(started_epoch * 1000, localZone());
+  return (
+    `The run before this one died without a record: run ${run_id}, pid ${pid}, started ${since}, ` +
+    `last seen in phase ${phase}. If it was killed, restic may have left its lock in the repository.`
+  );
+}
+
+/** What a shell says of a process that SIGKILL ended. */
+const KILLED = 137;
+
+/** Runs the post-hooks of a run that died, which somebody must have claimed for us. Adds what they came to `results`. */
+export async function runOwedHooks(
+  context: Context,
+  stop: Stop,
+  { runId, startedEpoch }: Owed,
+  results: HookResult[],
+): Promise<void> {
+  const { job, logDir, lockDir, log } = context;
+  log.warn(`Run ${runId} died after its pre-hooks: its post-hooks run now, with the exit code ${KILLED}.`);
+  const result = {
+    exitCode: KILLED,
+    status: "died",
+    durationSeconds: Math.max(0, Math.floor(Date.now() / 1000) - startedEpoch),
+    snapshotId: undefined,
+  } as const;
+  const env = { ...hookEnvironment(context), ...resultEnvironment(context, result), RBH_RUN_ID: runId };
+  // The record there is may be that of a run before, whose success is no news of this one.
+  const hasRecord = lastFields(logDir, job).run_id === runId;
+  await runPhase(
+    context,
+    {
+      phase: `post-${job}`,
+      argument: String(KILLED),
+      env: hasRecord ? env : { ...env, RBH_RECORD: undefined },
+      stop,
+      budget: stopBudget.postHook,
+      pipePath: `${lockDir}/${job}.pipe`,
+      skipOnStop: false,
+    },
+    results,
+  );
+}
+
+/** Milliseconds that what a dead run has started and left may still take, before its post-hooks no longer wait for it. */
+const ORPHANS_MS = 3000;
+
+/**
+ * For entry, which looks every second: runs the post-hooks that the dead run of `job` owes. `sinceMs`: how long it has
+ * been seen dead. Throws LockFailure.
+ */
+export async function settleDeath(context: Context, stop: Stop, sinceMs: number): Promise<void> {
+  const { job, lockDir, lockPath, log, env } = context;
+  const lock = await takeLock(lockPath, env);
+  if (lock === undefined) {
+    // The next run has it, or another container; or what the dead run left behind, which may go on for hours.
+    const orphans = processesHolding(lockPath);
+    if (sinceMs < ORPHANS_MS || orphans.length === 0) return;
+    const names = orphans.map(({ name, pid }) => `${name} with pid ${pid}`).join(", ");
+    log.warn(`The post-hooks of ${job} do not wait for what its dead run left running: ${names}.`);
+  }
+  try {
+    const owed = claimOwed(markerPath(lockDir, job));
+    if (owed === undefined) return;
+    if (lock !== undefined) signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\n`);
+    await runOwedHooks(context, stop, owed, []);
+  } finally {
+    if (lock?.fd !== undefined) {
+      unsignLock(lock);
+      closeSync(lock.fd);
+    }
+  }
+}
