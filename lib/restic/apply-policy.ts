@@ -69,7 +69,7 @@ export class Retention {
     facts.retention_withheld = reason;
     facts.retention_missed = this.missedBefore + 1;
     const missed =
-      this.missedBefore > 0 ? ` This is the case in ${this.missedBefore + 1} runs in a row.` : "";
+      this.missedBefore > 0 ? ` This is the case in ${plural(this.missedBefore + 1, "run")} in a row.` : "";
     this.run.alert("retention-withheld", `The retention policy was not applied: ${reason}${missed}`);
   }
 

@@ -58,7 +58,7 @@ function incomplete(runs: readonly PastRecord[]): Change | undefined {
   const more = Number(unreadable_count) - 1;
   const what = `${first}${more > 0 ? ` and ${more} more` : ""}`;
   const message =
-    `its last ${count} runs could not read ${what}, and applied no retention policy. Give backup access to it, or leave ` +
+    `its last ${plural(count, "run")} could not read ${what}, and applied no retention policy. Give backup access to it, or leave ` +
     "it out with --exclude in RESTIC_JOB_ARGS.";
   return { kind: "incomplete", message };
 }

@@ -268,7 +268,7 @@ function retentionText({
       : typeof forget_exit_code === "number" && forget_exit_code !== 0
         ? ` The last time restic forget ended with exit ${forget_exit_code}.`
         : "";
-  return `its retention policy was not applied ${retention_missed} runs in a row, so that old snapshots stay.${why}`;
+  return `its retention policy was not applied ${plural(retention_missed, "run")} in a row, so that old snapshots stay.${why}`;
 }
 
 function runningJson(

@@ -73,7 +73,7 @@ export function hookAlerts(hooks: readonly HookResult[]): Alert[] {
   const failed = failedHooks(hooks);
   if (text === undefined || failed[0] === undefined) return [];
   const how = failed.map((hook) => `${hook.path}: ${hook.error ?? endOf(hook)}`).join("; ");
-  const remedy = `Correct it; hook-test ${failed[0].phase} runs the hooks of that phase alone.`;
+  const remedy = `Correct it; to run the hooks of that phase alone: hook-test ${failed[0].phase}.`;
   return [{ kind: HOOK_FAILED, message: `${text} (${how}). The work is not affected. ${remedy}` }];
 }
 
