@@ -91,6 +91,13 @@ export function maskRepository(repository: string): string {
   return repository.replace(REPOSITORY, `$1:${PLACEHOLDER}@`);
 }
 
+/** HEALTHCHECKS_URL, and that of any worker; not the _FILE that may name it. */
+export const isPingUrl = (name: string): boolean =>
+  name.startsWith("HEALTHCHECKS_URL") && !name.endsWith("_FILE");
+
+/** Does the variable hold a URL whose path is the secret? */
+export const isWebhookName = (name: string): boolean => name === "WEBHOOK_URL" || isPingUrl(name);
+
 /** A webhook's URL without everything after its host. */
 export function maskWebhook(url: string): string {
   const origin = /^([a-z]+:\/\/)(?:[^/?#]*@)?([^/?#]*)/i.exec(url);
@@ -116,6 +123,7 @@ export function maskCommand(text: string): string {
 
 /** Is the value of this variable a secret? A `_FILE` variable holds a path, which is none. */
 export function isSecret(name: string): boolean {
+  if (isPingUrl(name)) return true;
   if (Object.hasOwn(variables, name)) {
     const declared = variables[name as VariableName];
     if ("secret" in declared) return true;
@@ -195,7 +203,7 @@ function secretsOfVariable(
   const value = fromFile ? (read() ?? "").trim() : text;
   const urls = value.includes("://") ? value.split(/\s+/).flatMap(secretsOfUrl) : [];
   if (about !== name && !fromFile) return urls;
-  if (about === "WEBHOOK_URL" || about === "HEALTHCHECKS_URL") return [...secretsOfWebhook(value), ...urls];
+  if (isWebhookName(about)) return [...secretsOfWebhook(value), ...urls];
   if (about.endsWith("_OPTIONS")) return [...secretsOfCommand(value), ...urls];
   if (about === "WEBHOOK_HEADER_AUTH")
     return [

@@ -30,8 +30,11 @@ export function knownNames(phases: readonly string[], workers: readonly string[]
     ...declared,
     ...phases.map((phase) => `HOOK_TIMEOUT_${screaming(phase)}`),
     ...workers.map((worker) => `${screaming(worker)}_TIMEOUT`),
+    ...workers.flatMap((worker) => [pingName(worker), `${pingName(worker)}_FILE`]),
   ]);
 }
+
+const pingName = (worker: string) => `HEALTHCHECKS_URL_${screaming(worker)}`;
 
 /** The variables of `env` whose names resemble known ones, each with the name that was probably meant. */
 export function misspelt(env: Environment, known: ReadonlySet<string>): Misspelt[] {

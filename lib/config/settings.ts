@@ -107,11 +107,28 @@ export class Settings {
     return names.some((name) => this.env[name] || (declarations[name].file && this.env[`${name}_FILE`]));
   }
 
+  /** The name of the variable with the URL to ping for `worker`; undefined where none is set. */
+  pingVariable(worker: string): string | undefined {
+    const own = `HEALTHCHECKS_URL_${screaming(worker)}`;
+    const names = worker === "backup" ? [own, "HEALTHCHECKS_URL"] : [own];
+    return names.find((name) => this.env[name] || this.env[`${name}_FILE`]);
+  }
+
+  /** What a variable that may be given as a file holds, by a name that need not be declared. Throws as text() does. */
+  fromFile(variable: string): string {
+    return this.ownOrFile(variable) ?? "";
+  }
+
   /** Throws a ConfigError when a variable was given both by itself and by a file. */
   refuseDoubles(): void {
     for (const name of Object.keys(variables) as VariableName[]) {
-      if (declarations[name].file && this.env[name] && this.env[`${name}_FILE`]) throw doubled(name);
+      if (declarations[name].file) this.refuseDouble(name);
     }
+    for (const name in this.env) if (name.startsWith("HEALTHCHECKS_URL_")) this.refuseDouble(name);
+  }
+
+  private refuseDouble(name: string): void {
+    if (this.env[name] && this.env[`${name}_FILE`]) throw doubled(name);
   }
 
   private raw(name: VariableName): string | undefined {
@@ -124,9 +141,13 @@ export class Settings {
 
   /** What it was given, by itself or by a file. Throws a ConfigError when both were, or the file cannot be read. */
   private own(name: VariableName): string | undefined {
-    const path = declarations[name].file && this.env[`${name}_FILE`];
+    return declarations[name].file ? this.ownOrFile(name) : this.env[name];
+  }
+
+  private ownOrFile(name: string): string | undefined {
+    const path = this.env[`${name}_FILE`];
     if (!path) return this.env[name];
-    if (this.env[name]) throw doubled(name);
+    this.refuseDouble(name);
     return readValueFile(`${name}_FILE`, path);
   }
 
@@ -163,7 +184,7 @@ export class Settings {
   }
 }
 
-const doubled = (name: VariableName) =>
+const doubled = (name: string) =>
   new ConfigError(
     `${name} and ${name}_FILE are both set, and one of them would be ignored. Unset one of them.`,
   );

@@ -158,13 +158,30 @@ export const variables = {
   WEBHOOK_URL: text("the URL to which the run's record is POSTed", undefined, { secret: true, file: true }),
   WEBHOOK_HEADER_AUTH: text("the webhook's Authorization header", undefined, { secret: true, file: true }),
   WEBHOOK_TIMEOUT: seconds("limit for one attempt to deliver the webhook", "10", { file: true }),
-  WEBHOOK_ON_ERROR: onOff("send the webhook only when the exit code is not 0", "OFF", { file: true }),
-  HEALTHCHECKS_URL: text("the URL to ping, with /start and /<exit code> appended", undefined, {
+  WEBHOOK_ON_ERROR: onOff(
+    "send the webhook only when something is wrong, and when all is well again",
+    "OFF",
+    {
+      file: true,
+    },
+  ),
+  HEALTHCHECKS_URL: text("the URL to ping for backup, with /start and /<exit code> appended", undefined, {
     secret: true,
     file: true,
   }),
+  "HEALTHCHECKS_URL_<WORKER>": text(
+    "the same for another worker, for example HEALTHCHECKS_URL_CHECK, or HEALTHCHECKS_URL_CHECK_FILE",
+    undefined,
+    { secret: true },
+  ),
+  HEALTHCHECKS_LOG: onOff("send the end of the run's log with the ping, too", "OFF"),
   MAILX_RCPT: text("recipients of the run's mail, separated by commas", undefined, { file: true }),
-  MAILX_ON_ERROR: onOff("send a mail only when the exit code is not 0", "OFF"),
+  MAILX_ON_ERROR: onOff("send a mail only when something is wrong, and when all is well again", "OFF"),
+  ALERT_ON: choice(
+    ["FAILURE", "WARNING", "ALWAYS"],
+    "what mail and webhook send: failures only, warnings too, or every run; an ON_ERROR that is set wins",
+    "ALWAYS",
+  ),
   HOSTNAME: text("the host's name in records and snapshots; the system's own when empty"),
   TZ: text("the time zone of logs and schedules, as libc understands it"),
   NO_COLOR: text("when not empty, print no colour on a terminal"),

@@ -5,7 +5,6 @@
 
 import type { Settings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
-import { CannotStart, resolveProgram } from "../process/spawn.ts";
 import { forgetScope } from "../restic/forget-scope.ts";
 import { readPolicy } from "../restic/policy.ts";
 import { type Cron, firstCoincidence, nextTimes } from "../schedule/cron.ts";
@@ -13,6 +12,7 @@ import { type Planned, placesOf, plannedJobs, variableOf } from "../schedule/sch
 import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";
 import { formatDuration } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
+import { checkChannels, checkSendmail } from "./channels.ts";
 import { type Check, Checks, type Findings, fail, ok, type Patient, warn } from "./checks.ts";
 import { isAboutHooks } from "./hooks.ts";
 import { checkJobFile, checkRclone } from "./replication.ts";
@@ -32,6 +32,7 @@ export async function checkEnvironment(
     ...checkSchedule(context),
     ...checkZone(context.settings),
     ...checkValues(context.settings, workers),
+    ...checkChannels(context.settings),
   ];
 }
 
@@ -43,9 +44,10 @@ export async function configuration(patient: Patient): Promise<Findings> {
   const odd = checkValues(settings, workers).filter(
     ({ status, key = "" }) => status !== "OK" && !isAboutHooks(key),
   );
-  checks.adopt([...(await checkResources(patient)), ...checkSchedule(patient), ...odd]);
+  const channels = checkChannels(settings);
+  checks.adopt([...(await checkResources(patient)), ...checkSchedule(patient), ...odd, ...channels]);
   if (odd.length === 0) checks.ok("Every value has the form that its variable needs.");
-  checks.adopt([...(await checkFolders(settings)), ...checkMail(settings)]);
+  checks.adopt([...(await checkFolders(settings)), ...checkSendmail(settings)]);
   return { checks: checks.list, json: undefined };
 }
 
@@ -162,16 +164,4 @@ function checkZone({ env }: Settings): Check[] {
   const zone = localZone();
   if (zone.known) return [ok("TZ", zone.name)];
   return [warn("TZ", `${env.TZ} is no time zone of this image; schedules and logs are in UTC.`)];
-}
-
-function checkMail(settings: Settings): Check[] {
-  if (!settings.configured("MAILX_RCPT")) return [];
-  try {
-    resolveProgram("sendmail", settings.env.PATH);
-    return [];
-  } catch (error) {
-    if (!(error instanceof CannotStart)) throw error;
-    const remedy = "Install msmtp or another sendmail.";
-    return [warn("MAILX_RCPT", `no mail can be sent: ${error.message} ${remedy}`)];
-  }
 }

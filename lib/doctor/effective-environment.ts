@@ -12,6 +12,7 @@ import { readIfThere, readSmallFile, replaceFile } from "../files/files.ts";
 import {
   isForeignSecret,
   isSecret,
+  isWebhookName,
   maskCommand,
   maskRemote,
   maskRepository,
@@ -122,7 +123,7 @@ function buildEntry(
 
 /** The value as it may be shown. The name of a variable that is not ours is judged more strictly. */
 export function shown(name: string, value: string, isOurs: boolean): string {
-  if (name === "WEBHOOK_URL" || name === "HEALTHCHECKS_URL") return maskWebhook(value);
+  if (isWebhookName(name)) return maskWebhook(value);
   if (isSecret(name) || (!isOurs && isForeignSecret(name))) return PLACEHOLDER;
   if (name.startsWith("REPLICATE_") || name.startsWith("SYNC_")) return maskRemote(value);
   if (name.endsWith("_OPTIONS")) return maskCommand(value);

@@ -5,7 +5,7 @@
 
 import { statSync } from "node:fs";
 import { Context } from "../context.ts";
-import { reasonOf } from "../errors.ts";
+import { EXIT, reasonOf } from "../errors.ts";
 import { discard, readIfThere, replaceFile } from "../files/files.ts";
 import { masked } from "../mask.ts";
 import type { Stop } from "../process/stop.ts";
@@ -23,29 +23,14 @@ export async function tellFailedStart(
   stop: Stop,
   { message, exitCode }: { readonly message: string; readonly exitCode: number },
 ): Promise<void> {
-  // The metrics are those of jobs; one of entry would never be taken back.
-  const quiet = new Context("entry", { env: { ...context.settings.env, METRICS_DIR: undefined } });
-  const notifier = await loadNotifier(quiet, stop, { died: false });
+  const notifier = await notifierOf(context, stop);
   if (notifier === undefined) return;
   const text = `${context.mask(message)}\n`;
   if (wasTold(context, text)) {
     context.log.info("This failure was reported to the alert channels before; it is not reported again yet.");
     return;
   }
-  const now = Date.now();
-  const repository = context.shownRepository;
-  const record: RunRecord = masked(
-    {
-      ...recordHeader(context.identity, now, now),
-      exit_code: exitCode,
-      status: "failed",
-      error: message,
-      ...(repository === undefined ? {} : { repository }),
-      hooks: [],
-    },
-    context.mask,
-  );
-  await notifier.tell(record, () => 0);
+  await notifier.tell(recordOf(context, { exit_code: exitCode, status: "failed", error: message }), () => 0);
   try {
     replaceFile(notePath(context), text);
   } catch (error) {
@@ -55,10 +40,37 @@ export async function tellFailedStart(
   }
 }
 
-/** The container has started: the next failure is news. */
-export const forgetFailedStart = (context: Context): void => {
+/** The container has started: the next failure is news, and who heard of the last one hears that all is well again. */
+export async function tellStarted(context: Context, stop: Stop): Promise<void> {
+  const hadFailed = readIfThere(notePath(context)) !== undefined;
   discard(notePath(context));
-};
+  if (!hadFailed) return;
+  const notifier = await notifierOf(context, stop);
+  await notifier?.tell(recordOf(context, { exit_code: EXIT.ok, status: "ok" }), () => 0);
+}
+
+/** The metrics are those of jobs; one of entry would never be taken back. */
+function notifierOf(context: Context, stop: Stop) {
+  const quiet = new Context("entry", { env: { ...context.settings.env, METRICS_DIR: undefined } });
+  return loadNotifier(quiet, stop, { died: false });
+}
+
+function recordOf(
+  context: Context,
+  outcome: Pick<RunRecord, "exit_code" | "status"> & { readonly error?: string },
+): RunRecord {
+  const now = Date.now();
+  const repository = context.shownRepository;
+  return masked(
+    {
+      ...recordHeader(context.identity, now, now),
+      ...outcome,
+      ...(repository === undefined ? {} : { repository }),
+      hooks: [],
+    },
+    context.mask,
+  );
+}
 
 function wasTold(context: Context, text: string): boolean {
   try {

@@ -5,7 +5,7 @@
 
 import { version } from "../environment.ts";
 import { ConfigError, errnoOf } from "../errors.ts";
-import { after, type Stop, within } from "../process/stop.ts";
+import { after, type Stop, stopBudget, within } from "../process/stop.ts";
 import { decodePercent } from "../text.ts";
 
 /** The type of `new URL()`, the same in the types of Bun and of Deno. */
@@ -29,6 +29,9 @@ export interface Delivery {
   readonly attempts: number;
   /** `200` when delivered; else why not, for use inside a sentence. */
   readonly words: string;
+  /** HTTP's status of the last answer, and the beginning of its body. */
+  readonly status?: number | undefined;
+  readonly said?: string | undefined;
 }
 
 /** The URL, if it is one that we may call. Throws a ConfigError, which does not repeat it. */
@@ -45,10 +48,15 @@ const isHttp = ({ protocol }: Url): boolean => protocol === "http:" || protocol 
 /** What may be shown of a URL: scheme and host. */
 export const shownUrl = ({ protocol, host }: Url): string => `${protocol}//${host}`;
 
-/** Aborts when the run is told to stop, or when its owner aborts it. */
-export function untilStopped(stop: Stop): AbortController {
+/** Aborts `graceMs` milliseconds after the run is told to stop, at a second signal at once, or when its owner aborts it. */
+export function untilStopped(stop: Stop, graceMs = 0): AbortController {
   const controller = new AbortController();
-  stop.listen(() => controller.abort("the run was told to stop"));
+  const abort = () => controller.abort("the run was told to stop");
+  stop.listen(() => {
+    const ms = Math.min(graceMs, stop.msUntil(stopBudget.ping.killAt));
+    if (ms > 0) after(ms, abort);
+    else abort();
+  });
   return controller;
 }
 
@@ -58,9 +66,9 @@ const PAUSES_MS = [1000, 2000];
 /** Makes up to three attempts. Throws nothing. */
 export async function deliver(request: Request): Promise<Delivery> {
   for (let attempts = 1; ; attempts++) {
-    const { ok, retry, words } = await attempt(request);
+    const { ok, retry, words, status, said } = await attempt(request);
     const pause = PAUSES_MS[attempts - 1];
-    if (ok || !retry || pause === undefined) return { delivered: ok, attempts, words };
+    if (ok || !retry || pause === undefined) return { delivered: ok, attempts, words, status, said };
     if (!(await paused(pause, request.signal))) {
       return { delivered: false, attempts, words: `${words}, and ${givenUp(request.signal)}` };
     }
@@ -72,6 +80,8 @@ interface Attempt {
   readonly ok: boolean;
   readonly words: string;
   readonly retry: boolean;
+  readonly status?: number;
+  readonly said?: string;
 }
 
 const failed = (words: string): Attempt => ({ ok: false, words, retry: true });
@@ -128,10 +138,11 @@ async function followRedirects(request: Request, signal: AbortSignal): Promise<A
       },
       ...(body === undefined ? {} : { body }),
     });
-    await readSome(response);
+    const said = await readSome(response);
     const { status } = response;
     const location = response.headers.get("location");
-    if (![301, 302, 303, 307, 308].includes(status) || location === null) return explainStatus(status);
+    if (![301, 302, 303, 307, 308].includes(status) || location === null)
+      return { ...explainStatus(status), status, said };
     const next = URL.parse(location, url.href);
     if (next === null || !isHttp(next)) {
       return refused(`it redirects (${status}) to something that is not an http(s) URL`);
@@ -169,23 +180,27 @@ function withoutUserinfo(url: Url): Url {
   return copy;
 }
 
-/** The body of an answer is of no use to us; a polite client reads a little of it all the same. */
+/** A polite client reads a little of the body; of what it says the beginning is kept. */
+const SAID_MOST = 500;
 const BODY_MOST_BYTES = 65_536;
 const BODY_MOST_MS = 500;
 
-async function readSome({ body }: Response): Promise<void> {
+async function readSome({ body }: Response): Promise<string> {
   const reader = body?.getReader();
-  if (reader === undefined) return;
+  if (reader === undefined) return "";
+  let said = "";
   const read = async () => {
     for (let bytes = 0; bytes < BODY_MOST_BYTES; ) {
       const { value, done } = await reader.read();
       if (done) return;
       bytes += value.length;
+      if (said.length < SAID_MOST) said += Buffer.from(value).toString("utf8");
     }
   };
   // A connection reset within the body is not a failure: the status has said all that matters.
   await within(BODY_MOST_MS, read());
   await reader.cancel().catch(() => {});
+  return said.slice(0, SAID_MOST);
 }
 
 function explainStatus(status: number): Attempt {

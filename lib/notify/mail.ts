@@ -52,8 +52,8 @@ export async function sendMail(
   return { to: good, refused: bad, failure: await handOver(context, message, stop, limits) };
 }
 
-/** The run's log as a mail carries it; undefined when there is none to be read. */
-export function logForMail({ logPath, identity, mask }: Context): string | undefined {
+/** The run's log, or its last `most` bytes; undefined when there is none to be read. */
+export function endOfLog({ logPath, identity, mask }: Context, most = MAIL_MOST_BYTES): string | undefined {
   let fd: number;
   try {
     fd = openSync(logPath, "r");
@@ -63,9 +63,9 @@ export function logForMail({ logPath, identity, mask }: Context): string | undef
   }
   try {
     const { size } = fstatSync(fd);
-    const bytes = Buffer.allocUnsafe(Math.min(size, MAIL_MOST_BYTES));
+    const bytes = Buffer.allocUnsafe(Math.min(size, most));
     const text = bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, size - bytes.length));
-    return size > MAIL_MOST_BYTES ? shortened(text, size, `${logPath} on ${mask(identity.hostname)}`) : text;
+    return size > most ? shortened(text, size, `${logPath} on ${mask(identity.hostname)}`) : text;
   } finally {
     closeSync(fd);
   }

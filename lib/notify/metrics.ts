@@ -12,6 +12,7 @@ import { removeDeadTempFiles } from "../process/proc.ts";
 import type { Fields } from "../schema/fields.ts";
 import { lockShortly } from "../state/lock.ts";
 import { hasSucceeded, hookName, type RunRecord } from "../state/record.ts";
+import { isPersonal } from "./trouble.ts";
 
 /** What outlives a run: read from the file that the run before has left. */
 export interface MetricsState {
@@ -44,11 +45,16 @@ const NEITHER: readonly RunRecord["status"][] = ["cancelled", "dry-run", "skippe
  * The state after a run. A warning (a snapshot without some files) ends a row of failures and is no success. `died`:
  * the run before this one was killed and could not count itself.
  */
-export function stateAfter(before: MetricsState, record: RunRecord, died: boolean): MetricsState {
+export function stateAfter(
+  before: MetricsState,
+  record: RunRecord,
+  died: boolean,
+  isNeither = NEITHER.includes(record.status),
+): MetricsState {
   const failures = before.failures + (died ? 1 : 0);
   if (hasSucceeded(record)) return { lastSuccess: record.finished_epoch, failures: 0 };
   if (record.status === "warning") return { ...before, failures: 0 };
-  return { ...before, failures: NEITHER.includes(record.status) ? failures : failures + 1 };
+  return { ...before, failures: isNeither ? failures : failures + 1 };
 }
 
 /**
@@ -188,7 +194,8 @@ export class RunMetrics {
       // The second time the file holds this run already: it must not be counted twice.
       this.before ??= stateOf(text, record.job);
       const { died, facts } = this.occasion;
-      return renderMetrics(record, stateAfter(this.before, record, died), skips(), facts);
+      const isNeither = NEITHER.includes(record.status) || isPersonal(record);
+      return renderMetrics(record, stateAfter(this.before, record, died, isNeither), skips(), facts);
     });
   }
 }

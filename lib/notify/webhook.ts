@@ -1,6 +1,6 @@
 /**
- * The two kinds of requests about a run: its record POSTed to WEBHOOK_URL, and pings of HEALTHCHECKS_URL as
- * healthchecks.io defines them, /start before the work and /<exit code> after it.
+ * The two kinds of requests about a run: its record POSTed to WEBHOOK_URL, and pings of HEALTHCHECKS_URL (of other
+ * workers: HEALTHCHECKS_URL_<WORKER>) as healthchecks.io defines them, /start before the work and /<exit code> after it.
  */
 
 import type { Context } from "../context.ts";
@@ -46,28 +46,71 @@ function parseAuthorization(text: string): string | undefined {
   throw new ConfigError("WEBHOOK_HEADER_AUTH holds a line break or a character that no header may hold.");
 }
 
+/**
+ * Services that take a POST to such a URL for a success, whatever it says: their hosts, and the paths of those that
+ * people host themselves (healthchecks, Uptime Kuma).
+ */
+const PING_HOSTS =
+  /(^|\.)(hc-ping\.com|healthchecks\.io|cronitor\.link|nosnch\.in|deadmanssnitch\.com|heartbeat\.uptimerobot\.com|push\.statuscake\.com|cronhub\.io)$/;
+const PING_PATHS = /^\/(ping\/[^/]+|api\/push\/|api\/v1\/heartbeat\/)/;
+
+/** Why this URL should not be a webhook's; undefined when it may be one. Pure. */
+export function pingServiceText(url: Url): string | undefined {
+  if (!PING_HOSTS.test(url.hostname) && !PING_PATHS.test(url.pathname)) return undefined;
+  return (
+    `points to a ping service (${shownUrl(url)}), which takes the POST of a failed run for a success. Set ` +
+    "HEALTHCHECKS_URL to it instead, and unset WEBHOOK_URL."
+  );
+}
+
 /** Milliseconds that one ping may take: ten seconds, as in healthchecks.io's own examples. */
 const TIMEOUT_MS = 10_000;
 
-/** `word`: `start`, or the exit code. Throws a ConfigError when HEALTHCHECKS_URL is not an http(s) URL. */
-export async function ping(
-  { settings }: Pick<Context, "settings">,
-  word: string,
-  signal: AbortSignal,
-): Promise<Sent> {
-  const url = httpUrl("HEALTHCHECKS_URL", settings.text("HEALTHCHECKS_URL"));
-  const sent: Delivery = await deliver({
-    url: pingUrl(url, word),
-    method: "GET",
-    timeoutMs: TIMEOUT_MS,
-    signal,
-  });
-  return { ...sent, to: shownUrl(url) };
+export interface Ping {
+  /** The variable that holds the URL: see Settings.pingVariable. */
+  readonly variable: string;
+  /** `start`, or the exit code. */
+  readonly word: string;
+  /** A UUID: the same for the start and the end of a run, so that the service measures the run. */
+  readonly rid: string;
+  /** A few lines for a person to read at the service. */
+  readonly body?: string;
 }
 
-/** `https://hc.example/ping/uuid?x=1` → `https://hc.example/ping/uuid/start?x=1`. */
-export function pingUrl(url: Url, word: string): Url {
+/** Throws a ConfigError when the URL is not an http(s) URL. */
+export async function ping(
+  { settings }: Pick<Context, "settings">,
+  { variable, word, rid, body }: Ping,
+  signal: AbortSignal,
+): Promise<Sent> {
+  const url = httpUrl(variable, settings.fromFile(variable));
+  const request = { url: pingUrl(url, word, rid), timeoutMs: TIMEOUT_MS, signal };
+  const get = () => deliver({ ...request, method: "GET" });
+  let sent: Delivery;
+  if (body === undefined) sent = await get();
+  else {
+    const headers = { "content-type": "text/plain; charset=utf-8" };
+    sent = await deliver({ ...request, method: "POST", headers, body });
+    // A service that knows pings by GET alone gets no summary.
+    if (sent.status === 405) sent = await get();
+  }
+  return { ...sent, ...refusalIn(sent, variable), to: shownUrl(url) };
+}
+
+/** healthchecks.io answers 200 to a ping that it throws away (its documentation, "Pinging API"). */
+function refusalIn({ delivered, said = "" }: Delivery, variable: string): Partial<Delivery> {
+  const [refusal] = /not found|rate[ -]?limited/i.exec(said) ?? [];
+  if (!delivered || refusal === undefined) return {};
+  const why = /not/i.test(refusal)
+    ? `no check has the URL that ${variable} holds. Correct it`
+    : "it is pinged too often. Give each worker a check of its own, or a longer schedule";
+  return { delivered: false, words: `it answered 200, but says "${refusal}": ${why}` };
+}
+
+/** `https://hc.example/ping/uuid?x=1` → `https://hc.example/ping/uuid/start?x=1&rid=…`. */
+export function pingUrl(url: Url, word: string, rid: string): Url {
   const pinged = new URL(url);
   pinged.pathname = `${url.pathname.replace(/\/+$/, "")}/${word}`;
+  pinged.searchParams.set("rid", rid);
   return pinged;
 }

@@ -40,6 +40,8 @@ export const stopBudget = {
   hookTest: { signalAt: 0, killAt: 0.9 },
   /** A program that was asked something leaves nothing behind; its answer is of no use any more. */
   question: { signalAt: 0, killAt: 0.5 },
+  /** The ping of a run that was stopped goes out beside its post-hooks. */
+  ping: { signalAt: 0, killAt: 0.9 },
   /** A mail goes out beside the post-hooks, and must not delay the end of the run. */
   sendmail: { signalAt: 0, killAt: 0.05 },
 } as const satisfies Record<string, StopBudget>;

@@ -14,7 +14,7 @@ import { newestLines } from "../state/history.ts";
 import { processesHolding } from "../state/holder.ts";
 import { signLock, takeLock, unsignLock } from "../state/lock.ts";
 import { claimOwed, markerPath, type Owed, type RunMark } from "../state/marker.ts";
-import { type HookResult, lastFields, recordHeader } from "../state/record.ts";
+import { type HookResult, lastFields, type RunRecord, recordHeader } from "../state/record.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { addToHistory } from "./finish.ts";
 
@@ -45,6 +45,22 @@ export function deathText({ run_id, pid, started_epoch, phase }: RunMark): strin
 
 /** What a shell says of a process that SIGKILL ended. */
 const KILLED = 137;
+
+/** What the channels are told of a run that died; its exit code is the one that its post-hooks get. */
+export function deathRecord({ identity, mask }: Context, died: RunMark, nowMs: number): RunRecord {
+  return masked(
+    {
+      ...recordHeader({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs),
+      exit_code: KILLED,
+      status: "died" as const,
+      phase: died.phase,
+      pid: died.pid,
+      error: deathText(died),
+      hooks: [],
+    },
+    mask,
+  );
+}
 
 /** Runs the post-hooks of a run that died, which somebody must have claimed for us. Adds what they came to `results`. */
 export async function runOwedHooks(

@@ -138,6 +138,17 @@ export function saveRecord(context: Context, record: RunRecord): void {
   }
 }
 
+/** Sends mail and webhook about what is no run of its own; resolves when they have been sent. */
+export async function tellApart(
+  context: Context,
+  stop: Stop,
+  record: RunRecord,
+  title: string,
+): Promise<void> {
+  const notifier = await loadNotifier(context, stop, { died: false });
+  await notifier?.tellApart(record, title);
+}
+
 /** A failure is logged, and changes nothing else. */
 export async function addToHistory({ log, logDir, settings, env }: Context, entry: object): Promise<void> {
   let before: number;
@@ -155,12 +166,7 @@ export async function addToHistory({ log, logDir, settings, env }: Context, entr
 }
 
 /** What a run can notify through. */
-const CHANNELS = [
-  "METRICS_DIR",
-  "MAILX_RCPT",
-  "WEBHOOK_URL",
-  "HEALTHCHECKS_URL",
-] as const satisfies readonly VariableName[];
+const CHANNELS = ["METRICS_DIR", "MAILX_RCPT", "WEBHOOK_URL"] as const satisfies readonly VariableName[];
 
 /**
  * Loaded only where the environment names somebody to be notified; `require` inside a bundle is as lazy as `import()`,
@@ -171,7 +177,8 @@ export async function loadNotifier(
   stop: Stop,
   occasion: Occasion,
 ): Promise<Notifier | undefined> {
-  if (!context.settings.configured(...CHANNELS)) return undefined;
+  const { settings, job } = context;
+  if (!settings.configured(...CHANNELS) && settings.pingVariable(job) === undefined) return undefined;
   const { Notifier } = await import("../notify/notifier.ts");
   return new Notifier(context, stop, occasion);
 }

@@ -189,8 +189,13 @@ class Execution {
     if (lock !== undefined) signLock(lock, this.signature());
     log.openFile(context.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
-    if (died !== undefined) log.warn((await import("./died.ts")).deathText(died));
     this.notifier = await loadNotifier(context, stop, { ...this.announced, died: died !== undefined });
+    if (died !== undefined) {
+      const { deathRecord, deathText } = await import("./died.ts");
+      log.warn(deathText(died));
+      const title = `[DIED] ${context.job} ${context.hostname}`;
+      this.notifier?.tellBeside(deathRecord(context, died, this.startedMs), title);
+    }
     stop.listen(() => this.announceStop());
   }
 

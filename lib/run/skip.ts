@@ -1,20 +1,24 @@
 /** What is said and left behind when a run does not happen, because another one holds the lock. */
 
+import { screaming } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
 import { leaveLastWords } from "../log/stdout.ts";
+import { masked } from "../mask.ts";
+import { Stop } from "../process/stop.ts";
 import {
   countSkip,
   type LockHolder,
   processesHolding,
   processesHoldingDeleted,
   readLockHolder,
+  SKIPS_MANY,
 } from "../state/holder.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "../state/marker.ts";
 import { recordHeader } from "../state/record.ts";
 import { formatOrdinal } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
-import { addToHistory, writeSkipMetrics } from "./finish.ts";
+import { addToHistory, tellApart, writeSkipMetrics } from "./finish.ts";
 
 /**
  * Logs and counts the skip. `exitCode` is what the caller will end with; `running` is the run that is in the
@@ -34,17 +38,30 @@ export async function skip(
   const said = `${identity.job} skipped: previous run still active (${holderText(lockPath, holder)})${again}`;
   log.warn(said);
   if (exitCode !== 0) leaveLastWords(said);
-  await addToHistory(context, {
+  const record = {
     ...recordHeader(identity, now, now),
     exit_code: exitCode,
-    status: "skipped",
+    status: "skipped" as const,
     skips_in_a_row: inARow,
     hooks: [],
-  });
+  };
+  await addToHistory(context, record);
   try {
     await writeSkipMetrics(context);
   } catch (error) {
     log.warn(`The metrics do not show this skip: ${reasonOf(error)}.`);
+  }
+  // Once in a row of them: a run that hangs says nothing itself.
+  if (inARow === SKIPS_MANY) {
+    const remedy = `If it hangs, stop it; ${screaming(identity.job)}_TIMEOUT ends such a run by itself.`;
+    const alert = { kind: "skipped", message: `${said}. ${remedy}` };
+    const stop = new Stop(() => 0);
+    await tellApart(
+      context,
+      stop,
+      masked({ ...record, alerts: [alert] }, context.mask),
+      `[WARN] ${identity.job} ${identity.hostname} · skipped ${inARow} times in a row`,
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 /** entry: the container's command. Prepares everything, has crond start the jobs, and watches over them. */
 
 import { Context, withoutOurs } from "../context.ts";
-import { forgetFailedStart, tellFailedStart } from "../entry/alert.ts";
+import { tellFailedStart, tellStarted } from "../entry/alert.ts";
 import {
   banner,
   mountNfs,
@@ -12,7 +12,7 @@ import {
 } from "../entry/start.ts";
 import { watch } from "../entry/watch.ts";
 import { environment } from "../environment.ts";
-import { EXIT, Failure } from "../errors.ts";
+import { EXIT, Failure, reasonOf } from "../errors.ts";
 import { leaveLastWords } from "../log/stdout.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
@@ -47,6 +47,9 @@ const command: Command = {
     "HEALTHCHECKS_URL",
     "MAILX_RCPT",
     "MAILX_ON_ERROR",
+    "ALERT_ON",
+    "HEALTHCHECKS_URL_<WORKER>",
+    "HEALTHCHECKS_LOG",
     "STOP_TIMEOUT",
     "CRONTAB_DIR",
     "LOG_DIR",
@@ -106,7 +109,10 @@ async function live(context: Context, stop: Stop, warnings: readonly string[]): 
   const places = readyFolders(context, planned);
   const crontab = renderCrontab(settings, places);
   writeCrontab(context, crontab);
-  forgetFailedStart(context);
+  // The jobs do not wait for a receiver that is slow.
+  void tellStarted(context, stop).catch((error) =>
+    log.warn(`That all is well again was not told: ${reasonOf(error)}.`),
+  );
   const followed = places.output === planned.output ? places.output : undefined;
   return watch(context, stop, crontab, places.lockDir, followed);
 }

@@ -5,12 +5,14 @@ import { Receiver, status } from "../support/receiver.ts";
 import { World } from "../support/world.ts";
 
 const urlOf = (receiver: Receiver) => `http://127.0.0.1:${receiver.port}/ping/5cdfd1d2-uuid`;
+/** Without the id of the run. */
+const linesOf = ({ lines }: Receiver) => lines.map((line) => line.replace(/\?rid=.*/, ""));
 
 test.each([
-  ["https://hc-ping.com/uuid", "start", "https://hc-ping.com/uuid/start"],
-  ["https://hc-ping.com/uuid/", "0", "https://hc-ping.com/uuid/0"],
-  ["https://hc.example/p/key/slug?create=1", "12", "https://hc.example/p/key/slug/12?create=1"],
-])("%s and %s", (url, word, pinged) => expect(pingUrl(new URL(url), word).href).toBe(pinged));
+  ["https://hc-ping.com/uuid", "start", "https://hc-ping.com/uuid/start?rid=r"],
+  ["https://hc-ping.com/uuid/", "0", "https://hc-ping.com/uuid/0?rid=r"],
+  ["https://hc.example/p/key/slug?create=1", "12", "https://hc.example/p/key/slug/12?create=1&rid=r"],
+])("%s and %s", (url, word, pinged) => expect(pingUrl(new URL(url), word, "r").href).toBe(pinged));
 
 test.each([
   [{ exit_code: 0, status: "ok" }, "0"],
@@ -32,7 +34,8 @@ describe("pings", () => {
     world.restic(restic);
     const result = await world.run("backup", [], { env: { HEALTHCHECKS_URL: urlOf(receiver) } });
     expect({ code: result.code, stderr: result.stderr }).toEqual({ code, stderr: "" });
-    expect(receiver.lines).toEqual(["GET /ping/5cdfd1d2-uuid/start", `GET /ping/5cdfd1d2-uuid/${code}`]);
+    const lines = linesOf(receiver);
+    expect(lines).toEqual(["GET /ping/5cdfd1d2-uuid/start", `POST /ping/5cdfd1d2-uuid/${code}`]);
     expect(result.stdout).not.toContain("uuid");
     const at = (words: string) => result.stdout.indexOf(words);
     expect(at("ping of the start delivered")).toBeGreaterThan(at("backup started"));
@@ -44,7 +47,7 @@ describe("pings", () => {
     using world = new World();
     world.restic("date +%s%N > $HOME/began");
     using receiver = await Receiver.start((socket, request, n) => {
-      if (!request.path.endsWith("/start")) status(200)(socket, request, n);
+      if (!request.path.includes("/start?")) status(200)(socket, request, n);
     });
     const begun = Date.now();
     const { code, stdout } = await world.run("backup", [], { env: { HEALTHCHECKS_URL: urlOf(receiver) } });
@@ -57,7 +60,7 @@ describe("pings", () => {
         `${receiver.port} was not delivered: it was given up, because the work has ended.`,
     );
     // The late start never overtakes the end.
-    expect(receiver.lines.at(-1)).toEndWith("/0");
+    expect(linesOf(receiver).at(-1)).toEndWith("/0");
   });
 
   test("a configuration error is an end too", async () => {
@@ -67,7 +70,7 @@ describe("pings", () => {
     const env = { HEALTHCHECKS_URL: urlOf(receiver), RESTIC_TAG: "" };
     const { code } = await world.run("backup", [], { env });
     expect(code).toBe(2);
-    expect(receiver.lines.map((line) => line.slice(-6))).toEqual(["/start", "uuid/2"]);
+    expect(linesOf(receiver).map((line) => line.slice(-6))).toEqual(["/start", "uuid/2"]);
   });
 
   test("a skip pings nobody", async () => {

@@ -375,10 +375,10 @@ test.each([
   world.restic();
   world.hook("post-backup", 'echo "post-hook $1"');
   using receiver = await Receiver.start((socket, request, n) => {
-    if (request.path.endsWith("/start")) status(200)(socket, request, n);
+    if (request.path.includes("/start?")) status(200)(socket, request, n);
   });
   const child = world.start("backup", [], { env: { STOP_TIMEOUT: "20", ...env(receiver.port) } });
-  await waitFor(() => receiver.requests.some(({ path }) => !path.endsWith("/start")), "the request");
+  await waitFor(() => receiver.requests.some(({ path }) => !path.includes("/start?")), "the request");
   const begun = performance.now();
   child.kill("SIGTERM");
   const [stdout, code] = [await new Response(child.stdout).text(), await child.exited];
