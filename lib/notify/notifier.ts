@@ -8,8 +8,9 @@ import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { errnoOf, Failure, reasonOf } from "../errors.ts";
 import { type Stop, within } from "../process/stop.ts";
+import { builtin } from "../runtime.ts";
 import type { Fields } from "../schema/fields.ts";
-import { type Attention, failedHooks, needsAttention, type RunRecord } from "../state/record.ts";
+import { type Attention, needsAttention, type RunRecord } from "../state/record.ts";
 import { untilStopped } from "./http.ts";
 import { endOfLog, sendMail } from "./mail.ts";
 import { subjectOf } from "./message.ts";
@@ -57,7 +58,7 @@ export class Notifier {
   private readonly sending: AbortController;
   private readonly starting: AbortController;
   private readonly pingVariable: string | undefined;
-  private readonly rid = crypto.randomUUID();
+  private readonly rid = builtin("node:crypto").randomUUID();
   private started: Promise<unknown> = Promise.resolve();
   /** The ping of the end of a run that was stopped. */
   private pinged: Promise<void> | undefined;
@@ -210,15 +211,11 @@ export class Notifier {
   /** For who reads at the ping service what happened; the log only by HEALTHCHECKS_LOG, as it leaves the house. */
   private summary(record: RunRecord): string {
     const { context, occasion } = this;
-    const { error, alerts = [], hooks, run_id } = record;
-    const failed = failedHooks(hooks).map(({ path, exit_code, error: reason }) =>
-      reason === undefined ? `Hook ${path} failed (exit ${exit_code}).` : `Hook ${path}: ${reason}.`,
-    );
+    const { error, alerts = [], run_id } = record;
     const lines = [
       subjectOf(record, occasion.subject?.(record)),
       ...(error === undefined ? [] : [error]),
       ...alerts.map(({ message }) => message),
-      ...failed,
       `Run ${run_id}`,
     ];
     const text = context.mask(`${lines.join("\n")}\n`);

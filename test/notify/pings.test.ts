@@ -75,8 +75,8 @@ describe("what stands in it", () => {
     await world.run("backup", [], { env });
     const { method, body } = receiver.requests[1] ?? { method: "", body: "" };
     expect(method).toBe("POST");
-    expect(body).toMatch(/^\[FAIL 1\S*\] Backup testhost · /);
-    expect(body).toContain("pre-backup.sh failed (exit 7).");
+    expect(body).toMatch(/^\[FAIL 1, hook failed\] Backup testhost · /);
+    expect(body).toContain("1 of 1 hook failed: pre-backup (");
     expect(body).toContain(`Run ${world.record().run_id}`);
     expect(body).not.toContain(SECRET);
     expect(body.includes("line 1999 of ***")).toBe(isThere);
