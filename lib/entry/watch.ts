@@ -10,7 +10,7 @@ import type { Log } from "../log/log.ts";
 import { leaveLastWords } from "../log/stdout.ts";
 import { descendantsOf, isAlive } from "../process/proc.ts";
 import { type Signal, signal } from "../process/spawn.ts";
-import { type Stop, sleep } from "../process/stop.ts";
+import { type Stop, sleep, within } from "../process/stop.ts";
 import { isRunning, markerPath, owedBy, readMark } from "../state/marker.ts";
 import { startScheduler } from "./crond.ts";
 import { Follower } from "./follow.ts";
@@ -80,10 +80,11 @@ function settlingDeaths(context: Context, stop: Stop, lockDir: string) {
   };
   const timer = setInterval(look, DEATHS_MS);
   return {
-    /** Resolves when those that have begun have ended, which a stop bounds. */
+    /** Resolves when those that have begun have ended, within STOP_TIMEOUT. */
     async end() {
       clearInterval(timer);
-      await Promise.all(busy.values());
+      const ms = context.settings.seconds("STOP_TIMEOUT") * 1000;
+      await within(Math.min(ms, stop.msUntil(1)), Promise.all(busy.values()));
     },
   };
 }

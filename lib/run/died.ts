@@ -6,6 +6,7 @@
 
 import { closeSync } from "node:fs";
 import type { Context } from "../context.ts";
+import { hookPaths } from "../hooks/discover.ts";
 import { hookEnvironment, resultEnvironment, runPhase } from "../hooks/execute.ts";
 import { masked } from "../mask.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
@@ -69,7 +70,8 @@ export async function runOwedHooks(
   { runId, startedEpoch }: Owed,
   results: HookResult[],
 ): Promise<void> {
-  const { job, logDir, lockDir, log } = context;
+  const { job, logDir, lockDir, hooksDir, log } = context;
+  if (hookPaths(hooksDir, `post-${job}`).length === 0) return;
   log.warn(`Run ${runId} died after its pre-hooks: its post-hooks run now, with the exit code ${KILLED}.`);
   const result = {
     exitCode: KILLED,

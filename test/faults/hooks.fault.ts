@@ -103,3 +103,27 @@ async function deathOf(world: World): Promise<string> {
   expect(stdout).toContain("The run before this one died without a record");
   return "exit 137; the next run: died, and right again";
 }
+
+fault(
+  {
+    injected: "a post-hook that takes longer than a minute, and fails",
+    promised: "the mail goes out a minute after the work, and again with the failure",
+    timeout: 120_000,
+  },
+  async (world) => {
+    world.program("sendmail", `{ date +%s; cat; } >>'${world.dir}/mails'`);
+    world.hook("post-backup", "sleep 64; exit 3");
+    const begun = Math.floor(Date.now() / 1000);
+    const { code } = await world.run("backup", [], {
+      env: { MAILX_RCPT: "ops@example.org" },
+      timeout: 100_000,
+    });
+    const sent = (world.read("mails").match(/^\d{10,}$/gm) ?? []).map((epoch) => Number(epoch) - begun);
+    expect({ code, sent: sent.length }).toEqual({ code: 0, sent: 2 });
+    expect(sent[0]).toBeGreaterThanOrEqual(60);
+    expect(sent[0]).toBeLessThan(64);
+    expect(sent[1]).toBeGreaterThanOrEqual(64);
+    expect(world.record()).toMatchObject({ status: "ok", alerts: [{ kind: "hook-failed" }] });
+    return "a mail after 60 s, another after 64 s, exit 0";
+  },
+);

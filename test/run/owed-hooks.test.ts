@@ -1,6 +1,7 @@
 // The post-hooks of a run that died are run once: by entry within seconds, else by the next run before its pre-hooks.
 import { describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
+import { processesHolding } from "../../lib/state/holder.ts";
 import { Gate } from "../support/gate.ts";
 import { World, waitFor } from "../support/world.ts";
 
@@ -24,7 +25,8 @@ async function killAt(world: World, gate: Gate, spares = false): Promise<string>
   await run.exited;
   if (!spares) {
     process.kill(orphan, "SIGKILL");
-    await waitFor(() => world.processes().every((pid) => pid !== orphan), "the end of what it had started");
+    // The sleep(1) that it waited with has the lock, too.
+    await waitFor(() => processesHolding(`${world.lock}/backup.lock`).length === 0, "the lock");
   }
   return run_id;
 }
@@ -104,6 +106,18 @@ describe("by the next run", () => {
     await world.run("backup");
     expect(order(world)[0]).toBe(`137 died 137 ${died}`);
   });
+
+  test.each(["starting", "post-hooks", "notifications"])(
+    "not of one that died in the phase %s",
+    async (phase) => {
+      using world = told();
+      const mark = { pid: process.pid, ticks: 1, run_id: "backup-x", started_epoch: 1, phase };
+      world.file("lock/backup.run.json", JSON.stringify(mark));
+      const { stdout } = await world.run("backup");
+      expect(stdout).toContain("died without a record: run backup-x");
+      expect(order(world)[0]).toBe("pre");
+    },
+  );
 
   test("one that fails is an alert of the run, and no hook of its own", async () => {
     using world = told();
