@@ -3,14 +3,14 @@ import { Settings } from "../lib/config/settings.ts";
 import { type Variable, variables } from "../lib/config/variables.ts";
 import { ConfigError } from "../lib/errors.ts";
 import { findLinked } from "../lib/run/command.ts";
-import { placesOf, plannedJobs, readCrontabLine, renderCrontab } from "../lib/schedule/schedule.ts";
+import { plannedJobs, readCrontabLine, readPlaces, renderCrontab } from "../lib/schedule/schedule.ts";
 import { table } from "../lib/workers/index.ts";
 
 const settings = (env: Record<string, string>) =>
   new Settings(env, (message) => {
     throw new Error(message);
   });
-const render = (env: Record<string, string>) => renderCrontab(settings(env), placesOf(settings(env)));
+const render = (env: Record<string, string>) => renderCrontab(settings(env), readPlaces(settings(env)));
 
 test("backup and rotate_log always, each other job when its variable is set, in one order", () => {
   expect(render({})).toBe(

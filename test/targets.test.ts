@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realPath } from "../lib/paths.ts";
-import { refusalOf, sourcePlaces } from "../lib/run/target.ts";
+import { judgeTarget, sourcePlaces } from "../lib/run/target.ts";
 
 const places = [
   { path: "/", name: "the root", inside: false },
@@ -16,7 +16,7 @@ const unasked = () => {
   throw new Error("A place speaks against it: nobody need look.");
 };
 
-describe("refusalOf", () => {
+describe("judgeTarget", () => {
   test.each([
     ["/", "it is the root"],
     ["/data", "it is the data"],
@@ -26,12 +26,12 @@ describe("refusalOf", () => {
     ["/var", "it is a shared place"],
     ["/var/log", "it is above the log"],
   ])("%s is refused, gravely", (path, why) => {
-    expect(refusalOf(path, places, unasked)).toEqual({ why, grave: true });
+    expect(judgeTarget(path, places, unasked)).toEqual({ why, grave: true });
   });
 
   test.each(["/database", "/restore", "/var/mount", "/dat", "/music/data"])("%s is not", (path) => {
-    expect(refusalOf(path, places, () => true)).toBeUndefined();
-    expect(refusalOf(path, places, () => false)).toEqual({ why: "it is not empty", grave: false });
+    expect(judgeTarget(path, places, () => true)).toBeUndefined();
+    expect(judgeTarget(path, places, () => false)).toEqual({ why: "it is not empty", grave: false });
   });
 
   test("who backs up / may still use what is inside of it", () => {
@@ -41,9 +41,9 @@ describe("refusalOf", () => {
       ["/data", true],
       ["/srv/a", true],
     ]);
-    expect(refusalOf("/restore", sources, () => true)).toBeUndefined();
-    expect(refusalOf("/srv/a/b", sources, unasked)?.why).toBe("it is inside BACKUP_ROOT_DIR /srv/a");
-    expect(refusalOf("/", sources, unasked)?.why).toBe("it is the root of the file system");
+    expect(judgeTarget("/restore", sources, () => true)).toBeUndefined();
+    expect(judgeTarget("/srv/a/b", sources, unasked)?.why).toBe("it is inside BACKUP_ROOT_DIR /srv/a");
+    expect(judgeTarget("/", sources, unasked)?.why).toBe("it is the root of the file system");
   });
 });
 

@@ -5,7 +5,7 @@ import type { ChildEnvironment } from "../environment.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
 import { hookPhases, type Row, workerNames } from "../run/command.ts";
-import { View } from "../state/jobs.ts";
+import { StatusContext } from "../state/jobs.ts";
 
 export type Status = "OK" | "INFO" | "WARN" | "FAIL";
 
@@ -82,11 +82,11 @@ export function sentence({ key, message }: Check): string {
   return key === undefined || message.startsWith(`${key}:`) ? message : `${key}: ${message}`;
 }
 
-export const countOf = (checks: readonly Check[], status: Status): number =>
+export const countStatus = (checks: readonly Check[], status: Status): number =>
   checks.filter((check) => check.status === status).length;
 
 /** What the sections look at, gathered once for all of them. */
-export class Patient extends View {
+export class DoctorContext extends StatusContext {
   /** The rows of the table that are runs. */
   readonly runs: readonly Row[];
   readonly phases: readonly string[];

@@ -8,12 +8,12 @@ import { ConfigError } from "../errors.ts";
 import { forgetScope } from "../restic/forget-scope.ts";
 import { readPolicy } from "../restic/policy.ts";
 import { type Cron, firstCoincidence, nextTimes } from "../schedule/cron.ts";
-import { type Planned, placesOf, plannedJobs, variableOf } from "../schedule/schedule.ts";
+import { type Planned, plannedJobs, readPlaces, variableOf } from "../schedule/schedule.ts";
 import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";
 import { formatDuration } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { checkChannels, checkSendmail } from "./channels.ts";
-import { type Check, Checks, type Findings, fail, ok, type Patient, warn } from "./checks.ts";
+import { type Check, Checks, type DoctorContext, type Findings, fail, ok, warn } from "./checks.ts";
 import { isAboutHooks } from "./hooks.ts";
 import { checkJobFile, checkRclone } from "./replication.ts";
 import { checkFolders, checkResources } from "./resources.ts";
@@ -37,7 +37,7 @@ export async function checkEnvironment(
 }
 
 /** The section of doctor, which adds what needs the container itself: its folders and its sendmail. */
-export async function configuration(patient: Patient): Promise<Findings> {
+export async function configuration(patient: DoctorContext): Promise<Findings> {
   const { settings, workers } = patient;
   const checks = new Checks("Configuration checks");
   // The effective environment shows every value; here only those that are odd are worth a line.
@@ -152,7 +152,7 @@ function checkPolicy({ settings, schedules }: Scheduled): Check[] {
 
 function checkPlaces(settings: Settings): Check[] {
   try {
-    placesOf(settings);
+    readPlaces(settings);
     return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -116,7 +116,7 @@ function buildEntry(
 ): Entry {
   const path = env[`${name}_FILE`];
   if (env[name]) return buildOwnEntry(name, env[name], true, image);
-  if (file && path) return { name, value: shown(name, contentOf(path), true), from: `from ${name}_FILE` };
+  if (file && path) return { name, value: shown(name, readContent(path), true), from: `from ${name}_FILE` };
   if (old && env[old]) return { name, value: shown(name, env[old], true), from: `from ${old}` };
   return fallback === undefined ? { name, value: undefined } : { name, value: fallback, from: "default" };
 }
@@ -130,7 +130,7 @@ export function shown(name: string, value: string, isOurs: boolean): string {
   return name.includes("REPOSITORY") ? maskRepository(value) : value;
 }
 
-function contentOf(path: string): string {
+function readContent(path: string): string {
   try {
     return readSmallFile(path, VALUE_FILE_MOST).trim();
   } catch {

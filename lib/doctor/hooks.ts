@@ -8,9 +8,9 @@ import { type Misspelt, misspeltText } from "../config/misspelt.ts";
 import { Settings, screaming } from "../config/settings.ts";
 import type { Environment } from "../environment.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { cautionOf, discoverHooks, type Hook } from "../hooks/discover.ts";
+import { discoverHooks, type Hook, judgeOwner } from "../hooks/discover.ts";
 import { nearest } from "../nearest.ts";
-import { Checks, type Findings, type Patient } from "./checks.ts";
+import { Checks, type DoctorContext, type Findings } from "./checks.ts";
 
 export interface HookJson {
   readonly phase: string;
@@ -39,7 +39,7 @@ export interface HooksJson {
   readonly misnamed: readonly { readonly name: string; readonly nearest: string | null }[];
 }
 
-export function hooks({ env, runs, phases, misspelt }: Patient): Findings<HooksJson> {
+export function hooks({ env, runs, phases, misspelt }: DoctorContext): Findings<HooksJson> {
   const checks = new Checks("Hooks");
   const settings = new Settings(env, (message) => checks.warn(message));
   const directory = settings.folder("HOOKS_DIR");
@@ -149,7 +149,7 @@ export function judgeFolder(checks: Checks, directory: string): boolean {
 }
 
 function judgeCaution(checks: Checks, what: string, stat: Stats): void {
-  const caution = cautionOf(stat);
+  const caution = judgeOwner(stat);
   if (caution !== undefined) checks.warn(`${what}: ${caution}. ${HARDEN}`);
 }
 
@@ -208,7 +208,7 @@ export function misnamed(entries: readonly Named[], workers: readonly Worker[]):
   return entries
     .filter(({ name }) => !name.startsWith(".") && !real.has(name))
     .flatMap(({ name, isFolder }) => {
-      const stem = stemOf(name, workers);
+      const stem = findStem(name, workers);
       const phase = nearestPhase(stem, phases);
       if (phase === undefined && !/^(pre|post)-./.test(stem)) return [];
       return [{ name, nearest: phase && `${phase}${isFolder ? ".d" : ".sh"}` }];
@@ -221,7 +221,7 @@ function nearestPhase(stem: string, phases: readonly string[]): string | undefin
 }
 
 /** `Backup_pre.SH.bak` → `pre-backup`, and a former worker's name → the one of now. */
-function stemOf(name: string, workers: readonly Worker[]): string {
+function findStem(name: string, workers: readonly Worker[]): string {
   const words = name.replace(ENDINGS, "").toLowerCase().replace(/[_. ]/g, "-");
   const turned = words.replace(/^(.+)-(pre|post)$/, "$2-$1");
   const [, when, worker] = /^(pre|post)-(.+)$/.exec(turned) ?? [];

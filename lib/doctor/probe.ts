@@ -12,7 +12,7 @@ import { type ProbeStatus, parseProbe } from "../restic/open.ts";
 import { accessOf } from "../restic/restic.ts";
 import { formatDuration, plural } from "../text.ts";
 import { stamp } from "../time/zone.ts";
-import { Checks, type Findings, type Patient } from "./checks.ts";
+import { Checks, type DoctorContext, type Findings } from "./checks.ts";
 
 export interface ProbeJson {
   readonly status: ProbeStatus;
@@ -27,7 +27,7 @@ const PROBE_MS = 30_000;
 const LOCKS_MOST = 5;
 const QUIETLY = ["--no-lock", "--no-cache"];
 
-export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
+export async function probe(patient: DoctorContext): Promise<Findings<ProbeJson>> {
   const checks = new Checks("Repository probe");
   const end = (status: ProbeStatus, repository: string | null, code: number | null) => ({
     checks: checks.list,
@@ -46,7 +46,7 @@ export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
     const [config, locks] = await Promise.all([restic(["cat", "config"]), restic(["list", "locks"])]);
     const verdict = parseProbe(config, shown, PROBE_MS);
     if (verdict.status === "ok") {
-      const held = await locksOf(lockIds(locks.stdout), restic);
+      const held = await readLocks(lockIds(locks.stdout), restic);
       return end(judgeLocks(checks, held, shown, patient), shown, verdict.code);
     }
     checks.add(verdict.status === "locked" ? "WARN" : "FAIL", verdict.message);
@@ -59,7 +59,7 @@ export async function probe(patient: Patient): Promise<Findings<ProbeJson>> {
 }
 
 /** How to reach the repository, or why that is not known. */
-function findAccess(patient: Patient): Access | string {
+function findAccess(patient: DoctorContext): Access | string {
   try {
     return accessOf(patient, () => {});
   } catch (error) {
@@ -73,7 +73,10 @@ interface Locks {
   readonly described: readonly RepositoryLock[];
 }
 
-async function locksOf(ids: readonly string[], restic: (words: string[]) => Promise<Answer>): Promise<Locks> {
+async function readLocks(
+  ids: readonly string[],
+  restic: (words: string[]) => Promise<Answer>,
+): Promise<Locks> {
   const answers = await Promise.all(ids.slice(0, LOCKS_MOST).map((id) => restic(["cat", "lock", id])));
   const described = answers.map(({ stdout }) => parseLock(stdout)).filter((lock) => lock !== undefined);
   return { count: ids.length, described };
@@ -83,7 +86,7 @@ function judgeLocks(
   checks: Checks,
   { count, described }: Locks,
   shown: string,
-  { nowMs, zone }: Patient,
+  { nowMs, zone }: DoctorContext,
 ): ProbeStatus {
   const exclusive = described.some((lock) => lock.exclusive);
   checks.ok(`${shown} can be opened${count === 0 ? ", and nobody has locked it" : ""}.`);

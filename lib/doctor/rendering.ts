@@ -2,7 +2,15 @@
 
 import type { Mask } from "../mask.ts";
 import { plural, visible } from "../text.ts";
-import { type Check, Checks, countOf, type Findings, type Section, type Status, sentence } from "./checks.ts";
+import {
+  type Check,
+  Checks,
+  countStatus,
+  type Findings,
+  type Section,
+  type Status,
+  sentence,
+} from "./checks.ts";
 
 const COLOUR: Readonly<Record<Status, string>> = {
   OK: "\x1b[32m",
@@ -52,8 +60,8 @@ export function buildReport(
   return {
     schema: "restic-backup-helper.doctor/1",
     ...heading,
-    warnings: countOf(checks, "WARN"),
-    errors: countOf(checks, "FAIL"),
+    warnings: countStatus(checks, "WARN"),
+    errors: countStatus(checks, "FAIL"),
     exit_code: exitCode,
     ...parts,
     checks: checks.map((check) => ({
@@ -66,7 +74,7 @@ export function buildReport(
 
 /** The last section: how many checks went how. */
 export function summarize(checks: readonly Check[]): Findings {
-  const [failures, warnings] = [countOf(checks, "FAIL"), countOf(checks, "WARN")];
+  const [failures, warnings] = [countStatus(checks, "FAIL"), countStatus(checks, "WARN")];
   const summary = new Checks("Summary");
   const status = failures > 0 ? "FAIL" : warnings > 0 ? "WARN" : "OK";
   const where = [...new Set(checks.filter(isProblem).map(({ section }) => section))];

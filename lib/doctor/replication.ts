@@ -8,7 +8,7 @@ import { jobArgsProblem } from "../rclone/bound.ts";
 import { type JobFile, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
 import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";
 import { plural } from "../text.ts";
-import { type Check, Checks, type Findings, fail, info, ok, type Patient, warn } from "./checks.ts";
+import { type Check, Checks, type DoctorContext, type Findings, fail, info, ok, warn } from "./checks.ts";
 import type { Entry } from "./effective-environment.ts";
 import { columns } from "./rendering.ts";
 
@@ -21,7 +21,7 @@ export interface ReplicateJson {
 
 /** `entries` are those of the environment, as they may be shown. */
 export async function replicate(
-  patient: Patient,
+  patient: DoctorContext,
   entries: readonly Entry[],
 ): Promise<Findings<ReplicateJson>> {
   const checks = new Checks("Replicate");

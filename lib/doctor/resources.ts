@@ -14,7 +14,7 @@ import { maskRepository } from "../mask.ts";
 import { realPath } from "../paths.ts";
 import { misreading, namedFiles } from "../restic/backup-args.ts";
 import { repositoryInside, sourceAround } from "../restic/inside.ts";
-import { sourcesOf } from "../restic/lists.ts";
+import { namedSources } from "../restic/lists.ts";
 import { goesWithContainer, misreadRepository, OWN_LAYER } from "../restic/place.ts";
 import { isPasswordMissing, MISSING_PASSWORD, optionsOf, PASSWORDS } from "../restic/restic.ts";
 import { type Check, fail, ok, type Status, warn } from "./checks.ts";
@@ -135,7 +135,7 @@ function isEmpty(folder: string): boolean {
 }
 
 /** "" where it cannot be known, which has a check of its own. */
-function repositoryOf(context: Context): string {
+function repositoryOrNone(context: Context): string {
   try {
     return context.repository;
   } catch (error) {
@@ -163,8 +163,8 @@ async function checkSources(context: Context): Promise<Check[]> {
   const { settings } = context;
   const words = jobWords(settings);
   const problem = misreading(words, settings.lines("BACKUP_ROOT_DIR"));
-  const paths = sourcesOf(settings.lines("BACKUP_ROOT_DIR"), words).map(({ path }) => path);
-  const inside = await repositoryInside(repositoryOf(context), paths, words);
+  const paths = namedSources(settings.lines("BACKUP_ROOT_DIR"), words).map(({ path }) => path);
+  const inside = await repositoryInside(repositoryOrNone(context), paths, words);
   const cache = settings.text("RESTIC_CACHE_DIR");
   const around = cache === "" ? undefined : await sourceAround(cache, paths, words);
   return [

@@ -7,7 +7,7 @@ import type { RunMark } from "../state/marker.ts";
 import { hasSucceeded, type PastRecord } from "../state/record.ts";
 import { formatDuration, plural } from "../text.ts";
 import { stamp } from "../time/zone.ts";
-import { Checks, type Findings, type Patient } from "./checks.ts";
+import { Checks, type DoctorContext, type Findings } from "./checks.ts";
 
 export interface RecentJson {
   readonly path: string;
@@ -15,7 +15,7 @@ export interface RecentJson {
   readonly size_bytes: number;
 }
 
-export function recentRuns(patient: Patient): Findings<RecentJson[]> {
+export function recentRuns(patient: DoctorContext): Findings<RecentJson[]> {
   const checks = new Checks("Recent runs");
   const json = judgeJobs(patient).map((judged) => {
     const { found } = judged;
@@ -47,14 +47,14 @@ const TOLD_ELSEWHERE: ReadonlySet<string> = new Set([
   "skipped",
 ]);
 
-function reportLast(checks: Checks, { job, found, result }: Judged, patient: Patient): void {
+function reportLast(checks: Checks, { job, found, result }: Judged, patient: DoctorContext): void {
   if (found === undefined) checks.info(`${job.job}: no record yet.`);
   else if (found.record !== undefined && result !== undefined) {
     checks.add(result, `${job.job}: ${describeRun(found.record, patient)}`);
   }
 }
 
-function describeRun(record: PastRecord, { now, zone }: Patient): string {
+function describeRun(record: PastRecord, { now, zone }: DoctorContext): string {
   const { status, exit_code, finished_epoch, duration_seconds } = record;
   const age = now - finished_epoch;
   const ago = age < 0 ? "" : `${formatDuration(age)} ago `;
@@ -63,7 +63,7 @@ function describeRun(record: PastRecord, { now, zone }: Patient): string {
   return `${status}, exit ${exit_code}${work}, ${ago}(${when}), took ${formatDuration(duration_seconds)}.`;
 }
 
-function reportNow(checks: Checks, { job, running, findings }: Judged, patient: Patient): void {
+function reportNow(checks: Checks, { job, running, findings }: Judged, patient: DoctorContext): void {
   if (running !== undefined) checks.info(`${job.job}: ${describeRunning(running, patient)}`);
   else reportLock(checks, job.job, `${patient.lockDir}/${job.job}.lock`);
   const skips = job.skips_in_a_row;
@@ -76,7 +76,7 @@ function reportNow(checks: Checks, { job, running, findings }: Judged, patient: 
 
 function describeRunning(
   { pid, started_epoch, phase, percent, eta_seconds }: RunMark,
-  { now, zone }: Patient,
+  { now, zone }: DoctorContext,
 ): string {
   const done = percent === undefined ? "" : `, ${percent}% done`;
   const left = eta_seconds === undefined ? "" : `, ${formatDuration(eta_seconds)} left`;

@@ -2,7 +2,7 @@
 
 import { bugReport } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
-import { Checks, type Findings, type Patient, type Section } from "./checks.ts";
+import { Checks, type DoctorContext, type Findings, type Section } from "./checks.ts";
 import { configuration } from "./configuration.ts";
 import { cronLog } from "./cron-log.ts";
 import { buildEntries, effectiveEnvironment, readImageDefaults } from "./effective-environment.ts";
@@ -19,7 +19,7 @@ export interface Examined {
   readonly findings: Findings<unknown>;
 }
 
-export function examineHooks(patient: Patient): Promise<Examined> {
+export function examineHooks(patient: DoctorContext): Promise<Examined> {
   return part(
     "Hooks",
     "hooks",
@@ -27,7 +27,7 @@ export function examineHooks(patient: Patient): Promise<Examined> {
   );
 }
 
-export function examine(patient: Patient): Promise<Examined>[] {
+export function examine(patient: DoctorContext): Promise<Examined>[] {
   const { settings, known, logDir, nowMs } = patient;
   // Those that wait for other programs go first; the rest is done meanwhile.
   const asked = runtime(patient);

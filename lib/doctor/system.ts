@@ -5,7 +5,7 @@ import { release, version } from "../environment.ts";
 import { CannotStart, resolveProgram } from "../process/spawn.ts";
 import { parsePosixRule } from "../time/tzif.ts";
 import { iso, stamp, type Zone } from "../time/zone.ts";
-import { Checks, type Findings, type Patient } from "./checks.ts";
+import { Checks, type DoctorContext, type Findings } from "./checks.ts";
 import { userOfRclone } from "./replication.ts";
 
 export interface RuntimeJson {
@@ -18,11 +18,11 @@ export interface RuntimeJson {
   readonly programs: Readonly<Record<ProgramName, Program>>;
 }
 
-export async function runtime(patient: Patient): Promise<Findings<RuntimeJson>> {
+export async function runtime(patient: DoctorContext): Promise<Findings<RuntimeJson>> {
   const { hostname, nowMs, zone, env } = patient;
   // rclone takes longest to answer (50 ms, measured), so it is asked first.
   const asked = Promise.all(
-    (["rclone", "restic", "busybox", "flock"] as const).map((name) => programOf(name, patient)),
+    (["rclone", "restic", "busybox", "flock"] as const).map((name) => findProgram(name, patient)),
   );
   const checks = new Checks("Runtime");
   const uid = process.geteuid?.() ?? 0;
@@ -125,7 +125,7 @@ export function versionIn(name: ProgramName, output: string): string | undefined
   return QUESTIONS[name].answer.exec(output)?.[1];
 }
 
-export async function programOf(name: ProgramName, { env, ask }: Patient): Promise<Program> {
+export async function findProgram(name: ProgramName, { env, ask }: DoctorContext): Promise<Program> {
   let path: string;
   try {
     path = resolveProgram(name, env.PATH);
@@ -138,7 +138,7 @@ export async function programOf(name: ProgramName, { env, ask }: Patient): Promi
   return { path, ...(await versionOf(name, path, ask)) };
 }
 
-async function versionOf(name: ProgramName, path: string, ask: Patient["ask"]) {
+async function versionOf(name: ProgramName, path: string, ask: DoctorContext["ask"]) {
   const silent = (problem: string) => ({ version: null, problem: `${path} ${problem}` });
   try {
     // Without its garbage collector a Go program answers a tenth sooner, and it does nothing else here.

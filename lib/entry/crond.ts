@@ -29,7 +29,7 @@ export class Crond implements Scheduler {
       void child.exited.then(async (exit) => {
         // A job may hold the pipe open; what crond itself wrote last arrives within a moment.
         await within(LAST_WORDS_MS, output);
-        if (!this.stopping) resolve(`crond ended (${howOf(exit)})`);
+        if (!this.stopping) resolve(`crond ended (${exitWords(exit)})`);
       });
     });
   }
@@ -66,7 +66,7 @@ export class Crond implements Scheduler {
   }
 }
 
-const howOf = ({ code, signal }: Exit): string =>
+const exitWords = ({ code, signal }: Exit): string =>
   signal === undefined ? `exit ${code}` : `killed by ${signal}`;
 
 /** Linux, capability.h. */

@@ -153,7 +153,7 @@ async function create({ log, settings, env }: Context, access: Access, stop: Sto
   log.info(`There is no repository at ${access.shown} yet; creating it.`);
   const command = ["restic", ...access.words, "init", ...settings.words("RESTIC_INIT_ARGS")];
   const answer = await ask(command, { env: { ...env, ...access.env }, timeoutMs: INIT_MS, stop });
-  for (const line of linesOf(answer)) log.childLine("restic", line);
+  for (const line of answerLines(answer)) log.childLine("restic", line);
   if (stop.signal !== undefined || (answer.code === EXIT.ok && answer.cause === undefined)) return;
   const how = answer.cause === undefined ? `(exit ${answer.code})` : `in ${INIT_MS / 1000} s`;
   throw new Failure(
@@ -162,7 +162,7 @@ async function create({ log, settings, env }: Context, access: Access, stop: Sto
   );
 }
 
-const linesOf = ({ stdout, stderr }: Answer) =>
+const answerLines = ({ stdout, stderr }: Answer) =>
   `${stdout}\n${stderr}`.split("\n").filter((line) => line.trim());
 
 /**

@@ -35,7 +35,7 @@ export async function watch(
   const settling = settlingDeaths(context, stop, lockDir);
   try {
     const scheduler = await startScheduler(context, crontab);
-    const end = await Promise.race([stopOf(stop), scheduler.died.then((died) => ({ died }))]);
+    const end = await Promise.race([whenStopped(stop), scheduler.died.then((died) => ({ died }))]);
     return "signal" in end
       ? await endBySignal(context, stop, scheduler, end.signal, lockDir)
       : await endByDeath(context, stop, end.died, lockDir);
@@ -138,7 +138,7 @@ async function endByDeath({ log }: Context, stop: Stop, died: string, lockDir: s
   return EXIT.failed;
 }
 
-function stopOf(stop: Stop): Promise<{ signal: Signal }> {
+function whenStopped(stop: Stop): Promise<{ signal: Signal }> {
   return new Promise((resolve) => {
     stop.listen(() => stop.signal && resolve({ signal: stop.signal }));
   });

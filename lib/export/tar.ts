@@ -69,7 +69,7 @@ export class TarScan {
       this.extension = new Extension(type, size);
       return false;
     }
-    const { path = nameOf(this.header), size: contentSize = size } = this.next;
+    const { path = parseName(this.header), size: contentSize = size } = this.next;
     this.next = {};
     if (this.leaveOut.has(path) && contentSize === 0) {
       this.held.length = 0;
@@ -139,7 +139,7 @@ function paxAttributes(text: string): Partial<Attributes> {
   return { ...(path === undefined ? {} : { path }), ...(size === undefined ? {} : { size: Number(size) }) };
 }
 
-function nameOf(header: Uint8Array): string {
+function parseName(header: Uint8Array): string {
   const name = textAt(header, 0, 100);
   const prefix = textAt(header, 257, 6) === "ustar" ? textAt(header, 345, 155) : "";
   return prefix === "" ? name : `${prefix}/${name}`;

@@ -15,7 +15,7 @@ import { CannotStart, spawn } from "../process/spawn.ts";
 import type { Stop, StopBudget } from "../process/stop.ts";
 import type { HookResult, Status } from "../state/record.ts";
 import { formatBytes, formatShort } from "../text.ts";
-import { cautionOf, discoverHooks, type Hook } from "./discover.ts";
+import { discoverHooks, type Hook, judgeOwner } from "./discover.ts";
 
 export interface PhasePlan {
   /** `pre-backup`. */
@@ -78,7 +78,7 @@ export async function runPhase(
 /** Who can write the folder can replace every hook in it. */
 function warnOfFolder(log: Log, hooksDir: string): void {
   const stat = statSync(hooksDir, { throwIfNoEntry: false });
-  const caution = stat && cautionOf(stat);
+  const caution = stat && judgeOwner(stat);
   if (caution !== undefined) log.warn(`HOOKS_DIR=${hooksDir}: ${caution}. Its hooks run all the same.`);
 }
 
@@ -149,7 +149,7 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
       env,
       cwd: "/",
       both: output.streams,
-      marks: marksOf(env),
+      marks: buildMarks(env),
       timeoutMs: plan.timeout > 0 ? plan.timeout * 1000 : undefined,
       graceMs: plan.killAfter * 1000,
       stop: plan.stop,
@@ -165,11 +165,11 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
     log.info(`hook ${phase} left a process behind that still holds its output; it is left alive.`);
   }
   logEnd(log, phase, ended, plan);
-  return { ...named, ...factsOf(ended) };
+  return { ...named, ...buildEndFields(ended) };
 }
 
 /** A time-out is known by our having killed the hook, and exits with 124 whatever signal that took. */
-function factsOf({ cause, code, signal, tookMs, outputBytes }: ChildEnd) {
+function buildEndFields({ cause, code, signal, tookMs, outputBytes }: ChildEnd) {
   const timedOut = cause === "timed out";
   return {
     exit_code: timedOut ? EXIT.timedOut : code,
@@ -202,7 +202,7 @@ function logEnd(log: Log, phase: string, ended: ChildEnd, plan: HookPlan): void 
 }
 
 /** What only this hook and its children carry in their environment: they are found in /proc by it. */
-function marksOf(env: ChildEnvironment): string[] {
+function buildMarks(env: ChildEnvironment): string[] {
   return ["RBH_RUN_ID", "RBH_HOOK", "RBH_HOOK_PATH"].map((name) => `${name}=${env[name] ?? ""}`);
 }
 

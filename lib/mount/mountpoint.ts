@@ -5,16 +5,16 @@ import { ConfigError, reasonOf } from "../errors.ts";
 import { isResticMounted } from "../files/mounts.ts";
 import { isVacant, realPath } from "../paths.ts";
 import type { Run } from "../run/run.ts";
-import { placesToKeepFree, refusalOf } from "../run/target.ts";
+import { judgeTarget, placesToKeepFree } from "../run/target.ts";
 import { plural } from "../text.ts";
-import { linesOf, missingOf, surroundings, unknownProfile } from "./needs.ts";
+import { findMissing, formatMissing, surroundings, unknownProfile } from "./needs.ts";
 import { unmount } from "./serve.ts";
 
 /** The real path to mount at. --force accepts a directory that is not empty, and nothing else. Throws a ConfigError. */
 export async function mountTarget(run: Run, asked: string, force: boolean): Promise<string> {
   const path = lookAt(asked, realPath);
   await clearDeadMount(run, path);
-  const refusal = lookAt(asked, () => refusalOf(path, placesToKeepFree(run.context), () => isVacant(path)));
+  const refusal = lookAt(asked, () => judgeTarget(path, placesToKeepFree(run.context), () => isVacant(path)));
   if (refusal === undefined || (!refusal.grave && force)) return path;
   const remedy = refusal.grave
     ? "Choose another directory with --target."
@@ -57,9 +57,9 @@ export function demandPrerequisites(run: Run, allowOther: boolean): void {
       `The AppArmor profile ${profile} is enforced; it must allow fuse mounts, or restic's will be denied.`,
     );
   }
-  const missing = missingOf(seen);
+  const missing = findMissing(seen);
   if (missing.length === 0) return;
-  for (const each of missing) for (const line of linesOf(each)) run.log.error(line);
+  for (const each of missing) for (const line of formatMissing(each)) run.log.error(line);
   throw new ConfigError(
     `${plural(missing.length, "thing is", "things are")} missing for a FUSE mount; what to write where stands above. ` +
       "Nothing was mounted.",

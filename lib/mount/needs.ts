@@ -39,7 +39,7 @@ const DENYING =
   /^(docker-default|cri-containerd\.apparmor\.d|crio-default|containers-default-.*|snap\.docker.*)$/;
 
 /** Everything that is missing, in the order in which an operator would fix it. Pure. */
-export function missingOf(seen: Surroundings): Missing[] {
+export function findMissing(seen: Surroundings): Missing[] {
   return [
     device(seen),
     program(seen),
@@ -57,7 +57,7 @@ export function unknownProfile({ label }: Surroundings): string | undefined {
 }
 
 /** The message as lines: the problem, then one line for each platform. Pure. */
-export function linesOf({ problem, fixes }: Missing): string[] {
+export function formatMissing({ problem, fixes }: Missing): string[] {
   const width = Math.max(...fixes.map(([where]) => where.length));
   return [problem, ...fixes.map(([where, words]) => `    ${`${where}:`.padEnd(width + 1)} ${words}`)];
 }
@@ -190,9 +190,9 @@ export function surroundings(searchPath: string | undefined, allowOther: boolean
     fusermount3: find("fusermount3", searchPath),
     setuid: fusermount !== undefined && isSetuidRoot(fusermount),
     uid: process.geteuid?.() ?? 0,
-    status: textOf("/proc/self/status"),
-    label: textOf("/proc/self/attr/current"),
-    fuseConf: textOf("/etc/fuse.conf"),
+    status: readOrEmpty("/proc/self/status"),
+    label: readOrEmpty("/proc/self/attr/current"),
+    fuseConf: readOrEmpty("/etc/fuse.conf"),
     allowOther,
   };
 }
@@ -222,7 +222,7 @@ function isSetuidRoot(path: string): boolean {
 }
 
 /** Empty when it cannot be read: an absent file, or a kernel without the module (EINVAL). */
-function textOf(path: string): string {
+function readOrEmpty(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch {

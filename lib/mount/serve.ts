@@ -7,7 +7,7 @@ import { promises, readdirSync, readlinkSync } from "node:fs";
 import type { ChildEnvironment } from "../environment.ts";
 import { isResticMounted } from "../files/mounts.ts";
 import { runChild } from "../process/child.ts";
-import { nameOf, pids } from "../process/proc.ts";
+import { pids, processName } from "../process/proc.ts";
 import { collect } from "../process/pump.ts";
 import { CannotStart } from "../process/spawn.ts";
 import { sleep, stopBudget, within } from "../process/stop.ts";
@@ -130,7 +130,7 @@ export async function unmount(
     await sleep(Math.min(RETRY_MS, Math.max(0, patienceMs())));
   } while (patienceMs() > 0);
   // Looked up now: once it is out of the tree, nothing shows any more who uses it.
-  const users = usersOf(place);
+  const users = describeUsers(place);
   const words = await attempt(LAZY, place, env, callMs);
   return isResticMounted(place) ? { how: "failed", words } : { how: "lazy", users };
 }
@@ -165,16 +165,16 @@ async function attempt(
 }
 
 /** `sh (pid 123)` for each process with its working directory, root or an open file in or below `place`. */
-export function usersOf(place: string): string[] {
+export function describeUsers(place: string): string[] {
   return pids()
-    .filter((pid) => pid !== process.pid && linksOf(pid).some((link) => isIn(link, place)))
-    .map((pid) => `${nameOf(pid)} (pid ${pid})`);
+    .filter((pid) => pid !== process.pid && readLinks(pid).some((link) => isIn(link, place)))
+    .map((pid) => `${processName(pid)} (pid ${pid})`);
 }
 
 const isIn = (path: string, place: string): boolean => path === place || path.startsWith(`${place}/`);
 
 /** Reading these links asks the kernel only, never the mounted file system: it may hang or be dead. */
-function linksOf(pid: number): string[] {
+function readLinks(pid: number): string[] {
   const files = namesIn(`/proc/${pid}/fd`).map((fd) => `fd/${fd}`);
   return ["cwd", "root", ...files].flatMap((name) => {
     try {

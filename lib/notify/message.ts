@@ -123,14 +123,14 @@ const safe = (text: string): string =>
 export function subjectOf(record: RunRecord, detail: string | undefined): string {
   const { job, hostname, duration_seconds, snapshot_id } = record;
   const title = job.charAt(0).toUpperCase() + job.slice(1).replaceAll("-", " ");
-  const parts = [`${verdictOf(record)} ${title} ${hostname}`, formatDuration(duration_seconds), detail];
+  const parts = [`${formatVerdict(record)} ${title} ${hostname}`, formatDuration(duration_seconds), detail];
   const snapshot = snapshot_id === undefined ? "" : ` (snap ${snapshot_id})`;
   return parts.filter(Boolean).join(" · ") + snapshot;
 }
 
 const WORDS: Readonly<Record<string, string>> = { ok: "OK", warning: "WARN", "dry-run": "DRY RUN" };
 
-function verdictOf({ status, exit_code, alerts = [] }: RunRecord): string {
+function formatVerdict({ status, exit_code, alerts = [] }: RunRecord): string {
   const word = WORDS[status] ?? "FAIL";
   const hooks = alerts.some(({ kind }) => kind === HOOK_FAILED) ? ", hook failed" : "";
   return exit_code === 0 ? `[${word}${hooks}]` : `[${word} ${exit_code}${hooks}]`;

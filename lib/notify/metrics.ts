@@ -30,7 +30,7 @@ interface Sample {
 export const metricsPrefix = (job: string): string => `restic_${job.replaceAll(/[^a-zA-Z0-9_]/g, "_")}`;
 
 /** Reads back what renderMetrics has written; anything else counts as nothing known. */
-export function stateOf(text: string, job: string): MetricsState {
+export function parseMetrics(text: string, job: string): MetricsState {
   const prefix = metricsPrefix(job);
   return {
     lastSuccess: valueIn(text, `${prefix}_last_success_timestamp_seconds`),
@@ -192,7 +192,7 @@ export class RunMetrics {
   async write(record: RunRecord, skips: () => number): Promise<void> {
     await rewrite(this.context, (text) => {
       // The second time the file holds this run already: it must not be counted twice.
-      this.before ??= stateOf(text, record.job);
+      this.before ??= parseMetrics(text, record.job);
       const { died, facts } = this.occasion;
       const isNeither = NEITHER.includes(record.status) || isPersonal(record);
       return renderMetrics(record, stateAfter(this.before, record, died, isNeither), skips(), facts);

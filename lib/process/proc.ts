@@ -33,7 +33,7 @@ export interface Stat {
 }
 
 /** undefined when there is no such process, or no /proc. */
-export function statOf(pid: number | "self"): Stat | undefined {
+export function readStat(pid: number | "self"): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The command stands in parentheses and may hold any character, a ")" too: fields begin after the last.
@@ -54,7 +54,7 @@ export function statOf(pid: number | "self"): Stat | undefined {
 
 /** Is the process there and more than a zombie? */
 export function isAlive(pid: number): boolean {
-  const stat = statOf(pid);
+  const stat = readStat(pid);
   return stat !== undefined && !isDead(stat);
 }
 
@@ -90,9 +90,9 @@ export function descendantsOf(ancestors: readonly number[]): number[] {
 const SHELL = /\/(sh|dash|ash|bash|busybox|ksh|zsh)$/;
 
 /** The processes of the family that run its program itself: the leader, or what a wrapper script has started. */
-export function programOf({ leader, program }: Family): number[] {
+export function programProcesses({ leader, program }: Family): number[] {
   const runs = (pid: number) =>
-    linkOf(pid, "exe")
+    readLink(pid, "exe")
       ?.replace(/ \(deleted\)$/, "")
       .endsWith(`/${program}`) ?? false;
   const named = program === undefined ? [] : [leader, ...descendantsOf([leader])].filter(runs);
@@ -101,17 +101,17 @@ export function programOf({ leader, program }: Family): number[] {
 
 /** The process itself; where it is a shell, which hands no signal on to what it waits for, its children as well. */
 function withChildren(leader: number): number[] {
-  if (!SHELL.test(linkOf(leader, "exe") ?? "")) return [leader];
+  if (!SHELL.test(readLink(leader, "exe") ?? "")) return [leader];
   const children = everyProcess().filter(({ parent }) => parent === leader);
   return [leader, ...children.flatMap(({ pid }) => withChildren(pid))];
 }
 
 /** Is `ancestor` the parent of a process (by default this one), or a parent's parent? */
 export function isAncestor(ancestor: number, of: number | "self" = "self"): boolean {
-  let stat = statOf(of);
+  let stat = readStat(of);
   while (stat !== undefined && stat.parent > 0) {
     if (stat.parent === ancestor) return true;
-    stat = statOf(stat.parent);
+    stat = readStat(stat.parent);
   }
   return false;
 }
@@ -139,13 +139,13 @@ export function pidSpace(): string {
 }
 
 /** The file that a process runs, without its folder; its own name for itself where that is not ours to see. */
-export function programNameOf(pid: number): string {
-  const file = linkOf(pid, "exe")?.replace(/ \(deleted\)$/, "");
-  return file === undefined ? nameOf(pid) : file.slice(file.lastIndexOf("/") + 1);
+export function programFile(pid: number): string {
+  const file = readLink(pid, "exe")?.replace(/ \(deleted\)$/, "");
+  return file === undefined ? processName(pid) : file.slice(file.lastIndexOf("/") + 1);
 }
 
 /** The name of a process's program, for people; "?" when it has just ended. */
-export function nameOf(pid: number): string {
+export function processName(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
   } catch {
@@ -156,7 +156,7 @@ export function nameOf(pid: number): string {
 
 const everyProcess = (): Stat[] =>
   pids()
-    .map(statOf)
+    .map(readStat)
     .filter((stat) => stat !== undefined);
 
 /** All pids that can be seen. */
@@ -170,7 +170,7 @@ export function pids(): number[] {
 }
 
 export function procIsReadable(): boolean {
-  return statOf("self") !== undefined;
+  return readStat("self") !== undefined;
 }
 
 function isDead(stat: Stat): boolean {
@@ -193,9 +193,9 @@ function printsInto(pid: number, output: string | undefined): boolean {
 }
 
 /** What /proc shows as the target of a descriptor; undefined when it is closed, or not ours to see. */
-export const targetOf = (pid: number | "self", fd: number): string | undefined => linkOf(pid, `fd/${fd}`);
+export const targetOf = (pid: number | "self", fd: number): string | undefined => readLink(pid, `fd/${fd}`);
 
-function linkOf(pid: number | "self", name: string): string | undefined {
+function readLink(pid: number | "self", name: string): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/${name}`);
   } catch {

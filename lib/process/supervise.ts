@@ -3,7 +3,7 @@
  * a time of grace, SIGKILL. The first cause of its end wins and is a fact, never a guess.
  */
 
-import { type Family, familyMembers, procIsReadable, programOf } from "./proc.ts";
+import { type Family, familyMembers, procIsReadable, programProcesses } from "./proc.ts";
 import { type Child, type Exit, exitCodeOfSignal, type Signal, signal } from "./spawn.ts";
 import { after, type Stop, type StopBudget, sleep } from "./stop.ts";
 
@@ -121,7 +121,7 @@ export function killNow(family: Family): void {
  */
 function signalFamily(family: Family, name: Signal): void {
   if (name === "SIGINT") {
-    for (const pid of programOf(family)) signal(pid, name);
+    for (const pid of programProcesses(family)) signal(pid, name);
     return;
   }
   const strays = familyMembers(family).filter(({ group }) => group !== family.leader);

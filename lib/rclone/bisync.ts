@@ -46,7 +46,7 @@ export async function bisync(run: Run, rclone: Rclone, pair: Pair): Promise<Pair
   });
   if (tried.exitCode === EXIT.ok) return { exitCode: EXIT.ok, recovered: false, kept: [] };
   const isLost = tried.noListings === true || tried.badListings === true;
-  const refusal = refusalOf(tried, pair);
+  const refusal = explainRefusal(tried, pair);
   if (refusal !== undefined || !isLost) return refused(run, tried, refusal);
 
   const sides = await survey(rclone, pair);
@@ -62,7 +62,7 @@ export async function bisync(run: Run, rclone: Rclone, pair: Pair): Promise<Pair
     );
   } else {
     log.warn(
-      `${reasonOf(tried, half)} Copying what the other side lacks, both ways, the source's version winning; then ` +
+      `${explainResync(tried, half)} Copying what the other side lacks, both ways, the source's version winning; then ` +
         "starting over with --resync. Files that were deleted on only one side may come back.",
     );
   }
@@ -91,7 +91,7 @@ function refused({ log }: Run, { exitCode, noTimes }: RcloneEnd, error: string |
 }
 
 /** Why rclone itself has stopped, with the remedy; undefined where its own words must do. Pure. */
-export function refusalOf(ended: RcloneEnd, { words }: Pick<Pair, "words">): string | undefined {
+export function explainRefusal(ended: RcloneEnd, { words }: Pick<Pair, "words">): string | undefined {
   if (ended.noAccess) return noAccessText(words);
   if (ended.lockFile !== undefined) {
     return (
@@ -214,7 +214,7 @@ function halves([source, destination]: readonly Side[]): string[] {
     .map(([path]) => path);
 }
 
-function reasonOf({ exitCode, badListings }: RcloneEnd, half: readonly string[]): string {
+function explainResync({ exitCode, badListings }: RcloneEnd, half: readonly string[]): string {
   if (half.length > 0) {
     const most = half.slice(0, 3).join(", ");
     return (

@@ -58,7 +58,7 @@ export function judgePast(all: readonly PastRow[], hasDied = false): Past {
   };
 }
 
-export function pastOf({ context }: Run, { source, destination, mode }: JobRow): Past {
+export function findPast({ context }: Run, { source, destination, mode }: JobRow): Past {
   const { logDir, mask, identity } = context;
   const shown = { source: mask(maskRemote(source)), destination: mask(maskRemote(destination)) };
   const inHistory = readHistoryEnd(logDir, HISTORY_BYTES)

@@ -18,7 +18,7 @@ import {
   tally,
   tallyText,
 } from "./forget-groups.ts";
-import { type Scope, scopeOf } from "./forget-scope.ts";
+import { readScope, type Scope } from "./forget-scope.ts";
 import type { Message } from "./messages.ts";
 import { type Policy, readPolicy } from "./policy.ts";
 import { PlainCounters } from "./progress.ts";
@@ -57,8 +57,8 @@ export class Retention {
       typeof finished_epoch === "number" && finished_epoch * 1000 > Date.now() + AHEAD_MS;
     this.missedBefore = typeof retention_missed === "number" ? retention_missed : 0;
     run.facts.retention_missed = this.missedBefore + 1;
-    this.policy = policyOf(run);
-    this.scope = scopeOf(run, this.policy);
+    this.policy = readOwnPolicy(run);
+    this.scope = readScope(run, this.policy);
     // Until it is this policy's turn, the row is neither longer nor over.
     run.facts.retention_missed = this.missedBefore;
   }
@@ -137,7 +137,7 @@ export class Retention {
     const { exitCode } = await restic
       .call(["forget", "--json", ...this.scope.words, ...words], {
         onBytes: output.take,
-        onMessage: (message) => hear(textOf(message)),
+        onMessage: (message) => hear(errorText(message)),
         onWords: hear,
         lockWait: lockWaitOf(run),
       })
@@ -185,7 +185,7 @@ function lostText(groups: readonly ForgetGroup[], made: string): string | undefi
   return `snapshot ${made}, which this run has just made${why ?? ""}`;
 }
 
-function policyOf({ settings }: Run): Policy {
+function readOwnPolicy({ settings }: Run): Policy {
   const words = settings.words("RESTIC_FORGET_ARGS");
   if (words.length === 0) {
     throw new ConfigError("There is no policy. Set RESTIC_FORGET_ARGS, for example to --keep-daily 7.");
@@ -193,5 +193,5 @@ function policyOf({ settings }: Run): Policy {
   return readPolicy("RESTIC_FORGET_ARGS", words);
 }
 
-const textOf = (message: Message): string =>
+const errorText = (message: Message): string =>
   message.message_type === "exit_error" ? (message.message ?? "") : "";

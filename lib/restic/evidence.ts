@@ -9,7 +9,7 @@
 
 import { systemHostname } from "../environment.ts";
 import { errnoOf } from "../errors.ts";
-import { epochOfTicks, nameOf, programNameOf, statOf } from "../process/proc.ts";
+import { epochOfTicks, processName, programFile, readStat } from "../process/proc.ts";
 import { type DeadChild, deadChildren } from "../state/children.ts";
 import { formatDuration } from "../text.ts";
 
@@ -98,7 +98,7 @@ const SLACK_MS = 60_000;
 /** Start times are known to a hundredth of a second, and the clock may have been set since. */
 const YOUNGER_MS = 5000;
 
-export function evidenceOf(lock: RepositoryLock, host: OwnProcesses): Evidence {
+export function judgeLock(lock: RepositoryLock, host: OwnProcesses): Evidence {
   const age = host.nowMs - lock.timeMs;
   if (lock.hostname === host.hostname) return evidenceHere(lock, host, age);
   if (age > STALE_MS) return { verdict: "old", why: unrefreshed(age), goes: true };
@@ -112,8 +112,8 @@ export function evidenceOf(lock: RepositoryLock, host: OwnProcesses): Evidence {
 
 function evidenceHere(lock: RepositoryLock, host: OwnProcesses, age: number): Evidence {
   const seen = host.inspect(lock.pid);
-  const effect = effectOf(lock, seen, age);
-  const proof = deathOf(lock, host.dead);
+  const effect = unlockEffect(lock, seen, age);
+  const proof = findDead(lock, host.dead);
   if (proof !== undefined) {
     const why = `its process, pid ${lock.pid}, was started by the run ${proof.runId}, and died here`;
     return { verdict: "dead", why, ...effect };
@@ -145,7 +145,11 @@ const unrefreshed = (age: number): string =>
 const comesOfAge = (age: number): boolean => age > STALE_MS - SLACK_MS;
 
 /** What `restic unlock` does about a lock of this host: it signals the pid, unless the lock is old. */
-function effectOf({ pid }: RepositoryLock, seen: ProcessSeen, age: number): Pick<Evidence, "goes" | "harm"> {
+function unlockEffect(
+  { pid }: RepositoryLock,
+  seen: ProcessSeen,
+  age: number,
+): Pick<Evidence, "goes" | "harm"> {
   if (seen.state === "gone") return { goes: true };
   const goes = comesOfAge(age);
   if (seen.state === "zombie" || age > STALE_MS) return { goes };
@@ -181,7 +185,7 @@ function goneText(lock: RepositoryLock, seen: ProcessSeen): string | undefined {
 const isRestic = (name: string): boolean => /^restic(?:[-_.]?v?\d[\w.]*)?$/.test(name);
 
 /** Our own child that has died and took this lock: it lived when the lock was last refreshed, and cannot be another's. */
-function deathOf(lock: RepositoryLock, dead: readonly DeadChild[]): DeadChild | undefined {
+function findDead(lock: RepositoryLock, dead: readonly DeadChild[]): DeadChild | undefined {
   return dead.find(
     ({ pid, startedMs, knownMs }) =>
       pid === lock.pid && startedMs < lock.timeMs + YOUNGER_MS && lock.timeMs < knownMs + YOUNGER_MS,
@@ -221,22 +225,22 @@ export function ownProcesses(lockDir: string, logDir: string): OwnProcesses {
 }
 
 function inspectProcess(pid: number): ProcessSeen {
-  const reach = reachOf(pid);
+  const reach = probePid(pid);
   if (reach === "gone") return { state: "gone" };
-  const stat = statOf(pid);
-  const name = nameOf(pid);
+  const stat = readStat(pid);
+  const name = processName(pid);
   if (stat?.state === "Z" || stat?.state === "X") return { state: "zombie", name };
   return {
     state: "runs",
     name,
-    program: programNameOf(pid),
+    program: programFile(pid),
     startedMs: stat === undefined ? undefined : epochOfTicks(stat.ticks),
     reachable: reach === "ours",
   };
 }
 
 /** Asks kill(2), not /proc, which may hide other users' processes (hidepid). */
-function reachOf(pid: number): "gone" | "ours" | "another user's" {
+function probePid(pid: number): "gone" | "ours" | "another user's" {
   // kill(2) takes 0 and below for process groups.
   if (!Number.isInteger(pid) || pid <= 0) return "gone";
   try {

@@ -33,7 +33,7 @@ function hostIn(words: readonly string[]): string | undefined {
  * The scope that RESTIC_FORGET_SCOPE gives a policy. Where the policy filters by itself, its filter counts: restic would
  * look at what matches either. Throws a ConfigError.
  */
-export function scopeOf(run: Run, policy: Policy): Scope {
+export function readScope(run: Run, policy: Policy): Scope {
   if (forgetScope(run.settings.text("RESTIC_FORGET_SCOPE")) === "repository")
     return scopeBy({ host: "", tag: "" });
   const own = ownSnapshots(run);

@@ -10,7 +10,7 @@ import { absolute } from "../paths.ts";
 import { quoteWord } from "../words.ts";
 import { readFlags, staysOnOneFileSystem } from "./backup-args.ts";
 import { BadPattern, partPattern } from "./glob.ts";
-import { entriesOf } from "./lists.ts";
+import { parseList } from "./lists.ts";
 
 /** Bytes of an exclude file; a longer one is not looked into. */
 const EXCLUDES_MOST = 1024 * 1024;
@@ -66,12 +66,12 @@ async function findAround(
   sources: readonly string[],
   jobArgs: readonly string[],
 ): Promise<string | undefined> {
-  const real = await realOf(folder);
+  const real = await realPathIfThere(folder);
   if (real === undefined) return undefined;
   for (const source of sources) {
     // restic saves a source that is a link as the link.
-    if ((await lstatOf(source))?.isSymbolicLink() !== false) continue;
-    const root = await realOf(source);
+    if ((await lstatIfThere(source))?.isSymbolicLink() !== false) continue;
+    const root = await realPathIfThere(source);
     if (root === undefined) continue;
     const top = root === "/" ? "" : root;
     if (!`${real}/`.startsWith(`${top}/`)) continue;
@@ -93,12 +93,12 @@ async function isLeftOut(
   const path = `${named === "/" ? "" : named}${below}/data/00/0`;
   if (isExcluded(path, patternsIn(jobArgs))) return true;
   if (staysOnOneFileSystem(jobArgs)) {
-    const [here, there] = [await statOf(root), await statOf(`${root}${below}`)];
+    const [here, there] = [await statIfThere(root), await statIfThere(`${root}${below}`)];
     if (here !== undefined && there !== undefined && here.dev !== there.dev) return true;
   }
   const marks = marksIn(jobArgs);
   for (let folder = below; marks.length > 0; folder = folder.slice(0, folder.lastIndexOf("/"))) {
-    for (const mark of marks) if ((await lstatOf(`${root}${folder}/${mark}`)) !== undefined) return true;
+    for (const mark of marks) if ((await lstatIfThere(`${root}${folder}/${mark}`)) !== undefined) return true;
     if (folder === "") return false;
   }
   return false;
@@ -115,7 +115,7 @@ function patternsIn(jobArgs: readonly string[]): Pattern[] {
     if (flag === "-e" || flag === "--exclude" || flag === "--iexclude") return [{ text: value, ignoresCase }];
     if (flag !== "--exclude-file" && flag !== "--iexclude-file") return [];
     try {
-      return entriesOf("--files-from", readSmallFile(value, EXCLUDES_MOST)).entries.map((line) => ({
+      return parseList("--files-from", readSmallFile(value, EXCLUDES_MOST)).entries.map((line) => ({
         text: line.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, a, b) => process.env[a ?? b] ?? ""),
         ignoresCase,
       }));
@@ -178,6 +178,6 @@ function fits(tests: readonly (RegExp | undefined)[], names: readonly string[], 
 
 // What cannot be looked at decides nothing here: restic itself will say what it could not read.
 const unknown = () => undefined;
-const realOf = (path: string) => promises.realpath(path).catch(unknown);
-const statOf = (path: string) => promises.stat(path).catch(unknown);
-const lstatOf = (path: string) => promises.lstat(path).catch(unknown);
+const realPathIfThere = (path: string) => promises.realpath(path).catch(unknown);
+const statIfThere = (path: string) => promises.stat(path).catch(unknown);
+const lstatIfThere = (path: string) => promises.lstat(path).catch(unknown);

@@ -28,7 +28,7 @@ export interface FileList {
 export function readFileList(flag: string, path: string): FileList {
   const nothing = { flag, path, entries: 0, comments: 0, targets: [], unmatched: [], malformed: [] };
   try {
-    const { entries, comments } = entriesOf(flag, readSmallFile(path, MOST_BYTES));
+    const { entries, comments } = parseList(flag, readSmallFile(path, MOST_BYTES));
     const read = { ...nothing, entries: entries.length, comments };
     return flag === "--files-from" ? { ...read, ...expandAll(entries) } : { ...read, targets: entries };
   } catch (error) {
@@ -37,9 +37,9 @@ export function readFileList(flag: string, path: string): FileList {
 }
 
 /** What the text of such a file names. Pure. */
-export function entriesOf(flag: string, text: string): { entries: string[]; comments: number } {
+export function parseList(flag: string, text: string): { entries: string[]; comments: number } {
   if (flag === "--files-from-raw") return { entries: text.split("\0").filter(Boolean), comments: 0 };
-  const lines = linesOf(text);
+  const lines = splitLines(text);
   if (flag === "--files-from-verbatim") return { entries: lines.filter(Boolean), comments: 0 };
   const trimmed = lines.map((line) => line.trim()).filter(Boolean);
   const entries = trimmed.filter((line) => !line.startsWith("#"));
@@ -72,7 +72,7 @@ export interface ExcludeFile {
 
 export function readExcludeFile(flag: string, path: string): ExcludeFile {
   try {
-    const { entries } = entriesOf("--files-from", readSmallFile(path, MOST_BYTES));
+    const { entries } = parseList("--files-from", readSmallFile(path, MOST_BYTES));
     return { flag, path, patterns: entries.length };
   } catch (error) {
     return { flag, path, patterns: 0, problem: reasonOf(error) };
@@ -80,7 +80,7 @@ export function readExcludeFile(flag: string, path: string): ExcludeFile {
 }
 
 /** A mark of byte order in front is no part of the first name, a CR at the end none of any. */
-const linesOf = (text: string): string[] =>
+const splitLines = (text: string): string[] =>
   text
     .replace(/^\ufeff/, "")
     .split("\n")
@@ -99,7 +99,7 @@ const SEEN_BYTES = 1024 * 1024;
 export const ENTRIES_MOST = 1000;
 
 /** All that restic is given to read. A list that cannot be read is restic's to complain of. */
-export function sourcesOf(roots: readonly string[], jobArgs: readonly string[]): Source[] {
+export function namedSources(roots: readonly string[], jobArgs: readonly string[]): Source[] {
   const lists = namedFiles(jobArgs).filter(({ flag }) => flag.startsWith("--files-from"));
   return [
     ...roots.map((path) => ({ path, origin: "BACKUP_ROOT_DIR" })),
@@ -111,7 +111,7 @@ export function sourcesOf(roots: readonly string[], jobArgs: readonly string[]):
 function entriesOfLists(lists: readonly NamedFile[]): Source[] {
   return lists.flatMap(({ flag, path: list }) => {
     try {
-      const { entries } = entriesOf(flag, readSmallFile(list, SEEN_BYTES));
+      const { entries } = parseList(flag, readSmallFile(list, SEEN_BYTES));
       return entries.slice(0, ENTRIES_MOST).map((path) => ({
         path,
         origin: `${flag} ${list}`,

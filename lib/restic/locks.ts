@@ -12,9 +12,9 @@ import { formatDuration, plural } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import {
   type Evidence,
-  evidenceOf,
   FRESH_MS,
   isStale,
+  judgeLock,
   lockIds,
   type OwnProcesses,
   onlyTheseGo,
@@ -75,7 +75,7 @@ export function judged(found: readonly Read[], host: OwnProcesses): HeldLock[] {
   return found.map(({ id, lock }) => ({
     id,
     lock,
-    evidence: lock === undefined ? UNREADABLE : evidenceOf(lock, sure),
+    evidence: lock === undefined ? UNREADABLE : judgeLock(lock, sure),
   }));
 }
 

@@ -112,7 +112,7 @@ const TROUBLES: readonly (readonly [Trouble["kind"], RegExp])[] = [
 ];
 
 /** What a line of restic's stderr says of the repository's trouble; undefined for any other line. */
-export function troubleOf(line: string): Trouble | undefined {
+export function parseTrouble(line: string): Trouble | undefined {
   if (!OF_REPOSITORY.test(line)) return undefined;
   const kind = TROUBLES.find(([, words]) => words.test(line))?.[0];
   return kind === undefined ? undefined : { kind, said: line.trim() };
@@ -284,7 +284,7 @@ const ERRNO: Readonly<Record<number, string>> = {
 
 /** `/data/x: permission denied`, on one line, from an error message of any version. */
 export function errorText({ error, message = "", item }: ErrorMessage): string {
-  const words = (wordsOf(error) || message).trim();
+  const words = (errorWords(error) || message).trim();
   if (!item) return words || "an error without a message";
   // restic repeats the path up to two times before the reason.
   const at = words.lastIndexOf(item);
@@ -292,7 +292,7 @@ export function errorText({ error, message = "", item }: ErrorMessage): string {
   return oneLine(reason === "" ? item : `${item}: ${reason}`);
 }
 
-function wordsOf(error: ErrorMessage["error"]): string {
+function errorWords(error: ErrorMessage["error"]): string {
   if (typeof error === "string") return error;
   if (error?.message !== undefined) return error.message;
   return typeof error?.Err === "number" ? (ERRNO[error.Err] ?? `errno ${error.Err}`) : "";

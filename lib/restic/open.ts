@@ -66,7 +66,7 @@ export function parseProbe(
   }
   const told = words.map(codeOfWords).findLast((each) => each !== undefined);
   const exit = normalizeExit(code, told);
-  const status = statusOf(exit);
+  const status = judgeExit(exit);
   const meaning = explain(exit, shown) ?? `${shown} cannot be opened (exit ${exit}). ${said}`;
   if (status !== "ok") return { status, code: exit, message: meaning };
   const id = repositoryIdIn(stdout);
@@ -94,7 +94,7 @@ const isSilence = (words: readonly string[]): boolean =>
 
 const isFatal = (line: string): boolean => line.startsWith("Fatal:");
 
-function statusOf(exit: number): ProbeStatus {
+function judgeExit(exit: number): ProbeStatus {
   switch (exit) {
     case 0:
       return "ok";

@@ -13,12 +13,12 @@ const KINDS = /^(local|sftp|rest|s3|b2|azure|gs|swift|rclone):/;
 
 /** Why `repository` cannot be the name that was meant, with what was read in quotes; undefined where it can. Pure. */
 export function misreadRepository(repository: string): string | undefined {
-  const problem = problemOf(repository);
+  const problem = checkPlace(repository);
   if (problem === undefined) return undefined;
   return `The repository was read as "${maskRepository(repository)}": ${problem}`;
 }
 
-function problemOf(repository: string): string | undefined {
+function checkPlace(repository: string): string | undefined {
   if (repository.trim() !== repository)
     return "there are blanks around it, which belong to its name. Take them out.";
   if (/^["'“”‘’]|["'“”‘’]$/.test(repository))

@@ -51,8 +51,8 @@ export function readPolicy(name: string, words: readonly string[]): Policy {
     );
   }
   return {
-    words: wordsOf(given, ["json"]),
-    previewWords: wordsOf(given, ["json", "prune", "dry-run"]),
+    words: joinWords(given, ["json"]),
+    previewWords: joinWords(given, ["json", "prune", "dry-run"]),
     shown,
     keepsNewest: keepsByCount || keepsByAge,
     keepsByCount,
@@ -119,7 +119,7 @@ function readFlags(name: string, words: readonly string[]): Given[] {
   const found: Given[] = [];
   const refuse = (why: string) => new ConfigError(`${name}: ${why}`);
   const add = (flag: string, shown: string, value: string, given: readonly string[]) => {
-    const problem = problemOf(FLAGS.get(flag) ?? "text", value);
+    const problem = checkValue(FLAGS.get(flag) ?? "text", value);
     if (problem !== undefined) throw refuse(`${shown} ${quoteWord(value)} is ${problem}.`);
     found.push({ flag, value, words: given });
   };
@@ -167,13 +167,13 @@ function readFlags(name: string, words: readonly string[]): Given[] {
   return found;
 }
 
-const wordsOf = (given: readonly Given[], without: readonly string[]): string[] =>
+const joinWords = (given: readonly Given[], without: readonly string[]): string[] =>
   given.filter(({ flag }) => !without.includes(flag)).flatMap(({ words }) => words);
 
 const isTrue = (value: string): boolean => /^(1|t|true)$/i.test(value);
 
 /** Why the value is none that every restic understands alike; undefined for one that is good. */
-function problemOf(kind: Kind, value: string): string | undefined {
+function checkValue(kind: Kind, value: string): string | undefined {
   switch (kind) {
     // 0.14 takes -1 for "keep none", reads 0x2 and 010 by C's rules, and does not know unlimited: it refuses that itself.
     case "count":

@@ -22,12 +22,12 @@ import {
   messageText,
   normalizeExit,
   parseMessage,
+  parseTrouble,
   RESTIC,
   type ResticEnd,
   type ResticPlan,
   refusedLock,
   type Trouble,
-  troubleOf,
 } from "./messages.ts";
 import { globalOptions, needsNoPassword } from "./options.ts";
 import { PlainCounters } from "./progress.ts";
@@ -204,7 +204,7 @@ export class Restic implements Caller {
     const show = (raw: string) => {
       const line = withoutEscapes(raw);
       told = codeOfWords(line) ?? told;
-      trouble = troubleOf(line) ?? trouble;
+      trouble = parseTrouble(line) ?? trouble;
       this.lockOwner = lockOwner(line) ?? this.lockOwner;
       if (mayUnlock && refused === undefined && performance.now() - begun < LOCKING_MS) {
         refused = refusedLock(line);

@@ -39,7 +39,7 @@ export async function restoreForTest(test: Test): Promise<Restored> {
   const { run, plan, snapshot, target } = test;
   const startedMs = Date.now();
   const nothing = { exitCode: EXIT.ok, nothing: true, root: undefined, startedMs };
-  const calls = callsOf(test);
+  const calls = buildCalls(test);
   if (plan.path !== undefined && test.sample?.length === 0) return nothing;
   if (plan.dryRun) {
     const { exitCode, files, bytes } = await restoreAll(test, `${target.parent}/restore-test`, calls);
@@ -61,7 +61,7 @@ export async function restoreForTest(test: Test): Promise<Restored> {
 }
 
 /** What each call of restic includes; an empty list includes everything. */
-function callsOf({ plan, sample, canaries }: Test): string[][] {
+function buildCalls({ plan, sample, canaries }: Test): string[][] {
   if (sample === undefined) return [plan.path === undefined ? [] : [plan.path]];
   const paths = [...sample.map(({ path }) => path), ...canaries.map(({ path }) => path.toString())];
   return portions([...new Set(paths)].map(literal));

@@ -47,11 +47,11 @@ export async function askInclude(prompt: Prompt): Promise<string[]> {
 export async function askTarget(
   prompt: Prompt,
   fallback: string,
-  refusalOf: (target: string) => Refusal | undefined,
+  judgeTarget: (target: string) => Refusal | undefined,
 ): Promise<string> {
   return prompt.ask(`Restore into which directory [${fallback}, q to cancel]:`, (answer) => {
     const target = absolute(answer || fallback);
-    const refusal = refusalOf(target);
+    const refusal = judgeTarget(target);
     if (refusal === undefined) return target;
     const inPlace = refusal.grave ? ", or with --in-place to put the files back where they were" : "";
     return new Unusable(

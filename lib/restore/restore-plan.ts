@@ -166,7 +166,7 @@ export class TargetGuard {
   }
 
   /** Why nothing may be restored to this target; undefined when it may. */
-  refusalOf(target: string): Refusal | undefined {
+  judgeTarget(target: string): Refusal | undefined {
     const found = this.find(target);
     // --force permits restoring over files, not changing the owner of files that were never restored.
     if (found?.grave && this.plan.owner !== undefined) {
@@ -180,7 +180,7 @@ export class TargetGuard {
 
   /** Throws a ConfigError for a target that is refused. */
   check(target: string): void {
-    const found = this.refusalOf(target);
+    const found = this.judgeTarget(target);
     if (found === undefined) return;
     const remedy = this.force
       ? "Leave out --owner."

@@ -6,7 +6,7 @@ import type { ChildEnvironment } from "../environment.ts";
 import { EXIT } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { runChild } from "../process/child.ts";
-import { familyMembers, nameOf, pidSpace, statOf } from "../process/proc.ts";
+import { familyMembers, pidSpace, processName, readStat } from "../process/proc.ts";
 import { onLines, type Reader, onBytes as readBytes, type TakeBytes } from "../process/pump.ts";
 import { exitCodeOfSignal, signal } from "../process/spawn.ts";
 import { after, type Stop, stopBudget } from "../process/stop.ts";
@@ -189,7 +189,7 @@ export class Run<F extends object = object> {
 
   /** The marker names the child: when all of us is killed at once, the next run knows whose its lock was. */
   private markChild(pid: number): void {
-    const ticks = statOf(pid)?.ticks;
+    const ticks = readStat(pid)?.ticks;
     this.currentChild = ticks === undefined ? undefined : { pid, ticks, pid_space: pidSpace() };
     if (this.currentChild !== undefined) this.marker.update({ child: this.currentChild });
   }
@@ -221,7 +221,7 @@ export class Run<F extends object = object> {
     if (members.some(({ pid }) => pid === leader)) return;
     this.leavesLock = true;
     if (members.length === 0) return;
-    const names = members.map(({ pid }) => `${nameOf(pid)} with pid ${pid}`).join(", ");
+    const names = members.map(({ pid }) => `${processName(pid)} with pid ${pid}`).join(", ");
     this.log.info(`The work left running: ${names}. It is left alive and holds no lock.`);
   }
 }

@@ -53,7 +53,7 @@ export function sourcePlaces(roots: readonly string[]): ProtectedPath[] {
  * Why `path`, a real path, is refused as a target; undefined when it is not. Pure, except for `isVacant`, which is asked
  * only when no protected directory rules the target out.
  */
-export function refusalOf(
+export function judgeTarget(
   path: string,
   places: readonly ProtectedPath[],
   isVacant: () => boolean,
@@ -86,7 +86,7 @@ export function restoreRefusal(
     // restic resolves `link/..` as text, the kernel follows the link: neither result may be a refused directory.
     const found = [target, absolute(target)].map((each) => {
       const path = realPath(each);
-      return refusalOf(path, places, () => mayHold || isVacant(path));
+      return judgeTarget(path, places, () => mayHold || isVacant(path));
     });
     return found.find((refusal) => refusal?.grave) ?? found.find((refusal) => refusal !== undefined);
   } catch (error) {

@@ -6,7 +6,7 @@
 import { mkdirSync, promises, readdirSync, readlinkSync, renameSync, statSync } from "node:fs";
 import { ConfigError, errnoOf, reasonOf } from "../errors.ts";
 import { openFolders, removeTree } from "../files/tree.ts";
-import { statOf } from "../process/proc.ts";
+import { readStat } from "../process/proc.ts";
 import { stopBudget, within } from "../process/stop.ts";
 import { compact, localZone } from "../time/zone.ts";
 import type { Run } from "./run.ts";
@@ -73,7 +73,7 @@ const ABANDONED_MS = 7 * 24 * 3600 * 1000;
 
 /** For the end of a name: names this process and no other. */
 export function ownMark(kind: "part" | "work"): string {
-  return `rbh-${process.pid}-${statOf("self")?.ticks ?? 0}-${namespace()}.${kind}`;
+  return `rbh-${process.pid}-${readStat("self")?.ticks ?? 0}-${namespace()}.${kind}`;
 }
 
 /** Removes what dead runs have left in `folder`. Returns the names; what cannot be removed is left. */
@@ -95,7 +95,7 @@ function isLeftover(name: string, ageMs: number): boolean {
   const [, pid, ticks, home] = NAME.exec(name) ?? [];
   if (home === undefined) return false;
   if (home !== namespace() || home === UNKNOWN) return ageMs > ABANDONED_MS;
-  const stat = statOf(Number(pid));
+  const stat = readStat(Number(pid));
   return stat === undefined || stat.ticks !== Number(ticks);
 }
 

@@ -60,7 +60,7 @@ export interface Places {
 const PLAIN_PATH = /^\/[\w@+=:,./-]*$/;
 
 /** Where this environment puts them. Throws a ConfigError for a path that a crontab cannot hold. */
-export function placesOf(settings: Settings): Places {
+export function readPlaces(settings: Settings): Places {
   const plain = (name: "LOCK_DIR" | "LOG_DIR") => {
     const path = settings.text(name);
     if (PLAIN_PATH.test(path)) return path;

@@ -5,7 +5,7 @@
 
 import { lstatSync, type Stats } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { readIfThere } from "../files/files.ts";
+import { readMounts } from "../files/mounts.ts";
 import { accessWithin } from "../files/within.ts";
 import { absolute } from "../paths.ts";
 import { readExcludeFile, readFileList } from "../restic/lists.ts";
@@ -128,7 +128,7 @@ async function examine(
       isMissing ? "there is no such file or directory" : reasonOf(error),
     );
   }
-  const type = typeOf(stat);
+  const type = describeType(stat);
   const inside = covered.holderOf(path);
   if (inside !== undefined) {
     return {
@@ -148,14 +148,14 @@ async function examine(
     type,
     readable: stat.isSymbolicLink() || problem === undefined,
     problem: stat.isSymbolicLink() ? undefined : problem,
-    suspicion: suspicionOf(path, stat, tally),
+    suspicion: judgeSource(path, stat, tally),
     inside: undefined,
     tally,
     levels: levels.slice(1),
   };
 }
 
-function typeOf(stat: Stats): Source["type"] {
+function describeType(stat: Stats): Source["type"] {
   if (stat.isDirectory()) return "directory";
   if (stat.isFile()) return "file";
   return stat.isSymbolicLink() ? "symlink" : "special";
@@ -184,7 +184,7 @@ class NamedPaths {
 }
 
 /** Why a source looks too empty, as a sentence without its end; undefined when it does not. */
-export function suspicionOf(path: string, stat: Stats, tally: Tally): string | undefined {
+export function judgeSource(path: string, stat: Stats, tally: Tally): string | undefined {
   if (stat.isSymbolicLink()) {
     return "it is a symbolic link: restic saves the link itself and nothing of what it leads to; name that instead";
   }
@@ -199,24 +199,9 @@ export function suspicionOf(path: string, stat: Stats, tally: Tally): string | u
 /** A bind mount of the same file system has the same device, so the kernel's own list is asked first. */
 function isMountPoint(path: string, { dev }: Stats): boolean {
   const real = absolute(path);
-  const mounts = mountPoints();
-  if (mounts !== undefined) return mounts.includes(real);
+  const mounts = readMounts();
+  if (mounts.length > 0) return mounts.some(({ at }) => at === real);
   return lstatSync(`${real}/..`).dev !== dev;
-}
-
-function mountPoints(): string[] | undefined {
-  try {
-    return readIfThere("/proc/self/mountinfo")
-      ?.split("\n")
-      .map((line) =>
-        (line.split(" ")[4] ?? "").replace(/\\([0-7]{3})/g, (_, code) =>
-          String.fromCharCode(Number.parseInt(code, 8)),
-        ),
-      );
-  } catch {
-    // No /proc.
-    return undefined;
-  }
 }
 
 /** What the last backup's record says that it has read. */
@@ -232,7 +217,7 @@ export interface LastBackup {
 const SHRUNK = 0.5;
 
 /** Why all of it together looks too little; undefined when it does not. Pure. */
-export function shrinkageOf(
+export function judgeShrinkage(
   { files, bytes }: { files: number; bytes: number },
   last: LastBackup,
 ): string | undefined {

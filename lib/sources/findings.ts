@@ -9,7 +9,7 @@ import type { Examination, ListReport, Source } from "./examine.ts";
 const NAMED_MOST = 200;
 
 /** The table of all that was counted. */
-export function tableOf({ sources, lists, totals }: Examination, sizes: boolean): string[] {
+export function formatTable({ sources, lists, totals }: Examination, sizes: boolean): string[] {
   const cells = (what: string, tally: Tally, note = ""): string[] => [
     what,
     String(tally.files),
@@ -20,7 +20,7 @@ export function tableOf({ sources, lists, totals }: Examination, sizes: boolean)
   const rows = [
     ["SOURCE", "FILES", "FOLDERS", ...(sizes ? ["SIZE"] : []), ""],
     ...sources.flatMap((source) => [
-      cells(source.path, source.tally, noteOf(source)),
+      cells(source.path, source.tally, formatNote(source)),
       ...largest(source.levels, sizes).map(({ path, depth, tally }) =>
         cells(`${"  ".repeat(depth)}${path}`, tally),
       ),
@@ -38,7 +38,7 @@ function largest(levels: readonly Level[], sizes: boolean): Level[] {
   return levels.filter((level) => kept.has(level)).sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function noteOf({ type, problem, inside, origin }: Source): string {
+function formatNote({ type, problem, inside, origin }: Source): string {
   if (inside !== undefined) return `counted with ${inside}`;
   if (type === "missing") return "MISSING";
   return problem === undefined ? (origin === "BACKUP_ROOT_DIR" ? "" : origin) : "UNREADABLE";
@@ -56,7 +56,7 @@ function listNote({ problem, entries, comments, missing, malformed }: ListReport
 }
 
 /** Everything that an operator should look into, each a sentence. */
-export function warningsOf({ sources, lists, excludes, totals, errors }: Examination): string[] {
+export function formatWarnings({ sources, lists, excludes, totals, errors }: Examination): string[] {
   const unnamed = totals.errors - errors.length;
   return [
     ...sources.flatMap(({ path, origin, type, problem, suspicion }) => [
@@ -157,7 +157,7 @@ export const sourcesFacts = {
   unreadable_paths: { type: "strings", help: "the first paths that could not be read" },
 } as const satisfies Fields;
 
-export function factsOf(examination: Examination, sizes: boolean): FactsOf<typeof sourcesFacts> {
+export function buildFacts(examination: Examination, sizes: boolean): FactsOf<typeof sourcesFacts> {
   const { sources, lists, excludes, totals, errors } = examination;
   const missing = sources.filter(({ type }) => type === "missing").length;
   const missingEntries = lists.reduce((sum, list) => sum + list.missing.length, 0);

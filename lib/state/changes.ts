@@ -1,7 +1,7 @@
 /** Suspicious changes between runs that all succeeded: a source that is gone, a run that takes much longer. Pure. */
 
 import { formatDuration, plural } from "../text.ts";
-import { hasSucceeded, type PastRecord } from "./record.ts";
+import { hasSucceeded, numericField, type PastRecord } from "./record.ts";
 
 export interface Change {
   readonly kind: "fewer-files" | "slow" | "nothing-new" | "incomplete";
@@ -36,8 +36,8 @@ export function changesIn(runs: readonly PastRecord[]): Change[] {
 function fewerFiles(last: PastRecord, before: readonly PastRecord[]): Change | undefined {
   // Such a run has compared itself with the last good one, by the operator's own bound.
   if (last.usual_files !== undefined) return undefined;
-  const files = numberOf(last, "total_files_processed");
-  const usual = median(before.map((run) => numberOf(run, "total_files_processed")).filter(isNumber));
+  const files = numericField(last, "total_files_processed");
+  const usual = median(before.map((run) => numericField(run, "total_files_processed")).filter(isNumber));
   if (files === undefined || usual === undefined || files * 2 >= usual) return undefined;
   const message =
     `it processed ${plural(files, "file")}; the ${runsText(before)} before processed ${usual} (median). ` +
@@ -88,13 +88,8 @@ function nothingNew(good: readonly PastRecord[]): Change | undefined {
 
 /** undefined for a run whose record counts no files. */
 function newFilesOf(run: PastRecord): number | undefined {
-  const [fresh, changed] = [numberOf(run, "files_new"), numberOf(run, "files_changed")];
+  const [fresh, changed] = [numericField(run, "files_new"), numericField(run, "files_changed")];
   return fresh === undefined && changed === undefined ? undefined : (fresh ?? 0) + (changed ?? 0);
-}
-
-function numberOf(run: PastRecord, field: string): number | undefined {
-  const value = run[field];
-  return typeof value === "number" ? value : undefined;
 }
 
 const isNumber = (value: number | undefined): value is number => value !== undefined;

@@ -4,7 +4,7 @@
  */
 
 import { readdirSync } from "node:fs";
-import { epochOfTicks, isAncestor, pidSpace, statOf } from "../process/proc.ts";
+import { epochOfTicks, isAncestor, pidSpace, readStat } from "../process/proc.ts";
 import { newestLines } from "./history.ts";
 import { type ChildMark, isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
 
@@ -63,7 +63,7 @@ function marksIn(lockDir: string): (readonly [string, RunMark])[] {
 }
 
 function isStill({ pid, ticks }: ChildMark): boolean {
-  const stat = statOf(pid);
+  const stat = readStat(pid);
   return stat !== undefined && stat.ticks === ticks && stat.state !== "Z" && stat.state !== "X";
 }
 

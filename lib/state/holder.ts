@@ -17,7 +17,7 @@ import {
 import { errnoOf, reasonOf } from "../errors.ts";
 import { isSameFile, readSmallFile } from "../files/files.ts";
 import { pause } from "../log/stdout.ts";
-import { isAlive, isAncestor, nameOf, pids } from "../process/proc.ts";
+import { isAlive, isAncestor, pids, processName } from "../process/proc.ts";
 import { INHERITED_FD } from "../process/spawn.ts";
 
 /** How often, and how many milliseconds apart, the signature of a lock that has just been taken is looked for. */
@@ -94,7 +94,7 @@ export function processesHolding(path: string): { pid: number; name: string }[] 
     pids()
       // A child has it as its descriptor 3: no other one is looked at.
       .filter((pid) => pid !== process.pid && isSameFile(`/proc/${pid}/fd/${INHERITED_FD}`, path))
-      .map((pid) => ({ pid, name: nameOf(pid) }))
+      .map((pid) => ({ pid, name: processName(pid) }))
   );
 }
 
@@ -111,7 +111,7 @@ export function processesHoldingDeleted(path: string): { pid: number; name: stri
       if (linkAt(`/proc/${pid}/fd/${INHERITED_FD}`) === lost) return !isAncestor(pid);
       return linkAt(`/proc/${pid}/exe`) === us && opens(pid, lost, () => false) && !isAncestor(pid);
     })
-    .map((pid) => ({ pid, name: nameOf(pid) }));
+    .map((pid) => ({ pid, name: processName(pid) }));
 }
 
 /** Does exactly this process have the lock file open? The pid in the file may belong to another process by now. */

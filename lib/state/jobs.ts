@@ -19,7 +19,7 @@ import {
   type RecordFile,
   readRecord,
 } from "./record.ts";
-import { dueOf, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
+import { judgeDue, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
 
 /** As it stands in the JSON report of status. */
 export interface Job {
@@ -75,7 +75,7 @@ export interface Judged {
 }
 
 /** What status and doctor look at: local files only. */
-export class View extends Scheduled {
+export class StatusContext extends Scheduled {
   /** Epoch seconds. */
   readonly now = Math.floor(Date.now() / 1000);
 
@@ -92,7 +92,7 @@ export class View extends Scheduled {
 const COMPARED_BYTES = 128 * 1024;
 
 /** Every job, in the order of the table. */
-export function judgeJobs(view: View): Judged[] {
+export function judgeJobs(view: StatusContext): Judged[] {
   const { workers, schedules, logDir, lockDir } = view;
   // One look at the folder is cheaper than one for each marker that is not there.
   const inLockDir = new Set(pathsIn(lockDir));
@@ -118,7 +118,7 @@ function judgeJob(
   schedule: Schedule | undefined,
   past: readonly PastRecord[],
   inLockDir: ReadonlySet<string>,
-  { logDir, lockDir, now, zone }: View,
+  { logDir, lockDir, now, zone }: StatusContext,
 ): Judged {
   const found = readRecord(recordPath(logDir, worker));
   const record = found?.record;
@@ -127,7 +127,8 @@ function judgeJob(
   const mark = inLockDir.has(markPath) ? readMark(markPath) : undefined;
   const running = mark !== undefined && isRunning(mark) ? mark : undefined;
   // Counted from its end: a tick during that run was skipped, and a clock that was set counts from then on.
-  const due = schedule?.cron && record ? dueOf(schedule.cron, record.finished_epoch, now, zone) : undefined;
+  const due =
+    schedule?.cron && record ? judgeDue(schedule.cron, record.finished_epoch, now, zone) : undefined;
   // While one runs, the next is not late: it would be skipped.
   const isOverdue = due?.isOverdue === true && running === undefined;
   const skips = skipsInARow(lockDir, worker);
@@ -157,7 +158,10 @@ function judgeJob(
   if (isOverdue) warn("overdue", overdue(due?.expected ?? 0, now, zone));
   if (mark !== undefined && running === undefined) warn("died", died(mark, zone));
   if (skips >= SKIPS_MANY) {
-    warn("skipped", `it was skipped ${plural(skips, "time")} in a row, because a run before still goes on.`);
+    warn(
+      "skipped",
+      `it was skipped ${plural(skips, "time")} in a row, because an earlier run is still going on.`,
+    );
   }
   if (isScheduled) for (const { kind, message } of changesIn(past)) warn(kind, message);
 
@@ -286,7 +290,7 @@ function runningJson(
 }
 
 /** The worst of them. */
-export function verdictOf(findings: readonly Finding[]): Verdict {
+export function worstVerdict(findings: readonly Finding[]): Verdict {
   if (findings.some(({ status }) => status === "FAIL")) return "FAIL";
   return findings.length > 0 ? "WARN" : "OK";
 }

@@ -6,7 +6,7 @@
 import { closeSync, constants, fsyncSync, linkSync, openSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { discard, readIfThere, temporaryOf, writeAt } from "../files/files.ts";
-import { removeDeadTempFiles, statOf } from "../process/proc.ts";
+import { readStat, removeDeadTempFiles } from "../process/proc.ts";
 
 export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks" | "notifications";
 
@@ -70,7 +70,7 @@ export class Marker {
     this.path = markerPath(lockDir, worker);
     this.mark = {
       pid: process.pid,
-      ticks: statOf("self")?.ticks ?? 0,
+      ticks: readStat("self")?.ticks ?? 0,
       run_id: runId,
       started_epoch: startedEpoch,
       phase: "starting",
@@ -209,6 +209,6 @@ function isMark(value: unknown): value is RunMark {
 
 /** Is exactly that process still running? Without /proc the answer is no, as its pid alone does not prove it. */
 export function isRunning(mark: RunMark): boolean {
-  const stat = statOf(mark.pid);
+  const stat = readStat(mark.pid);
   return stat !== undefined && stat.state !== "Z" && stat.ticks === mark.ticks;
 }

@@ -247,3 +247,9 @@ export function parseRecord(text: string): PastRecord | undefined {
     return undefined;
   }
 }
+
+/** A field of a record that is a number; undefined when it is missing or anything else. */
+export function numericField(run: PastRecord, field: string): number | undefined {
+  const value = run[field];
+  return typeof value === "number" ? value : undefined;
+}

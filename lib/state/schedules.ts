@@ -99,7 +99,7 @@ function textAt(path: string): string {
  * late; the tenth forgives what delays an hourly or a daily job without harm: a container that is recreated over the
  * tick, a host that slept, a clock that was set.
  */
-export function slackOf(interval: number): number {
+export function lateAfter(interval: number): number {
   return Math.min(3600, Math.max(120, Math.round(interval / 10)));
 }
 
@@ -110,9 +110,9 @@ export interface Due {
 }
 
 /** Is the run after the one that ended at `finished` late? All in epoch seconds. Pure. */
-export function dueOf(cron: Cron, finished: number, now: number, zone: Zone): Due {
+export function judgeDue(cron: Cron, finished: number, now: number, zone: Zone): Due {
   const [expected, after] = nextTimes(cron, finished, zone, 2);
   if (expected === undefined) return { expected, isOverdue: false };
   const interval = after === undefined ? 3600 * 24 : after - expected;
-  return { expected, isOverdue: now > expected + slackOf(interval) };
+  return { expected, isOverdue: now > expected + lateAfter(interval) };
 }

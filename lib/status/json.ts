@@ -3,12 +3,12 @@
 import { recordPath } from "../context.ts";
 import { release, version } from "../environment.ts";
 import { nextTimes } from "../schedule/cron.ts";
-import type { Finding, Judged, Verdict, View } from "../state/jobs.ts";
+import type { Finding, Judged, StatusContext, Verdict } from "../state/jobs.ts";
 import { iso } from "../time/zone.ts";
 
 /** The report for programs. Pure but for the release that it names. */
 export function buildReport(
-  view: View,
+  view: StatusContext,
   judged: readonly Judged[],
   findings: readonly Finding[],
   verdict: Verdict,

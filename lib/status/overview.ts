@@ -2,7 +2,7 @@
 
 import { parseJobName } from "../state/history.ts";
 import type { Finding, Job, Verdict } from "../state/jobs.ts";
-import { type PastRecord, parseRecord } from "../state/record.ts";
+import { numericField, type PastRecord, parseRecord } from "../state/record.ts";
 import { formatBytes, formatDuration, plural, tableLines, visible } from "../text.ts";
 import { stamp, type Zone } from "../time/zone.ts";
 
@@ -127,7 +127,7 @@ function drawCurves(job: string, runs: readonly PastRecord[]): string[][] {
     ["size", formatBytes, "total_bytes_processed"],
   ];
   return curves.flatMap(([name, text, field]) => {
-    const values = real.map((run) => numberOf(run, field));
+    const values = real.map((run) => numericField(run, field));
     const known = values.filter((value) => value !== undefined);
     if (known.length < 2) return [];
     const range = `${text(Math.min(...known))} to ${text(Math.max(...known))}`;
@@ -143,7 +143,7 @@ function formatResult(run: PastRecord): string {
 }
 
 function formatBytesField(run: PastRecord, field: string): string {
-  const value = numberOf(run, field);
+  const value = numericField(run, field);
   return value === undefined ? "-" : formatBytes(value);
 }
 
@@ -161,11 +161,6 @@ function formatHooks({ hooks }: PastRecord): string {
   const failed = all.filter((hook) => hook.exit_code !== 0).length;
   if (failed === 0) return `${all.length} ok`;
   return late === failed ? `${late} of ${all.length} timed out` : `${failed} of ${all.length} failed`;
-}
-
-function numberOf(run: PastRecord, field: string): number | undefined {
-  const value = run[field];
-  return typeof value === "number" ? value : undefined;
 }
 
 const BARS = "▁▂▃▄▅▆▇█";

@@ -103,7 +103,7 @@ async function work(run: BackupRun, { flags }: { readonly flags: BackupFlags }):
   const former = formerUsual(run.context.logDir);
   // Handed on, whatever becomes of this run; a good one sets its own.
   run.addFacts(former);
-  const plan = planOf(run);
+  const plan = readBackupPlan(run);
   const retention = await dueRetention(run);
   const restic = new Restic(run);
   run.log.info(`Backing up to ${restic.shown}.`);
@@ -160,11 +160,11 @@ async function lookAtSources(run: BackupRun, { roots, jobArgs }: Plan): Promise<
 }
 
 async function lookAtAll(roots: readonly string[], jobArgs: readonly string[]): Promise<readonly Seen[]> {
-  const [{ sourcesOf }, { lookAt }] = await Promise.all([
+  const [{ namedSources }, { lookAt }] = await Promise.all([
     import("../restic/lists.ts"),
     import("../sources/sight.ts"),
   ]);
-  return lookAt(sourcesOf(roots, jobArgs));
+  return lookAt(namedSources(roots, jobArgs));
 }
 
 /** A repository may be replaced by another one that opens with the same password: only its id tells. */
@@ -235,7 +235,7 @@ function noSummary(run: BackupRun): string {
 type Plan = Omit<BackupWords, "isDryRun">;
 
 /** Finds everything that can be wrong with the configuration before restic is started. */
-function planOf({ settings }: Run): Plan {
+function readBackupPlan({ settings }: Run): Plan {
   const tag = settings.given("RESTIC_TAG") ? (settings.env.RESTIC_TAG ?? "") : settings.text("RESTIC_TAG");
   if (tag.trim() === "") {
     throw new ConfigError("RESTIC_TAG is empty. Give it a tag, or unset it for the default, automated.");
@@ -351,7 +351,7 @@ class BackupOutput {
   private summary(summary: BackupSummary): void {
     this.hasSummary = true;
     this.isDryRun = summary.dry_run === true;
-    this.run.addFacts(factsOf(summary));
+    this.run.addFacts(buildBackupFacts(summary));
     const { files_new = 0, files_changed = 0, files_unmodified = 0, data_added = 0 } = summary;
     this.run.log.info(
       `restic | snapshot ${this.run.facts.snapshot_id ?? "none"}: ${plural(files_new, "file")} new, ${files_changed} changed, ` +
@@ -361,7 +361,7 @@ class BackupOutput {
   }
 }
 
-function factsOf(summary: BackupSummary): BackupFacts {
+function buildBackupFacts(summary: BackupSummary): BackupFacts {
   const { data_added, data_added_packed, snapshot_id, dry_run } = summary;
   const counts = [
     "files_new",

@@ -1,7 +1,7 @@
 /** check: `restic check`, with RESTIC_CHECK_ARGS, and what it found (in JSON since 0.18, before in plain text only). */
 
 import { EXIT } from "../errors.ts";
-import { REPOSITORY_EXITS, RESTIC, troubleOf } from "../restic/messages.ts";
+import { parseTrouble, REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
 import { callRestic, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
@@ -63,7 +63,7 @@ const DAMAGE =
   /does not exist|ciphertext verification|(?:hash|checksum|size|length) (?:mismatch|does not match)|unexpected (?:hash|pack|size)|wrong (?:hash|size|length)|not (?:found in|contained in|referenced)|invalid data|unable to decode|error for tree|damaged/i;
 
 /** A line about a call that failed for the link's sake may name what it was to load, and tells of no damage. */
-const saysDamage = (line: string): boolean => DAMAGE.test(line) && troubleOf(line) === undefined;
+const saysDamage = (line: string): boolean => DAMAGE.test(line) && parseTrouble(line) === undefined;
 
 /**
  * A repository that could not be opened or locked counts as one error in restic's summary, and so does each pack that a

@@ -1,7 +1,7 @@
 /** config-check: does the environment make sense? For a person, and for an init container. */
 
 import { type VariableName, variables } from "../config/variables.ts";
-import { type Check, countOf, sentence } from "../doctor/checks.ts";
+import { type Check, countStatus, sentence } from "../doctor/checks.ts";
 import { checkEnvironment } from "../doctor/configuration.ts";
 import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
@@ -32,7 +32,7 @@ export default command;
 async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number> {
   const context = new Scheduled("config-check");
   const checks = masked(await checkEnvironment(context, workerNames(table)), context.mask);
-  const exitCode = countOf(checks, "FAIL") > 0 ? EXIT.failed : EXIT.ok;
+  const exitCode = countStatus(checks, "FAIL") > 0 ? EXIT.failed : EXIT.ok;
   writeAll(1, flags.json ? formatJson(checks, exitCode, context) : formatText(checks));
   return exitCode;
 }
@@ -44,7 +44,7 @@ function formatText(checks: readonly Check[]): string {
   const lines = checks.map((check) => {
     return `${`[${WORDS[check.status].toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`;
   });
-  const [fails, warns] = [countOf(checks, "FAIL"), countOf(checks, "WARN")];
+  const [fails, warns] = [countStatus(checks, "FAIL"), countStatus(checks, "WARN")];
   const summary = `${plural(fails, "error")}, ${plural(warns, "warning")}`;
   return `${[...lines, "", summary].join("\n")}\n`;
 }
@@ -57,8 +57,8 @@ function formatJson(checks: readonly Check[], exitCode: number, { hostname, zone
     hostname,
     generated_at: iso(now, zone),
     generated_epoch: Math.floor(now / 1000),
-    warnings: countOf(checks, "WARN"),
-    errors: countOf(checks, "FAIL"),
+    warnings: countStatus(checks, "WARN"),
+    errors: countStatus(checks, "FAIL"),
     exit_code: exitCode,
     checks: checks.map(({ key = "", status, message }) => ({ key, status: WORDS[status], message })),
   };

@@ -9,8 +9,8 @@ import { CronError, nextTimes, parseCron } from "../schedule/cron.ts";
 import {
   CRON_VARIABLES,
   crontabPath,
-  placesOf,
   readCrontabLine,
+  readPlaces,
   renderCrontab,
 } from "../schedule/schedule.ts";
 import { plural } from "../text.ts";
@@ -33,7 +33,7 @@ const command: Command = {
     });
     const path = crontabPath(settings);
     const written = readCrontab(path);
-    const crontab = written ?? renderCrontab(settings, placesOf(settings));
+    const crontab = written ?? renderCrontab(settings, readPlaces(settings));
     const now = Date.now();
     const lines = crontab.split("\n").filter((line) => readCrontabLine(line) !== undefined);
     const entries = lines.map((line) => describeLine(line, now, zone));

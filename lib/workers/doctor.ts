@@ -1,7 +1,7 @@
 /** doctor: says what is wrong and what to do about it, changing nothing. */
 
 import { type VariableName, variables } from "../config/variables.ts";
-import { Patient } from "../doctor/checks.ts";
+import { DoctorContext } from "../doctor/checks.ts";
 import { buildReport, formatSection, isProblem, summarize } from "../doctor/rendering.ts";
 import { type Examined, examine, examineHooks } from "../doctor/sections.ts";
 import { release } from "../environment.ts";
@@ -40,7 +40,7 @@ const STOP_MS = 2000;
 async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number> {
   const stop = new Stop(() => STOP_MS);
   stop.install();
-  const patient = new Patient(table, stop);
+  const patient = new DoctorContext(table, stop);
   const { mask } = patient;
   const colour = isTerminal(1) && !patient.env.NO_COLOR;
   const show = ({ section, findings }: Examined) =>
@@ -65,7 +65,7 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const isWrong = flags.hooks ? isProblem : ({ status }: { status: string }) => status === "FAIL";
   const exitCode = checks.some(isWrong) ? EXIT.failed : EXIT.ok;
   if (flags.json) {
-    const report = buildReport(headingOf(patient), checks, partsOf(examined), exitCode);
+    const report = buildReport(buildHeading(patient), checks, buildParts(examined), exitCode);
     writeAll(1, `${JSON.stringify(masked(report, mask), null, 2)}\n`);
   } else if (!flags.hooks) {
     writeAll(1, "\n");
@@ -74,7 +74,7 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   return exitCode;
 }
 
-function headingOf({ hostname, nowMs, zone }: Patient) {
+function buildHeading({ hostname, nowMs, zone }: DoctorContext) {
   return {
     release,
     hostname,
@@ -83,7 +83,7 @@ function headingOf({ hostname, nowMs, zone }: Patient) {
   };
 }
 
-function partsOf(examined: readonly Examined[]): Record<string, unknown> {
+function buildParts(examined: readonly Examined[]): Record<string, unknown> {
   return Object.fromEntries(
     examined.flatMap(({ key, findings }) => (key === undefined ? [] : [[key, findings.json]])),
   );

@@ -18,7 +18,7 @@ import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
 import { ACCESS_ENVIRONMENT } from "../restic/restic.ts";
 import { type Command, findLinked, type Invocation } from "../run/command.ts";
-import { CRON_VARIABLES, placesOf, renderCrontab } from "../schedule/schedule.ts";
+import { CRON_VARIABLES, readPlaces, renderCrontab } from "../schedule/schedule.ts";
 
 const command: Command = {
   about:
@@ -97,7 +97,7 @@ async function live(context: Context, stop: Stop, warnings: readonly string[]): 
   banner(context);
   for (const warning of warnings) log.warn(warning);
   // A mistake in the schedule is found before anything is mounted or created.
-  const planned = placesOf(settings);
+  const planned = readPlaces(settings);
   renderCrontab(settings, planned);
   await mountNfs(context, stop);
   if (stop.signal === undefined && settings.flag("RESTIC_CHECK_REPOSITORY_STATUS"))

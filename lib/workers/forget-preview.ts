@@ -10,7 +10,7 @@ import {
   sortedGroups,
   tally,
 } from "../restic/forget-groups.ts";
-import { ownSnapshots, type Scope, scopeBy, scopeOf } from "../restic/forget-scope.ts";
+import { ownSnapshots, readScope, type Scope, scopeBy } from "../restic/forget-scope.ts";
 import { REPOSITORY_EXITS } from "../restic/messages.ts";
 import { type Policy, readPolicy } from "../restic/policy.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
@@ -103,7 +103,7 @@ async function work(
   run: Run<FactsOf<typeof facts>>,
   { flags }: { readonly flags: PreviewFlags },
 ): Promise<Outcome> {
-  const policy = policyOf(run, flags);
+  const policy = readGivenPolicy(run, flags);
   const scope = previewed(run, flags, policy);
   const own = ownFilter(run, flags, policy);
   const restic = new Restic(run);
@@ -113,7 +113,7 @@ async function work(
   run.log.info(
     `What ${shown} would make of ${narrowed ? `snapshots ${narrowed}` : "all snapshots"}. Nothing is deleted.`,
   );
-  tellDifference(run, flags, scope, scopeOf(run, policy));
+  tellDifference(run, flags, scope, readScope(run, policy));
 
   const asked = ["forget", "--dry-run", "--json", ...scope.words, ...policy.previewWords];
   const groups = sortedGroups(await restic.ask(asked, "what it would forget", isForgetGroup));
@@ -148,7 +148,7 @@ function show({ log }: Run, groups: readonly ForgetGroup[], own: Filter | undefi
 }
 
 /** Throws a ConfigError when there is none. */
-function policyOf({ settings }: Run, given: PreviewFlags): Policy {
+function readGivenPolicy({ settings }: Run, given: PreviewFlags): Policy {
   const own = words("--policy", given.policy) ?? settings.words("RESTIC_FORGET_ARGS");
   const policy = [...own, ...(words("--extra", given.extra) ?? [])];
   if (policy.length === 0) {
@@ -163,7 +163,7 @@ function policyOf({ settings }: Run, given: PreviewFlags): Policy {
 function previewed(run: Run, { tag, host, "repo-wide": isWide }: PreviewFlags, policy: Policy): Scope {
   if (isWide) return scopeBy({ host: "", tag: "" });
   if (tag === undefined && host === undefined) {
-    if (run.settings.env.RESTIC_TAG !== "") return scopeOf(run, policy);
+    if (run.settings.env.RESTIC_TAG !== "") return readScope(run, policy);
     throw new ConfigError("RESTIC_TAG is empty. Give --tag, or --repo-wide to look at all snapshots.");
   }
   if ((tag !== undefined && policy.filters.tag) || (host !== undefined && policy.filters.host)) {

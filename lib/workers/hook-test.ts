@@ -56,7 +56,7 @@ async function main({ operands, table }: Invocation): Promise<number> {
   const stop = new Stop(() => context.settings.seconds("STOP_TIMEOUT") * 1000);
   stop.install();
   const exitCode = Number(argument ?? 0);
-  const result = { exitCode, status: statusOf(exitCode), durationSeconds: 0, snapshotId: undefined };
+  const result = { exitCode, status: statusForExit(exitCode), durationSeconds: 0, snapshotId: undefined };
   // A pipe of its own: a real run of the same worker may be using the worker's.
   const pipePath = `${context.lockDir}/hook-test-${process.pid}.pipe`;
   try {
@@ -84,7 +84,7 @@ async function main({ operands, table }: Invocation): Promise<number> {
 }
 
 /** The status that a record would give for this exit code, as far as the code alone tells. */
-function statusOf(exitCode: number): Status {
+function statusForExit(exitCode: number): Status {
   if (exitCode === EXIT.ok) return "ok";
   if (exitCode === EXIT.timedOut) return "timed_out";
   const stops = (["SIGHUP", "SIGINT", "SIGTERM"] as const).map(exitCodeOfSignal);

@@ -6,7 +6,7 @@ import { resolveProgram } from "../process/spawn.ts";
 import { isDry, valueOfFlag, withoutOurs, withoutResync } from "../rclone/args.ts";
 import { bisync, type PairEnd } from "../rclone/bisync.ts";
 import { boundSync, boundText, jobArgsProblem } from "../rclone/bound.ts";
-import { pastOf } from "../rclone/past.ts";
+import { findPast } from "../rclone/past.ts";
 import { exitText, Rclone, type Totals } from "../rclone/rclone.ts";
 import { type JobFile, type JobRow, MODES, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
 import { TransferProgress } from "../rclone/stats.ts";
@@ -201,7 +201,7 @@ async function workOn(
   const rclone = new Rclone(run, hide, (stats) => progress.show(stats, done, all));
   const working =
     mode === "bisync"
-      ? bisync(run, rclone, { source, destination, words, mode: resync.mode, past: pastOf(run, row) })
+      ? bisync(run, rclone, { source, destination, words, mode: resync.mode, past: findPast(run, row) })
       : mode === "sync"
         ? sync(run, rclone, row, words, ours.isAllowed)
         : rclone.transfer(mode, source, destination, words);
@@ -259,7 +259,7 @@ async function sync(
 ): Promise<RowEnd> {
   const { source, destination } = row;
   const { env } = run.settings;
-  const bound = await boundSync(rclone, row, words, { isAllowed, past: pastOf(run, row), env });
+  const bound = await boundSync(rclone, row, words, { isAllowed, past: findPast(run, row), env });
   if ("error" in bound) {
     run.log.error(bound.error);
     return bound;

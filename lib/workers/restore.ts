@@ -116,7 +116,7 @@ async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | un
   const asksWhat = plan.include.length === 0 && (asksSnapshot || asksTarget);
   const include = asksWhat && prompt !== undefined ? await askInclude(prompt) : plan.include;
   const target = asksTarget
-    ? await askTarget(prompt, plan.target, (each) => guard.refusalOf(each))
+    ? await askTarget(prompt, plan.target, (each) => guard.judgeTarget(each))
     : plan.target;
   run.facts.target = target;
   const chosen = { ...plan, include, target };

@@ -93,7 +93,7 @@ async function rotate({ folder, most, keep }: Plan, log: Log): Promise<number> {
 /** A renamed cron.log has the time in its name, which becomes part of the archive's name. */
 const WAITING = /^cron\.log\.(\d{8}_\d{6})$/;
 const ARCHIVE = /^cron_log_\d{8}_\d{6}\.tar\.gz$/;
-const archiveOf = (name: string) => name.replace(WAITING, "cron_log_$1.tar.gz");
+const archiveName = (name: string) => name.replace(WAITING, "cron_log_$1.tar.gz");
 
 const matching = (folder: string, pattern: RegExp) =>
   readdirSync(folder)
@@ -116,7 +116,7 @@ function freeName(path: string): string {
   const zone = localZone();
   for (let at = Date.now(); ; at += 1000) {
     const aside = `${path}.${compact(at, zone).replace("-", "_")}`;
-    const archive = aside.replace(/cron\.log\.[^/]*$/, archiveOf);
+    const archive = aside.replace(/cron\.log\.[^/]*$/, archiveName);
     const isTaken = [aside, archive].some((name) => statSync(name, { throwIfNoEntry: false }) !== undefined);
     if (!isTaken) return aside;
   }
@@ -133,7 +133,7 @@ async function pack(folder: string, name: string, log: Log): Promise<boolean> {
     );
     return true;
   }
-  const archive = `${folder}/${archiveOf(name)}`;
+  const archive = `${folder}/${archiveName(name)}`;
   const temporary = `${archive}.tmp`;
   const tar = spawn(["tar", "-czf", temporary, "-C", folder, name], { env: environment, stderr: "pipe" });
   const [words, { code }] = await Promise.all([new Response(tar.stderr).text(), tar.exited]);

@@ -4,8 +4,8 @@ import { EXIT } from "../errors.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf } from "../schema/fields.ts";
-import { type Examination, examineSources, type LastBackup, shrinkageOf } from "../sources/examine.ts";
-import { factsOf, sourcesFacts, tableOf, warningsOf } from "../sources/findings.ts";
+import { type Examination, examineSources, judgeShrinkage, type LastBackup } from "../sources/examine.ts";
+import { buildFacts, formatTable, formatWarnings, sourcesFacts } from "../sources/findings.ts";
 import {
   checkSourcesFlags,
   readSourcesPlan,
@@ -37,18 +37,18 @@ async function work(
   const plan = readSourcesPlan(flags, run);
   const { log } = run;
   const examination = await examineSources(run, plan);
-  run.addFacts(factsOf(examination, plan.sizes));
+  run.addFacts(buildFacts(examination, plan.sizes));
   run.throwIfStopping();
-  for (const line of tableOf(examination, plan.sizes)) log.info(line);
+  for (const line of formatTable(examination, plan.sizes)) log.info(line);
   sayMore(run, examination);
   const { files, bytes } = examination.totals;
   const shrunk = plan.ofEnvironment
-    ? shrinkageOf(
+    ? judgeShrinkage(
         { files, bytes: plan.sizes ? bytes : -1 },
         lastFields(run.context.logDir, "backup") as LastBackup,
       )
     : undefined;
-  const warnings = [...warningsOf(examination), ...(shrunk === undefined ? [] : [shrunk])];
+  const warnings = [...formatWarnings(examination), ...(shrunk === undefined ? [] : [shrunk])];
   for (const warning of warnings) log.warn(warning);
   return warnings.length === 0 ? { exitCode: EXIT.ok } : { exitCode: EXIT.ok, status: "warning" };
 }

@@ -8,7 +8,14 @@ import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import { CRON_VARIABLES } from "../schedule/schedule.ts";
 import { historyPath, readHistoryEnd } from "../state/history.ts";
-import { type Finding, type Judged, judgeJobs, type Verdict, View, verdictOf } from "../state/jobs.ts";
+import {
+  type Finding,
+  type Judged,
+  judgeJobs,
+  StatusContext,
+  type Verdict,
+  worstVerdict,
+} from "../state/jobs.ts";
 import { scheduleFor } from "../state/schedules.ts";
 import { buildReport } from "../status/json.ts";
 import { formatHistory, formatOverview, lastRuns } from "../status/overview.ts";
@@ -45,7 +52,7 @@ export default command;
 const HISTORY_BYTES = 16 * 1024 * 1024;
 
 async function main({ flags, operands: [worker], table }: Invocation<typeof FLAGS>): Promise<number> {
-  const view = new View("status", workerNames(table));
+  const view = new StatusContext("status", workerNames(table));
   if (flags.history) {
     if (flags.json)
       throw new UsageError("--history has no --json: LOG_DIR/history.jsonl is JSON, a run a line.");
@@ -55,7 +62,7 @@ async function main({ flags, operands: [worker], table }: Invocation<typeof FLAG
 
   const judged = judgeJobs(view);
   const findings = judged.flatMap((each) => each.findings);
-  const verdict = verdictOf(findings);
+  const verdict = worstVerdict(findings);
   const exitCode = verdict === "FAIL" ? EXIT.failed : EXIT.ok;
   writeAll(
     1,
@@ -66,7 +73,7 @@ async function main({ flags, operands: [worker], table }: Invocation<typeof FLAG
   return exitCode;
 }
 
-function showHistory(view: View, worker: string | undefined): number {
+function showHistory(view: StatusContext, worker: string | undefined): number {
   if (worker !== undefined && !view.workers.includes(worker)) {
     const near = nearest(worker, view.workers);
     throw new UsageError(`There is no worker ${worker}${didYouMean(near)}`);
@@ -84,7 +91,7 @@ function showHistory(view: View, worker: string | undefined): number {
 
 /** Jobs that are neither scheduled nor have ever run are not worth a line to a person. */
 function formatStatus(
-  { hostname, now, zone, schedules }: View,
+  { hostname, now, zone, schedules }: StatusContext,
   judged: readonly Judged[],
   findings: readonly Finding[],
   verdict: Verdict,

@@ -91,12 +91,12 @@ function againText({ evidence: { staleInMs } }: HeldLock): string {
 
 function show({ log, facts }: UnlockRun, restic: Restic, locks: readonly HeldLock[]): void {
   facts.locks_before = locks.length;
-  facts.locks = locks.map(factsOf);
+  facts.locks = locks.map(buildLockFacts);
   log.info(`${plural(locks.length, "lock")} in ${restic.shown}${locks.length === 0 ? "." : ":"}`);
   for (const lock of locks) log.info(lockText(lock));
 }
 
-function factsOf({ id, lock, evidence }: HeldLock): NonNullable<UnlockFacts["locks"]>[number] {
+function buildLockFacts({ id, lock, evidence }: HeldLock): NonNullable<UnlockFacts["locks"]>[number] {
   const stale = isStale(evidence) ? "ON" : "OFF";
   if (lock === undefined) return { id, stale, why: evidence.why };
   const { hostname, pid, username } = lock;

@@ -11,7 +11,7 @@ import { doctor } from "./doctor.ts";
 import { exported } from "./export.ts";
 import { idle } from "./idle.ts";
 import { output } from "./output.ts";
-import { exceeds, isWorse, type Row, tableOf } from "./report.ts";
+import { exceeds, formatTable, isWorse, type Row } from "./report.ts";
 import { running } from "./running.ts";
 import { sources } from "./sources.ts";
 import { status } from "./status.ts";
@@ -53,5 +53,5 @@ const [cpu] = cpus();
 console.log(
   `${cpus().length} × ${cpu?.model ?? "unknown processor"}, Bun ${Bun.version}; medians of runs taken in turn\n`,
 );
-console.log(tableOf(rows));
+console.log(formatTable(rows));
 process.exit(rows.some((row) => exceeds(row) || isWorse(row)) ? 1 : 0);

@@ -83,7 +83,7 @@ export function less(withIt: OurFigures, without: OurFigures): OurFigures {
 /** What one run differs from another of the same program, the most of it. */
 const NOISE = 1.05;
 
-export function tableOf(rows: readonly Row[]): string {
+export function formatTable(rows: readonly Row[]): string {
   const compared = oldProgram !== undefined;
   const cells = rows.map((row) => [
     row.what,
@@ -91,7 +91,7 @@ export function tableOf(rows: readonly Row[]): string {
     row.against,
     figure(row.floor, row),
     ratioOf(row),
-    verdictOf(row),
+    worstVerdict(row),
     ...(compared ? [row.before === undefined ? "" : figure(row.before, row), againstBefore(row)] : []),
   ]);
   const heading = ["what", "ours", "against", "theirs", "ratio", "limit"];
@@ -125,7 +125,7 @@ function figure(value: number, { unit }: Row): string {
 const ratioOf = ({ ours, floor }: Row): string =>
   Number.isNaN(ours / floor) ? "?" : (ours / floor).toFixed(2);
 
-function verdictOf(row: Row): string {
+function worstVerdict(row: Row): string {
   if (row.limit === undefined) return "";
   const goal = row.goal === undefined || row.ours / row.floor <= row.goal ? "" : `, goal ${row.goal} missed`;
   return `${row.limit} ${exceeds(row) ? "EXCEEDED" : "ok"}${goal}`;

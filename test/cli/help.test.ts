@@ -19,7 +19,7 @@ const call = (world: World, name: string, words: readonly string[], options: Run
   world.run("restic-backup-helper", [name, ...words], options);
 
 /** Everything below a world with what a change of it would change. */
-function stateOf({ dir }: World): string[] {
+function parseMetrics({ dir }: World): string[] {
   return ["", ...(readdirSync(dir, { recursive: true }) as string[])].sort().map((name) => {
     const { ino, mode, size, mtimeMs } = lstatSync(join(dir, name));
     return [name, ino, mode, size, mtimeMs].join(" ");
@@ -41,10 +41,10 @@ test("the list is there", () => {
 describe.each(listed)("%s --help", (name) => {
   test("shows its flags, ENVIRONMENT and EXIT STATUS", async () => {
     using world = newWorld();
-    const before = stateOf(world);
+    const before = parseMetrics(world);
     const { code, stdout, stderr } = await call(world, name, ["--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stateOf(world)).toEqual(before);
+    expect(parseMetrics(world)).toEqual(before);
 
     const { about, flags, operands, environment, exits } = await commandOf(name);
     expect(stdout).toStartWith(`${about}\n\nUSAGE `);
@@ -122,7 +122,7 @@ describe.each(listed)("%s, a command line that makes no sense", (name) => {
   test("exit 2, a message and a hint on stderr, nothing on stdout, nothing touched", async () => {
     using world = newWorld();
     for (const phase of ["pre", "post"]) world.hook(`${phase}-${name}`, `touch ${world.dir}/hook-ran`);
-    const before = stateOf(world);
+    const before = parseMetrics(world);
     const command = await commandOf(name);
     const row = findRow(table, name)?.name ?? "";
     for (const [words, said] of nonsense(command)) {
@@ -133,7 +133,7 @@ describe.each(listed)("%s, a command line that makes no sense", (name) => {
       expect(stderr).toEndWith(`\nTry: ${row} --help\n`);
       expect(stderr.trimEnd().split("\n")).toHaveLength(2);
     }
-    expect(stateOf(world)).toEqual(before);
+    expect(parseMetrics(world)).toEqual(before);
   });
 });
 

@@ -20,7 +20,7 @@ const names = linkNames(table);
 const PROGRAM = "restic-backup-helper";
 const HOOKS = /^== Hooks ==\n/;
 
-function stateOf(path: string) {
+function parseMetrics(path: string) {
   const { ino, mode, size, mtimeMs } = lstatSync(path);
   return { ino, mode, size, mtimeMs };
 }
@@ -88,14 +88,14 @@ describe("--install", () => {
       using world = new World();
       const folder = world.folder("links");
       make(join(folder, "doctor"));
-      const before = stateOf(join(folder, "doctor"));
+      const before = parseMetrics(join(folder, "doctor"));
       const { code, stdout, stderr } = await install(world, ...flags, folder);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr).toContain(
         `Nothing was installed: ${folder}/doctor is not a link of ${PROGRAM}. Remove it, `,
       );
       expect(readdirSync(folder)).toEqual(["doctor"]);
-      expect(stateOf(join(folder, "doctor"))).toEqual(before);
+      expect(parseMetrics(join(folder, "doctor"))).toEqual(before);
     });
 
     test("--force replaces it, but never a folder", async () => {

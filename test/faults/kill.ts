@@ -7,7 +7,7 @@ import { alive, finish, type World } from "../support/world.ts";
 import { waitForPeace } from "./peace.ts";
 import type { Victim } from "./victims.ts";
 
-export interface Patient {
+export interface DoctorContext {
   readonly world: World;
   readonly worker: string;
   readonly victim: Victim;
@@ -21,7 +21,11 @@ export interface Death {
 }
 
 /** A complete undisturbed run: its duration in milliseconds, and its output. */
-export async function liveOnce({ world, worker, victim }: Patient): Promise<{ ms: number; stdout: string }> {
+export async function liveOnce({
+  world,
+  worker,
+  victim,
+}: DoctorContext): Promise<{ ms: number; stdout: string }> {
   await victim.again?.(world);
   const begun = performance.now();
   const run = world.start(worker, victim.args);
@@ -35,7 +39,7 @@ export async function liveOnce({ world, worker, victim }: Patient): Promise<{ ms
 }
 
 /** Kills one run after `ms` milliseconds, then makes another. `round` counts from 0. */
-export async function killAfter(patient: Patient, ms: number, round: number): Promise<Death> {
+export async function killAfter(patient: DoctorContext, ms: number, round: number): Promise<Death> {
   const { world, worker, victim } = patient;
   await victim.again?.(world);
   const run = world.start(worker, victim.args);
@@ -60,7 +64,7 @@ async function waitUntil(end: number): Promise<void> {
   while (performance.now() < end);
 }
 
-function whatIsLeft({ world, worker }: Patient, pid: number, wasKilled: boolean): Death {
+function whatIsLeft({ world, worker }: DoctorContext, pid: number, wasKilled: boolean): Death {
   const wrote = world.history().some(({ run_id }) => run_id.endsWith(`-${pid}`));
   const marker = `lock/${worker}.run.json`;
   const mark = world.has(marker) ? JSON.parse(world.read(marker)) : undefined;
@@ -75,7 +79,7 @@ function whatIsLeft({ world, worker }: Patient, pid: number, wasKilled: boolean)
 }
 
 /** While a child of it has its lock, no other run gets it; afterwards any does. */
-async function lockGoesWithItsKeepers({ world, worker }: Patient): Promise<void> {
+async function lockGoesWithItsKeepers({ world, worker }: DoctorContext): Promise<void> {
   const path = `${world.lock}/${worker}.lock`;
   if (!existsSync(path)) return;
   const keepers = world.processes().filter((pid) => hasLocked(pid, path));
@@ -84,7 +88,7 @@ async function lockGoesWithItsKeepers({ world, worker }: Patient): Promise<void>
 }
 
 async function nextRunIsRight(
-  patient: Patient,
+  patient: DoctorContext,
   pid: number,
   reported: boolean,
   isTold: boolean,

@@ -5,7 +5,7 @@ import { table } from "../../lib/workers/index.ts";
 import { Random } from "../support/property.ts";
 import { World } from "../support/world.ts";
 import { fault } from "./fault.ts";
-import { type Death, killAfter, liveOnce, type Patient } from "./kill.ts";
+import { type Death, type DoctorContext, killAfter, liveOnce } from "./kill.ts";
 import { ordinary, victims } from "./victims.ts";
 
 const KILLS = 20;
@@ -46,7 +46,7 @@ async function killEach(worker: string, shares: readonly number[]): Promise<Deat
   await victim.prepare(world);
   world.hook(`pre-${worker}`, "sleep 0.01");
   world.hook(`post-${worker}`, "sleep 0.01");
-  const patient: Patient = { world, worker, victim };
+  const patient: DoctorContext = { world, worker, victim };
   const lengths = [];
   for (let run = 0; run < 3; run++) lengths.push((await liveOnce(patient)).ms);
   const length = lengths.sort((a, b) => a - b)[1]!;

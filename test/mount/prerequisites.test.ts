@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { linesOf, missingOf, type Surroundings, unknownProfile } from "../../lib/mount/needs.ts";
+import { findMissing, formatMissing, type Surroundings, unknownProfile } from "../../lib/mount/needs.ts";
 
 const ALL = "000001ffffffffff";
 const WITHOUT = "000001ffffdfffff"; // bit 21 is CAP_SYS_ADMIN
@@ -21,7 +21,7 @@ const root: Surroundings = {
 };
 const user: Surroundings = { ...root, uid: 1000, status: status("0000000000000000", ALL) };
 const failing = (code: string) => Object.assign(new Error(code), { code });
-const problems = (seen: Surroundings) => missingOf(seen).map(({ problem }) => problem);
+const problems = (seen: Surroundings) => findMissing(seen).map(({ problem }) => problem);
 
 test.each([
   ["root", root],
@@ -111,7 +111,7 @@ test("what a container can be given is fixed for docker, compose and Kubernetes"
     status: status(WITHOUT, WITHOUT),
     label: "docker-default (enforce)\n",
   };
-  expect(missingOf(bare).map(linesOf)).toEqual([
+  expect(findMissing(bare).map(formatMissing)).toEqual([
     [
       "/dev/fuse is missing.",
       "    docker:     docker run --device /dev/fuse …",

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { metricsPrefix, renderMetrics, stateAfter, stateOf, withSkips } from "../../lib/notify/metrics.ts";
+import {
+  metricsPrefix,
+  parseMetrics,
+  renderMetrics,
+  stateAfter,
+  withSkips,
+} from "../../lib/notify/metrics.ts";
 import { RECORD_SCHEMA, type RunRecord } from "../../lib/state/record.ts";
 import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
@@ -88,7 +94,7 @@ describe("the state", () => {
   ] as const)("after %s", (_, change, died, after) => {
     expect(stateAfter(before, record(change), died)).toEqual(after);
     const text = renderMetrics(record(change), after, 0);
-    expect(stateOf(text, "backup")).toEqual(after);
+    expect(parseMetrics(text, "backup")).toEqual(after);
   });
 
   test.each([
@@ -96,7 +102,7 @@ describe("the state", () => {
     "garbage",
     "restic_backup_consecutive_failures NaN\n",
     "restic_backup_consecutive_failures{} x",
-  ])("of %j nothing is known", (text) => expect(stateOf(text, "backup")).toEqual(NONE));
+  ])("of %j nothing is known", (text) => expect(parseMetrics(text, "backup")).toEqual(NONE));
 });
 
 describe("the text", () => {
@@ -162,7 +168,7 @@ describe("the text", () => {
         [`restic_backup_hook_duration_seconds{${host},${String.raw`hook="pre-backup.d/10\"\\\n"`}}`]: 1.5,
       });
       expect(await promtool(text)).toEqual({ code: 0, words: "" });
-      expect(stateOf(text, "backup")).toEqual({ lastSuccess: 99, failures: 4 });
+      expect(parseMetrics(text, "backup")).toEqual({ lastSuccess: 99, failures: 4 });
       expect(
         samples(withSkips(text, "backup", hostname, 8))[`restic_backup_consecutive_skips{${host}}`],
       ).toBe(8);

@@ -1,7 +1,7 @@
 // What programs print as JSON: whatever it holds, it never throws, and what is made of it is of the type it should be.
 
 import { parseLine } from "../../lib/rclone/stats.ts";
-import { evidenceOf, lockIds, parseLock } from "../../lib/restic/evidence.ts";
+import { judgeLock, lockIds, parseLock } from "../../lib/restic/evidence.ts";
 import {
   codeOfWords,
   type ErrorMessage,
@@ -165,7 +165,7 @@ property("an answer about locks is locks or none", line, (text) => {
   lockIds(text);
   const lock = parseLock(text);
   if (lock === undefined) return undefined;
-  const { why } = evidenceOf(lock, here);
+  const { why } = judgeLock(lock, here);
   return isText(lock.hostname) && isText(lock.username) && !why.includes("undefined")
     ? undefined
     : broken("why", why);

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import type { OwnProcesses, RepositoryLock } from "../../lib/restic/evidence.ts";
 import {
   type Evidence,
-  evidenceOf,
   isStale,
+  judgeLock,
   onlyTheseGo,
   type ProcessSeen,
 } from "../../lib/restic/evidence.ts";
@@ -20,7 +20,7 @@ const lock = (minutes: number, hostname = "larak"): RepositoryLock => ({
   pid: 35,
 });
 const judge = (held: RepositoryLock, seen: ProcessSeen, dead: OwnProcesses["dead"] = []) =>
-  evidenceOf(held, { hostname: "larak", nowMs: NOW, dead, inspect: () => seen });
+  judgeLock(held, { hostname: "larak", nowMs: NOW, dead, inspect: () => seen });
 /** A child of ours that lived from and until so many minutes ago. */
 const ours = (from: number, until: number) => [
   { pid: 35, startedMs: NOW - from * MINUTE, knownMs: NOW - until * MINUTE, runId: "backup-1" },
@@ -42,7 +42,7 @@ const runs = (
 });
 const never: ProcessSeen = runs("nobody looks at another host's pid", 0);
 
-describe("evidenceOf", () => {
+describe("judgeLock", () => {
   test.each<[string, RepositoryLock, ProcessSeen, Evidence["verdict"], boolean, boolean]>([
     // what, lock, process, verdict, does restic's unlock remove it, does it harm somebody
     ["a restic of this name that was refreshed a minute ago", lock(1), gone, "unknown", true, true],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { codeOfWords, explain, lockOwner, normalizeExit, troubleOf } from "../../lib/restic/messages.ts";
+import { codeOfWords, explain, lockOwner, normalizeExit, parseTrouble } from "../../lib/restic/messages.ts";
 
 /** What restic 0.14, 0.18 and 0.19 print (seen), and what it stands for. */
 const WORDS: readonly (readonly [string, number | undefined])[] = [
@@ -79,7 +79,7 @@ test.each<[string, string | undefined]>([
   ],
   ["error: read /data/x: input/output error", undefined],
   ["Fatal: unable to create lock in backend: repository is already locked by PID 35 on h by root", undefined],
-])("%s", (line, kind) => expect(troubleOf(line)?.kind).toBe(kind as never));
+])("%s", (line, kind) => expect(parseTrouble(line)?.kind).toBe(kind as never));
 
 test("who has the lock", () => {
   const words = "repository is already locked exclusively by PID 35 on larak by root (UID 0, GID 0)";

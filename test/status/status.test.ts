@@ -3,9 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { parseCron } from "../../lib/schedule/cron.ts";
 import { changesIn } from "../../lib/state/changes.ts";
 import { parseJobName, runsByJob } from "../../lib/state/history.ts";
-import { verdictOf } from "../../lib/state/jobs.ts";
+import { worstVerdict } from "../../lib/state/jobs.ts";
 import { type PastRecord, parseRecord } from "../../lib/state/record.ts";
-import { dueOf, parseCrontab, slackOf } from "../../lib/state/schedules.ts";
+import { judgeDue, lateAfter, parseCrontab } from "../../lib/state/schedules.ts";
 import { formatHistory, lastRuns, sparkline } from "../../lib/status/overview.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 
@@ -20,7 +20,7 @@ describe("how late a job may be", () => {
     [6 * 3600, 2160],
     [24 * 3600, 3600],
     [31 * 24 * 3600, 3600],
-  ])("every %p s: %p s", (interval, slack) => expect(slackOf(interval)).toBe(slack));
+  ])("every %p s: %p s", (interval, slack) => expect(lateAfter(interval)).toBe(slack));
 });
 
 describe("overdue", () => {
@@ -46,14 +46,14 @@ describe("overdue", () => {
     ["0 0 13 * fri", "UTC", "2026-05-08T00:00:01", "2026-05-13T02:00:00", "2026-05-13T00:00:00", true],
     ["0 0 29 2 *", "UTC", "2026-05-08T00:00:01", "2028-02-28T00:00:00", "2028-02-29T00:00:00", false],
   ])("%s in %s after %s, at %s", (text, tz, started, now, expected, isOverdue) => {
-    expect(dueOf(parseCron(text), at(started), at(now), loadZone(tz))).toEqual({
+    expect(judgeDue(parseCron(text), at(started), at(now), loadZone(tz))).toEqual({
       expected: at(expected),
       isOverdue,
     });
   });
 
   test("a day that never comes is never overdue", () => {
-    const due = dueOf(parseCron("0 0 30 2 *"), 0, at("2026-05-11T00:00:00"), loadZone("UTC"));
+    const due = judgeDue(parseCron("0 0 30 2 *"), 0, at("2026-05-11T00:00:00"), loadZone("UTC"));
     expect(due).toEqual({ expected: undefined, isOverdue: false });
   });
 });
@@ -86,7 +86,9 @@ test.each([
   [["WARN"], "WARN"],
   [["WARN", "FAIL", "WARN"], "FAIL"],
 ] as const)("%j is %s", (statuses, verdict) => {
-  expect(verdictOf(statuses.map((status) => ({ job: "x", status, kind: "x", message: "x" })))).toBe(verdict);
+  expect(worstVerdict(statuses.map((status) => ({ job: "x", status, kind: "x", message: "x" })))).toBe(
+    verdict,
+  );
 });
 
 const run = (fields: Record<string, unknown> = {}): PastRecord => ({

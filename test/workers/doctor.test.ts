@@ -55,7 +55,7 @@ async function json(world: World, args: readonly string[] = [], options: RunOpti
 }
 
 /** Every file below a folder with what a change of it would change; reading may change the time of access only. */
-function stateOf(folder: string): string[] {
+function parseMetrics(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "buffer" as never })
     .map((name) => join(folder, String(name)))
     .concat(folder)
@@ -413,7 +413,7 @@ describe("the repository probe", () => {
       // The real rclone, which would create a folder for its configuration.
       unlinkSync(join(world.bin, "rclone"));
       expect((await world.exec(["restic", "init"])).code).toBe(0);
-      const before = stateOf(world.dir);
+      const before = parseMetrics(world.dir);
       for (const [status, worst, env, message] of outcomes) {
         const { of, report } = await json(world, [], { env: env(world) });
         expect(of("Repository probe")).toEqual([expect.stringMatching(message)]);
@@ -426,7 +426,7 @@ describe("the repository probe", () => {
           restic_exit_code: exit ?? null,
         });
       }
-      expect(stateOf(world.dir)).toEqual(before);
+      expect(parseMetrics(world.dir)).toEqual(before);
     },
   );
 
@@ -668,13 +668,13 @@ describe("configuration checks", () => {
 
   test.each(faults)("%s", async (_, env, said) => {
     using world = newWorld();
-    const before = stateOf(world.dir);
+    const before = parseMetrics(world.dir);
     const { code, checks } = await json(world, [], { env });
     const lines = checks.map(({ status, message }) => `${status} ${message}`);
     expect(lines.filter((line) => line.startsWith(said))).toHaveLength(1);
     expect(code).toBe(checks.some(({ status }) => status === "FAIL") ? 1 : 0);
     if (said.startsWith("FAIL")) expect(code).toBe(1);
-    expect(stateOf(world.dir)).toEqual(before);
+    expect(parseMetrics(world.dir)).toEqual(before);
   });
 
   test("a world that is well has nothing to say against it", async () => {

@@ -3,7 +3,7 @@ import { chmodSync, linkSync, mkdirSync, rmSync, symlinkSync, writeFileSync } fr
 import { join } from "node:path";
 import { pathsIn, staysOnOneFileSystem } from "../../lib/restic/backup-args.ts";
 import { BadPattern, partPattern } from "../../lib/restic/glob.ts";
-import { entriesOf } from "../../lib/restic/lists.ts";
+import { parseList } from "../../lib/restic/lists.ts";
 import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
 import { binary, finish, World, waitFor } from "../support/world.ts";
@@ -364,7 +364,7 @@ test.each<[string, string, string[]]>([
   ["--files-from", "a\r\n #b\n\n c \n", ["a", "c"]],
   ["--files-from-verbatim", "a\r\n #b\n\n c \n", ["a", " #b", " c "]],
   ["--files-from-raw", "a\n\0b\0", ["a\n", "b"]],
-])("%s reads its file", (flag, text, entries) => expect(entriesOf(flag, text).entries).toEqual(entries));
+])("%s reads its file", (flag, text, entries) => expect(parseList(flag, text).entries).toEqual(entries));
 
 test.each<[string[], string[], boolean]>([
   [["-x", "/a", "--tag", "b", "--exclude=c", "/d"], ["/a", "/d"], true],

@@ -159,7 +159,7 @@ describe("WARN", () => {
     const { code, findings } = await world.status();
     expect(code).toBe(0);
     expect(findings).toContain(
-      "WARN  backup: it was skipped 3 times in a row, because a run before still goes on.",
+      "WARN  backup: it was skipped 3 times in a row, because an earlier run is still going on.",
     );
   });
 
