@@ -25,15 +25,19 @@ export async function checkEnvironment(
   workers: readonly string[],
 ): Promise<readonly Check[]> {
   const jobs = await checkJobFile(context, true);
-  return [
+  const checks = [
     ...(await checkResources(context)),
     await checkRclone(context),
     ...jobs.checks,
     ...checkSchedule(context),
     ...checkZone(context.settings),
-    ...checkValues(context.settings, workers),
-    ...checkChannels(context.settings),
   ];
+  const failed = new Set(checks.flatMap(({ key, status }) => (key && status === "FAIL" ? [key] : [])));
+  // A value of a good form that is refused for what it says has one verdict, not two.
+  const values = checkValues(context.settings, workers).filter(
+    ({ key = "", status }) => status === "WARN" || !failed.has(key),
+  );
+  return [...checks, ...values, ...checkChannels(context.settings)];
 }
 
 /** The section of doctor, which adds what needs the container itself: its folders and its sendmail. */

@@ -11,7 +11,7 @@ import { discard, readIfThere, replaceFile } from "../files/files.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
 import type { Fields } from "../schema/fields.ts";
 import { lockShortly } from "../state/lock.ts";
-import { hasSucceeded, hookName, type RunRecord } from "../state/record.ts";
+import { hasSucceeded, hookName, NEITHER, type RunRecord } from "../state/record.ts";
 import { isPersonal } from "./trouble.ts";
 
 /** What outlives a run: read from the file that the run before has left. */
@@ -37,9 +37,6 @@ export function parseMetrics(text: string, job: string): MetricsState {
     failures: valueIn(text, `${prefix}_consecutive_failures`) ?? 0,
   };
 }
-
-/** What a run came to that is neither a success nor a failure. */
-const NEITHER: readonly RunRecord["status"][] = ["cancelled", "dry-run", "skipped", "window_closed"];
 
 /**
  * The state after a run. A warning (a snapshot without some files) ends a row of failures and is no success. `died`:

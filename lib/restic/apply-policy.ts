@@ -63,14 +63,14 @@ export class Retention {
     run.facts.retention_missed = this.missedBefore;
   }
 
-  /** The policy is not applied in this run, for this reason: a sentence. */
+  /** The policy is not applied in this run, for this reason: what follows `because`, with its full stop. */
   withhold(reason: string): void {
     const { facts } = this.run;
     facts.retention_withheld = reason;
     facts.retention_missed = this.missedBefore + 1;
     const missed =
       this.missedBefore > 0 ? ` This is the case in ${plural(this.missedBefore + 1, "run")} in a row.` : "";
-    this.run.alert("retention-withheld", `The retention policy was not applied: ${reason}${missed}`);
+    this.run.alert("retention-withheld", `The retention policy was not applied, because ${reason}${missed}`);
   }
 
   /**

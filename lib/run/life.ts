@@ -23,7 +23,7 @@ import { after, eventLoopTurn, Stop, stopBudget } from "../process/stop.ts";
 import { forgetSkips, processesHoldingDeleted, skipsInARow } from "../state/holder.ts";
 import { freeLock, type Lock, signLock, takeLock, unsignLock } from "../state/lock.ts";
 import { Marker, type Owed, owedBy, type RunMark } from "../state/marker.ts";
-import { failedHooks, type HookResult, hooksText, type RunRecord } from "../state/record.ts";
+import { failedHooks, type HookResult, hooksText, NEITHER, type RunRecord } from "../state/record.ts";
 import { formatDuration } from "../text.ts";
 import { stamp } from "../time/zone.ts";
 import type { Prepared } from "./command.ts";
@@ -299,8 +299,9 @@ class Execution {
       `${context.job} finished: ${outcome.status}, exit ${outcome.exitCode}, ` +
       formatDuration(record.duration_seconds) +
       (hooks === undefined ? "" : `; ${hooks}`);
-    if (outcome.status !== "ok" && outcome.status !== "warning") log.error(said);
-    else if (outcome.status === "warning" || hooks !== undefined) log.warn(said);
+    if (outcome.status === "warning" || NEITHER.includes(outcome.status)) log.warn(said);
+    else if (outcome.status !== "ok") log.error(said);
+    else if (hooks !== undefined) log.warn(said);
     else log.info(said);
     leaveLastWords(context.mask(outcome.error === undefined ? said : `${said}: ${outcome.error}`));
     saveRecord(context, record);

@@ -39,6 +39,11 @@ export interface Amount {
   readonly bytes: number;
 }
 
+/** An alert with its remedy, and the same as a short clause for what follows from it. */
+export interface Suspicion extends Alert {
+  readonly reason: string;
+}
+
 export interface Rules {
   /** BACKUP_EXPECT_EMPTY. */
   readonly expectsEmpty: boolean;
@@ -47,17 +52,23 @@ export interface Rules {
 }
 
 /** What is suspicious about the backup, as alerts; none for a good one. Pure. */
-export function suspicions(seen: readonly Seen[], amount: Amount, usual: UsualFacts, rules: Rules): Alert[] {
+export function suspicions(
+  seen: readonly Seen[],
+  amount: Amount,
+  usual: UsualFacts,
+  rules: Rules,
+): Suspicion[] {
   const { usual_files, usual_bytes = 0, accepted_sources = [] } = usual;
-  const odd = seen.flatMap(({ path, origin, sight }): Alert[] => {
-    const reason = accepted_sources.includes(path) ? undefined : oddness(sight);
-    if (reason === undefined) return [];
+  const odd = seen.flatMap(({ path, origin, sight }): Suspicion[] => {
+    const odd = accepted_sources.includes(path) ? undefined : oddness(sight);
+    if (odd === undefined) return [];
+    const reason = `${path} ${/^[^:]*[^:.]/.exec(odd)?.[0]}`;
     if (sight.is === "link") {
       const remedy = `Name ${sight.target} instead; if the link alone is meant, run backup --accept.`;
-      return [{ kind: "link-source", message: `${path} (${origin}) ${reason} ${remedy}` }];
+      return [{ kind: "link-source", reason, message: `${path} (${origin}) ${odd} ${remedy}` }];
     }
     if (rules.expectsEmpty) return [];
-    return [{ kind: "empty-source", message: `${path} (${origin}) ${reason} ${IF_MEANT_EMPTY}` }];
+    return [{ kind: "empty-source", reason, message: `${path} (${origin}) ${odd} ${IF_MEANT_EMPTY}` }];
   });
   const { files, bytes } = amount;
   if (odd.length > 0) return odd;
@@ -66,7 +77,7 @@ export function suspicions(seen: readonly Seen[], amount: Amount, usual: UsualFa
     if (rules.expectsEmpty || usual_files === 0 || seen.some(({ path }) => accepted_sources.includes(path)))
       return [];
     const message = `Not a single file was saved of ${names}. Do excludes leave out all of it? ${IF_MEANT_EMPTY}`;
-    return [{ kind: "empty-source", message }];
+    return [{ kind: "empty-source", reason: `not a single file was saved of ${names}`, message }];
   }
   const share = rules.minPercent / 100;
   const fell =
@@ -79,7 +90,13 @@ export function suspicions(seen: readonly Seen[], amount: Amount, usual: UsualFa
   const message =
     `This backup of ${names} holds ${fell}: less than ${rules.minPercent} % (BACKUP_MIN_PERCENT). Is a part of it not ` +
     "mounted, or deleted? Bring it back; if it is meant to be so, run backup --accept.";
-  return [{ kind: "collapsed", message }];
+  return [{ kind: "collapsed", reason: `the backup of ${names} holds ${fell}`, message }];
+}
+
+/** Why a snapshot is not trusted, short: its alerts say the rest. */
+function suspicionText([first, ...others]: readonly Suspicion[]): string {
+  const more = others.length === 0 ? "" : `, and ${plural(others.length, "other")}`;
+  return `a source is suspicious: ${first?.reason}${more}.`;
 }
 
 const IF_MEANT_EMPTY =
@@ -163,8 +180,8 @@ export async function judgeSources(
   const alerts = accepts ? [] : suspicions(seen, { files, bytes }, former, rules);
   for (const { kind, message } of alerts) run.alert(kind, message);
   if (alerts.length > 0) {
-    facts.suspicious_sources = alerts.map(({ message }) => message).join(" ");
-    return alerts.map(({ kind, message }) => `${kind}: ${message}`)[0];
+    facts.suspicious_sources = suspicionText(alerts);
+    return facts.suspicious_sources;
   }
   if (!accepts && !isGood) return undefined;
   delete facts.suspicious_sources;

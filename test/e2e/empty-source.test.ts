@@ -39,7 +39,10 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
       expect(stdout).toContain("run backup --accept");
       expect(stdout).not.toContain("Applying the retention policy");
       expect(world.record()).toMatchObject({ status: "warning", exit_code: 0, usual_files: 21 });
-      expect(world.record().retention_withheld).toContain(world.source);
+      expect(world.record().retention_withheld).toBe(`a source is suspicious: ${world.source} is empty.`);
+      expect(world.record().alerts[1].message).toStartWith(
+        `The retention policy was not applied, because a source is suspicious: ${world.source} is empty.`,
+      );
       expect(kinds(world.record())).toEqual(["empty-source", "retention-withheld"]);
     }
     expect(snapshots(world)).toHaveLength(6);
@@ -153,7 +156,9 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     await world.run("backup", [], { env });
     await world.run("backup", [], { env: { ...env, RESTIC_PASSWORD: "wrong" } });
     const { stdout } = await world.run("forget", [], { env });
-    expect(stdout).toContain(`The retention policy was not applied: `);
+    expect(stdout).toContain(
+      `The retention policy was not applied, because a source is suspicious: the backup of ${world.source} `,
+    );
     expect(world.record("forget")).toMatchObject({ status: "warning" });
     expect(world.record("forget").retention_withheld).toContain(world.source);
     expect(snapshots(world)).toHaveLength(2);

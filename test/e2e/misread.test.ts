@@ -12,7 +12,8 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     equip(world, restic);
     const env = { METRICS_DIR: world.folder("metrics"), RESTIC_FORGET_ARGS: "--keep-last 1" };
     for (const words of ["--dry-run", "-n", "-qn", "--dry-run=true", "-n --exclude x"]) {
-      const { code } = await world.run("backup", [], { env: { ...env, RESTIC_JOB_ARGS: words } });
+      const { code, stdout } = await world.run("backup", [], { env: { ...env, RESTIC_JOB_ARGS: words } });
+      expect(stdout).toContain("WARN  backup  backup finished: dry-run, exit 0");
       expect({ code, words, status: world.record().status }).toEqual({ code: 0, words, status: "dry-run" });
       expect(world.record().alerts).toMatchObject([{ kind: "dry-run" }]);
     }

@@ -99,7 +99,7 @@ test("exit 3 for ever: no retention for ever, which the run says and status coun
   for (let run = 0; run < 3; run++) {
     const { stdout } = await world.exec(modest(["backup"]), { env });
     expect(stdout).toContain(
-      "WARN  backup  The retention policy was not applied: 1 file or folder could not be read: ",
+      "WARN  backup  The retention policy was not applied, because 1 file or folder could not be read: ",
     );
     expect(world.record().retention_withheld).toContain("source/secret");
     expect(world.record().alerts).toMatchObject([{ kind: "incomplete" }, { kind: "retention-withheld" }]);

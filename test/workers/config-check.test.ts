@@ -197,6 +197,13 @@ describe("a crontab that entry has written", () => {
     ]);
   });
 
+  test("a policy that is refused has one verdict", async () => {
+    using world = new World();
+    const { stdout } = await world.run("config-check", [], { env: { RESTIC_FORGET_ARGS: "keep-daily 7" } });
+    const about = stdout.split("\n").filter((line) => line.includes("] RESTIC_FORGET_ARGS"));
+    expect(about).toEqual([expect.stringContaining("[FAIL] RESTIC_FORGET_ARGS")]);
+  });
+
   test("counts more than a variable that was set after it", async () => {
     using world = new World();
     world.file("crontabs/root", line("backup", "0 1 * * *"));

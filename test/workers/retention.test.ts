@@ -68,7 +68,7 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     const record = world.record();
     expect(record).toMatchObject({ status: "warning", retention_missed: 1 });
     expect(record.alerts).toEqual([
-      { kind: "retention-withheld", message: expect.stringContaining("was not applied: ") },
+      { kind: "retention-withheld", message: expect.stringContaining("was not applied, because ") },
     ]);
     expect(record.forget_exit_code).toBeUndefined();
   });
