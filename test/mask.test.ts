@@ -18,6 +18,7 @@ describe("isSecret", () => {
     "WEBHOOK_URL",
     "WEBHOOK_HEADER_AUTH",
     "HEALTHCHECKS_URL",
+    "HEALTHCHECKS_URL_CHECK",
     "AWS_SECRET_ACCESS_KEY",
     "B2_ACCOUNT_KEY",
     "X_TOKEN",
@@ -90,6 +91,12 @@ describe("createMask", () => {
     [
       "a webhook's path",
       { HEALTHCHECKS_URL: "https://h.example/0123-4567" },
+      "GET /0123-4567/start",
+      "GET /***/start",
+    ],
+    [
+      "the same of one worker",
+      { HEALTHCHECKS_URL_CHECK: "https://h.example/0123-4567" },
       "GET /0123-4567/start",
       "GET /***/start",
     ],

@@ -47,6 +47,8 @@ describe("what may be shown", () => {
     ["RESTIC_REPOSITORY", "rest:https://u:p/w@host/x", "rest:https://u:***@host/x"],
     ["WEBHOOK_URL", "https://hooks.example.org/T0/B0/xyz", "https://hooks.example.org/***"],
     ["HEALTHCHECKS_URL", "https://u:p@hc.example.org/uuid", "https://hc.example.org/***"],
+    ["HEALTHCHECKS_URL_RESTORE_TEST", "https://hc.example.org/uuid", "https://hc.example.org/***"],
+    ["HEALTHCHECKS_URL_CHECK_FILE", "/run/secrets/check", "/run/secrets/check"],
     ["WEBHOOK_HEADER_AUTH", "Bearer x", "***"],
     ["AWS_SECRET_ACCESS_KEY", "x", "***"],
     ["AWS_ACCESS_KEY_ID", "AKIA", "AKIA"],
