@@ -21,12 +21,17 @@ export const GLOBAL_SWITCHES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Global flags that would contradict what this program does, and why. */
-const REFUSED: Readonly<Record<string, string>> = {
+/** Global flags that would send restic to another repository than the record, the lock and the alerts speak of. */
+export const ELSEWHERE: Readonly<Record<string, string>> = {
   "--repo": "Name the repository in RESTIC_REPOSITORY.",
   "--repository-file": "Name the file in RESTIC_REPOSITORY_FILE.",
   "--password-file": "Name the file in RESTIC_PASSWORD_FILE.",
   "--password-command": "Give the command in RESTIC_PASSWORD_COMMAND.",
+};
+
+/** Global flags that would contradict what this program does, and why. */
+const REFUSED: Readonly<Record<string, string>> = {
+  ...ELSEWHERE,
   "--json": "The output of restic that is read by this program is asked for in the form that it needs.",
   "--help": "restic would print its help and do nothing.",
 };

@@ -7,7 +7,7 @@
 import { ConfigError } from "../errors.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { quoteWord } from "../words.ts";
-import { GLOBAL_SWITCHES, GLOBAL_VALUES } from "./options.ts";
+import { ELSEWHERE, GLOBAL_SWITCHES, GLOBAL_VALUES } from "./options.ts";
 
 export interface Policy {
   /** As restic gets them, but for --json, which is ours to give. */
@@ -119,6 +119,8 @@ function readFlags(name: string, words: readonly string[]): Given[] {
   const found: Given[] = [];
   const refuse = (why: string) => new ConfigError(`${name}: ${why}`);
   const add = (flag: string, shown: string, value: string, given: readonly string[]) => {
+    const elsewhere = ELSEWHERE[`--${flag}`];
+    if (elsewhere !== undefined) throw refuse(`${shown} has no place in a policy. ${elsewhere}`);
     const problem = checkValue(FLAGS.get(flag) ?? "text", value);
     if (problem !== undefined) throw refuse(`${shown} ${quoteWord(value)} is ${problem}.`);
     found.push({ flag, value, words: given });

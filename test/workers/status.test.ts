@@ -186,9 +186,14 @@ describe("WARN", () => {
     world.restic("exit 3");
     await world.run("backup");
     const { code, findings } = await world.status();
-    expect({ code, findings: findings.map((line) => line.replace(/\d+s ago/, "0s ago")) }).toEqual({
+    expect({ code, findings }).toEqual({
       code: 0,
-      findings: ["WARN  backup: its last run, 0s ago, ended with a warning (exit 3)."],
+      findings: [
+        expect.stringMatching(
+          /^WARN {2}backup: A snapshot was made, but some files could not be read \(exit 3\)/,
+        ),
+        expect.stringMatching(/^WARN {2}backup: restic reported no snapshot; /),
+      ],
     });
   });
 
@@ -257,7 +262,9 @@ describe("WARN", () => {
     await world.exec(["sh", "-c", `rm ${world.source}/more-*`]);
     expect((await world.run("backup")).code).toBe(0);
     expect((await world.status()).findings).toEqual([
-      "WARN  backup: it processed 1 file; the run before processed 10 (median). Is a part of the source not mounted?",
+      expect.stringMatching(
+        /^WARN {2}backup: This backup of .* holds 1 file, and the last good one held 10: .*--accept\.$/,
+      ),
     ]);
   });
 
