@@ -20,11 +20,13 @@ const GONE_MS = 500;
 
 export class Crond implements Scheduler {
   readonly died: Promise<string>;
+  readonly pid: number;
   private readonly child: Child;
   private stopping = false;
 
   private constructor({ child, output }: Started) {
     this.child = child;
+    this.pid = child.pid;
     this.died = new Promise((resolve) => {
       void child.exited.then(async (exit) => {
         // A job may hold the pipe open; what crond itself wrote last arrives within a moment.

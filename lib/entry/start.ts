@@ -25,6 +25,8 @@ import { stamp } from "../time/zone.ts";
 export interface Scheduler {
   /** Resolves with the reason when the scheduler dies; never resolves after `stop`. */
   readonly died: Promise<string>;
+  /** The process that starts the jobs. */
+  readonly pid: number;
   /** Starts no more jobs, and resolves to the pids of the running ones. */
   stop(): Promise<readonly number[]>;
 }

@@ -22,6 +22,7 @@ const JUMP_SECONDS = 3600;
 export class Ticker implements Scheduler {
   /** Never: the ticker is part of this process. */
   readonly died = new Promise<string>(() => {});
+  readonly pid = process.pid;
   private readonly jobs: CrontabJob[];
   private last = Math.floor(Date.now() / 1000);
   private cancel = () => {};

@@ -11,6 +11,14 @@ import { leaveLastWords } from "../log/stdout.ts";
 import { descendantsOf, isAlive } from "../process/proc.ts";
 import { type Signal, signal } from "../process/spawn.ts";
 import { type Stop, sleep, within } from "../process/stop.ts";
+import { crontabPath } from "../schedule/schedule.ts";
+import {
+  discardEntryMark,
+  type EntryMark,
+  processMark,
+  readEntryMark,
+  writeEntryMark,
+} from "../state/alive.ts";
 import { isRunning, markerPath, owedBy, readMark } from "../state/marker.ts";
 import { startScheduler } from "./crond.ts";
 import { Follower } from "./follow.ts";
@@ -33,8 +41,15 @@ export async function watch(
   // Opened before the first job starts, so that its first line is shown.
   const followed = cronLog === undefined ? undefined : following(context, cronLog);
   const settling = settlingDeaths(context, stop, lockDir);
+  let marked: { end(): void } | undefined;
   try {
     const scheduler = await startScheduler(context, crontab);
+    marked = marking(context, lockDir, {
+      entry: processMark(),
+      scheduler: processMark(scheduler.pid),
+      crontab: { path: crontabPath(context.settings), text: crontab },
+      since_epoch: Math.floor(Date.now() / 1000),
+    });
     const end = await Promise.race([whenStopped(stop), scheduler.died.then((died) => ({ died }))]);
     return "signal" in end
       ? await endBySignal(context, stop, scheduler, end.signal, lockDir)
@@ -42,8 +57,41 @@ export async function watch(
   } finally {
     await settling.end();
     followed?.end();
+    marked?.end();
     log.info("entry exits.");
   }
+}
+
+/** How often entry looks whether its mark still stands, in milliseconds. */
+const MARK_MS = 10_000;
+
+/** Keeps entry's mark in LOCK_DIR, by which `status --alive` judges; it comes back where someone empties the folder. */
+function marking({ log }: Context, lockDir: string, mark: EntryMark) {
+  let said = "";
+  const write = () => {
+    try {
+      writeEntryMark(lockDir, mark);
+      said = "";
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== said)
+        log.warn(
+          `entry cannot leave its mark in ${lockDir}: ${reason}. status --alive will take it for dead.`,
+        );
+      said = reason;
+    }
+  };
+  // What stands there may be of the container before.
+  write();
+  const timer = setInterval(() => {
+    if (readEntryMark(lockDir)?.entry.pid !== process.pid) write();
+  }, MARK_MS);
+  return {
+    end() {
+      clearInterval(timer);
+      discardEntryMark(lockDir);
+    },
+  };
 }
 
 /** How often markers are looked at, in milliseconds. */

@@ -19,6 +19,7 @@ import { Stop } from "../process/stop.ts";
 import { ACCESS_ENVIRONMENT } from "../restic/restic.ts";
 import { type Command, findLinked, type Invocation } from "../run/command.ts";
 import { CRON_VARIABLES, readPlaces, renderCrontab } from "../schedule/schedule.ts";
+import { processMark, writeEntryMark } from "../state/alive.ts";
 
 const command: Command = {
   about:
@@ -92,8 +93,18 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
   }
 }
 
+/** To `status --alive` a start that takes its time is none that has failed. */
+function sayStarting({ lockDir }: Context): void {
+  try {
+    writeEntryMark(lockDir, { entry: processMark(), since_epoch: Math.floor(Date.now() / 1000) });
+  } catch {
+    // readyFolders makes LOCK_DIR, or says that it cannot be written.
+  }
+}
+
 async function live(context: Context, stop: Stop, warnings: readonly string[]): Promise<number> {
   const { log, settings } = context;
+  sayStarting(context);
   banner(context);
   for (const warning of warnings) log.warn(warning);
   // A mistake in the schedule is found before anything is mounted or created.

@@ -7,6 +7,7 @@ import { didYouMean, nearest } from "../nearest.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import { CRON_VARIABLES } from "../schedule/schedule.ts";
+import { judgeAlive } from "../state/alive.ts";
 import { historyPath, readHistoryEnd } from "../state/history.ts";
 import {
   type Finding,
@@ -22,6 +23,10 @@ import { formatHistory, formatOverview, lastRuns } from "../status/overview.ts";
 
 const FLAGS = {
   json: { type: "boolean", description: "print JSON, schema restic-backup-helper.status/1" },
+  alive: {
+    type: "boolean",
+    description: "is the schedule alive? For a health check that restarts: a run that failed is no reason",
+  },
   history: { type: "boolean", description: "print the last runs as a table, of one worker or of all" },
 } as const;
 
@@ -30,7 +35,8 @@ const command: Command<typeof FLAGS> = {
     "Says whether all is well, from the records, the history and the markers of running workers; starts no program " +
     "and asks no network. WARN: a job that is on has left no record, is overdue, was skipped three times running, " +
     "was interrupted, died, or changed suspiciously; or a tool's last run failed. FAIL: the last run of a job that " +
-    "is on failed.",
+    "is on failed. --alive judges the schedule only: entry and its scheduler live, the crontab is what entry wrote, no " +
+    "job is overdue by more than two intervals. While a run goes on it says yes.",
   flags: FLAGS,
   operands: {
     usage: "[<worker>]",
@@ -41,7 +47,7 @@ const command: Command<typeof FLAGS> = {
   environment: ["LOG_DIR", "LOCK_DIR", "CRONTAB_DIR", ...CRON_VARIABLES, "HOSTNAME", "TZ", "NO_COLOR"],
   exits: [
     ["0", "OK or WARN"],
-    ["1", "FAIL: the last run of a job that is scheduled failed"],
+    ["1", "FAIL: the last run of a job that is scheduled failed; with --alive: no job will be started"],
     ["2", "the command line is wrong"],
   ],
   main,
@@ -53,6 +59,11 @@ const HISTORY_BYTES = 16 * 1024 * 1024;
 
 async function main({ flags, operands: [worker], table }: Invocation<typeof FLAGS>): Promise<number> {
   const view = new StatusContext("status", workerNames(table));
+  if (flags.alive) {
+    if (flags.json || flags.history || worker !== undefined)
+      throw new UsageError("--alive stands alone: its answer is one line and the exit code.");
+    return showAlive(view);
+  }
   if (flags.history) {
     if (flags.json)
       throw new UsageError("--history has no --json: LOG_DIR/history.jsonl is JSON, a run a line.");
@@ -71,6 +82,12 @@ async function main({ flags, operands: [worker], table }: Invocation<typeof FLAG
       : formatStatus(view, judged, findings, verdict),
   );
   return exitCode;
+}
+
+function showAlive(view: StatusContext): number {
+  const { alive, reasons } = judgeAlive(view);
+  writeAll(1, `${alive ? "alive" : "dead"}: ${reasons.join(" ")}\n`);
+  return alive ? EXIT.ok : EXIT.failed;
 }
 
 function showHistory(view: StatusContext, worker: string | undefined): number {

@@ -50,6 +50,10 @@ test("every variable is one that the program reads, with a value that makes sens
   expect(backup.environment.RESTIC_PASSWORD).toBeUndefined();
 });
 
+test("the health check asks for the schedule, not for how runs ended", () => {
+  expect(backup.healthcheck.test).toEqual(["CMD", "/bin/status", "--alive"]);
+});
+
 test("with a read-only root, everything that is written has its place", () => {
   const places = [
     ...backup.tmpfs,

@@ -176,7 +176,7 @@ describe("the Dockerfile", () => {
     expect(of(image, "ENTRYPOINT").map((words) => JSON.parse(words))).toEqual([
       ["/sbin/tini", "--", "/entry.sh"],
     ]);
-    expect(of(image, "HEALTHCHECK")).toEqual([expect.stringContaining('CMD ["/bin/status"]')]);
+    expect(of(image, "HEALTHCHECK")).toEqual([expect.stringContaining('CMD ["/bin/status", "--alive"]')]);
     expect(of(image, "VOLUME")).toEqual(["/data"]);
     for (const label of ["title", "description", "licenses", "version", "revision", "created"])
       expect(of(image, "LABEL").join(" ")).toContain(`org.opencontainers.image.${label}=`);

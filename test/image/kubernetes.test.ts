@@ -84,14 +84,19 @@ describe("what the containers need of us", () => {
 
   test("commands are commands of ours", () => {
     const names = table.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
-    const called = containers.flatMap(({ command = [], readinessProbe }) =>
-      [...command, ...(readinessProbe?.exec.command ?? [])].filter((word: string) =>
-        word.startsWith("/bin/"),
+    const called = containers.flatMap(({ command = [], livenessProbe, readinessProbe }) =>
+      [...command, ...(livenessProbe?.exec.command ?? []), ...(readinessProbe?.exec.command ?? [])].filter(
+        (word: string) => word.startsWith("/bin/"),
       ),
     );
     expect(called).toContain("/bin/backup");
     const missing = called.filter((path: string) => !names.includes(path.slice(5)));
     expect(missing).toEqual([]);
+  });
+
+  test("what restarts a container asks for its schedule, not for how its runs ended", () => {
+    const probes = containers.flatMap(({ livenessProbe }) => livenessProbe?.exec.command ?? []);
+    expect(probes).toEqual(["/bin/status", "--alive"]);
   });
 
   test("hooks are executable, the grace period is longer than STOP_TIMEOUT", () => {

@@ -1,0 +1,156 @@
+/**
+ * Is the schedule of this container alive? entry leaves a mark of itself, of its scheduler and of the crontab that it
+ * wrote; `status --alive` holds it against what is there. What the runs came to is never asked: who restarts a container
+ * over a failed backup only interrupts the next one.
+ */
+
+import { recordPath } from "../context.ts";
+import { discard, readIfThere, replaceFile } from "../files/files.ts";
+import { readStat } from "../process/proc.ts";
+import { nextTimes } from "../schedule/cron.ts";
+import { plural } from "../text.ts";
+import { stamp, type Zone } from "../time/zone.ts";
+import { isRunning, markerPath, readMark } from "./marker.ts";
+import { readRecord } from "./record.ts";
+import { lateAfter, parseCrontab, type Schedule } from "./schedules.ts";
+
+/** With its start in ticks since boot a pid names one process only. */
+export interface ProcessMark {
+  readonly pid: number;
+  readonly ticks: number;
+}
+
+/** What entry's mark holds. */
+export interface EntryMark {
+  readonly entry: ProcessMark;
+  /** crond, or entry itself; absent while entry still makes ready. */
+  readonly scheduler?: ProcessMark;
+  /** Where the crontab is, and what entry wrote there. */
+  readonly crontab?: { readonly path: string; readonly text: string };
+  /** Epoch seconds: no job is late from before the schedule began. */
+  readonly since_epoch: number;
+}
+
+/** Not `*.run.json`: entry is no run, and is not ended as one. */
+const entryMarkPath = (lockDir: string): string => `${lockDir}/entry.json`;
+
+export const processMark = (pid: number = process.pid): ProcessMark => ({
+  pid,
+  ticks: readStat(pid)?.ticks ?? 0,
+});
+
+/** Throws when it cannot be written. */
+export function writeEntryMark(lockDir: string, mark: EntryMark): void {
+  replaceFile(entryMarkPath(lockDir), `${JSON.stringify(mark)}\n`, { durable: false });
+}
+
+/** Only this process's own: a second entry, started by hand, may have left another. */
+export function discardEntryMark(lockDir: string): void {
+  if (readEntryMark(lockDir)?.entry.pid === process.pid) discard(entryMarkPath(lockDir));
+}
+
+/** The mark; undefined when there is none, or none that can be understood. */
+export function readEntryMark(lockDir: string): EntryMark | undefined {
+  try {
+    const mark = JSON.parse(readIfThere(entryMarkPath(lockDir)) ?? "null") as Partial<EntryMark> | null;
+    const isMark = typeof mark?.entry?.pid === "number" && typeof mark.since_epoch === "number";
+    return isMark ? (mark as EntryMark) : undefined;
+  } catch {
+    // Torn by a power cut, or unreadable: it names no process.
+    return undefined;
+  }
+}
+
+export interface Alive {
+  readonly alive: boolean;
+  /** Complete sentences: what is wrong, or, where nothing is, how it stands. */
+  readonly reasons: readonly string[];
+}
+
+export interface AliveView {
+  readonly workers: readonly string[];
+  readonly logDir: string;
+  readonly lockDir: string;
+  /** Epoch seconds. */
+  readonly now: number;
+  readonly zone: Zone;
+}
+
+/** While a run goes on the answer is yes: a restart would interrupt it, and can wait for its end. */
+export function judgeAlive(view: AliveView): Alive {
+  const { lockDir, workers } = view;
+  const running = workers.filter((worker) => {
+    const mark = readMark(markerPath(lockDir, worker));
+    return mark !== undefined && isRunning(mark);
+  });
+  const problems = problemsOf(view);
+  if (running.length > 0) {
+    return { alive: true, reasons: [`${running.join(", ")} runs: not to be interrupted.`, ...problems] };
+  }
+  if (problems.length > 0) return { alive: false, reasons: problems };
+  const mark = readEntryMark(lockDir);
+  if (mark?.scheduler === undefined) return { alive: true, reasons: ["entry makes ready."] };
+  return {
+    alive: true,
+    reasons: [`The scheduler runs (pid ${mark.scheduler.pid}); no job is long overdue.`],
+  };
+}
+
+function problemsOf(view: AliveView): string[] {
+  const mark = readEntryMark(view.lockDir);
+  if (mark === undefined) {
+    return [
+      `No schedule runs here: entry has left no mark in ${view.lockDir}. Start the container with the command of its image.`,
+    ];
+  }
+  const { entry, scheduler, crontab } = mark;
+  if (!isThere(entry)) return [`entry (pid ${entry.pid}) is dead: no job will be started.`];
+  if (scheduler === undefined || crontab === undefined) return [];
+  if (!isThere(scheduler)) return [`The scheduler (pid ${scheduler.pid}) is dead: no job will be started.`];
+  if (isAnother(crontab)) {
+    return [
+      `The crontab ${crontab.path} is not what entry wrote there: the jobs of this container may not be started.`,
+    ];
+  }
+  return parseCrontab(crontab.text).flatMap(
+    (schedule) => longOverdue(schedule, mark.since_epoch, view) ?? [],
+  );
+}
+
+const isThere = (mark: ProcessMark): boolean => {
+  const stat = readStat(mark.pid);
+  return stat !== undefined && stat.state !== "Z" && stat.ticks === mark.ticks;
+};
+
+function isAnother({ path, text }: { readonly path: string; readonly text: string }): boolean {
+  try {
+    return readIfThere(path) !== text;
+  } catch {
+    // It is root's alone, and another user asks: that says nothing of what it holds.
+    return false;
+  }
+}
+
+/** Intervals that a job may miss: a night's outage, or a clock that was set, is no dead scheduler. */
+const MISSED_MOST = 2;
+
+/** Counted from the end of the last run, whatever it came to, or from the start of the schedule. */
+function longOverdue(
+  { job, cron }: Schedule,
+  since: number,
+  { logDir, now, zone }: AliveView,
+): string | undefined {
+  if (cron === undefined) return undefined;
+  const finished = readRecord(recordPath(logDir, job))?.record?.finished_epoch ?? 0;
+  // A record of the future, from before the clock was set back, says nothing of when the next is due.
+  const from = Math.max(since, finished > now ? 0 : finished);
+  const [expected, ...later] = nextTimes(cron, from, zone, MISSED_MOST + 1);
+  const last = later[MISSED_MOST - 1];
+  if (expected === undefined || last === undefined) return undefined;
+  const slack = lateAfter((last - expected) / MISSED_MOST);
+  if (now <= last + slack) return undefined;
+  return (
+    `${job} is overdue by more than ${plural(MISSED_MOST, "interval")}: its run of ` +
+    `${stamp(expected * 1000, zone)} has not come.`
+  );
+}
