@@ -13,13 +13,14 @@ import {
 import { watch } from "../entry/watch.ts";
 import { environment } from "../environment.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
-import { leaveLastWords } from "../log/stdout.ts";
+import { leaveLastWords, writeAll } from "../log/stdout.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
 import { ACCESS_ENVIRONMENT } from "../restic/restic.ts";
 import { type Command, findLinked, type Invocation } from "../run/command.ts";
 import { CRON_VARIABLES, readPlaces, renderCrontab } from "../schedule/schedule.ts";
 import { processMark, writeEntryMark } from "../state/alive.ts";
+import { visible } from "../text.ts";
 
 const command: Command = {
   about:
@@ -72,17 +73,21 @@ export default command;
 async function main({ operands, table, call }: Invocation): Promise<number> {
   const [name, ...words] = operands;
   const { env, warnings } = withNewNames(withoutOurs(environment));
-  if (name !== undefined) {
-    return findLinked(table, name) === undefined
-      ? foreground(operands, { env: { ...env } })
-      : call(name, words);
+  const isTail = name !== undefined && isTailOfLog(name, words);
+  if (name !== undefined && !isTail) {
+    if (findLinked(table, name) !== undefined) return call(name, words);
+    writeAll(
+      2,
+      `entry: No schedule runs in this container: its command is ${visible(name)}. Remove it to run the jobs.\n`,
+    );
+    return foreground(operands, { env: { ...env } });
   }
   const context = new Context("entry", { env });
   const { log, settings } = context;
   const stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
   stop.install();
   try {
-    return await live(context, stop, warnings);
+    return await live(context, stop, isTail ? [...warnings, TAIL_TEXT] : warnings);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     log.error(error.message);
@@ -92,6 +97,16 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
     return exitCode;
   }
 }
+
+const TAIL_TEXT =
+  "The container's command is a tail of cron.log, as older compose files have it. It is taken as the schedule, whose " +
+  "log is shown anyway. Remove the command.";
+
+/** `tail -fn0 /var/log/cron.log`: beside it no job would ever start. */
+const isTailOfLog = (name: string, words: readonly string[]): boolean =>
+  /^(?:.*\/)?tail$/.test(name) &&
+  words.some((word) => /^-[^-]*[fF]|^--follow/.test(word)) &&
+  words.at(-1)?.endsWith("/cron.log") === true;
 
 /** To `status --alive` a start that takes its time is none that has failed. */
 function sayStarting({ lockDir }: Context): void {

@@ -17,8 +17,8 @@ class Entered extends World {
     this.link("status");
   }
 
-  async enter(env: Record<string, string> = {}): Promise<void> {
-    this.entry = Bun.spawn([this.link("restic-backup-helper"), "entry"], {
+  async enter(env: Record<string, string> = {}, words: readonly string[] = []): Promise<void> {
+    this.entry = Bun.spawn([this.link("restic-backup-helper"), "entry", ...words], {
       env: { ...this.env, ...env },
       stdin: "ignore",
       stdout: "ignore",
@@ -173,4 +173,20 @@ describe("status --alive", () => {
     ])
       expect((await world.run("status", words)).code).toBe(2);
   });
+});
+
+test("a tail of cron.log, as older compose files have it, is taken as the schedule; any other command is said to run none", async () => {
+  using world = new Entered();
+  await world.enter({}, ["tail", "-fn0", "/var/log/cron.log"]);
+  expect((await world.alive())[0]).toBe(0);
+  await world.leave();
+  for (const words of [
+    ["echo", "{}"],
+    ["tail", "-n1", "/dev/null"],
+  ]) {
+    const { code, stdout, stderr } = await world.run("restic-backup-helper", ["entry", ...words]);
+    expect([code, stdout]).toEqual([0, words[0] === "echo" ? "{}\n" : ""]);
+    expect(stderr).toContain(`No schedule runs in this container: its command is ${words[0]}.`);
+  }
+  expect((await world.alive())[0]).toBe(1);
 });
