@@ -157,7 +157,7 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     await world.run("backup", [], { env: { ...env, RESTIC_PASSWORD: "wrong" } });
     const { stdout } = await world.run("forget", [], { env });
     expect(stdout).toContain(
-      `The retention policy was not applied, because a source is suspicious: the backup of ${world.source} `,
+      `The retention policy was not applied, because a source is suspicious: ${world.source} is empty.`,
     );
     expect(world.record("forget")).toMatchObject({ status: "warning" });
     expect(world.record("forget").retention_withheld).toContain(world.source);
