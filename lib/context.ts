@@ -29,7 +29,7 @@ export interface Identity {
 export interface ContextOptions {
   /** Default: the environment that we were started with. */
   readonly env?: Environment;
-  /** Is told, once, of a value that makes no sense. Default: a warning in the log. */
+  /** Called once for each value that makes no sense. Default: a warning in the log. */
   readonly onOddValue?: (message: string) => void;
 }
 

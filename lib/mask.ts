@@ -121,7 +121,7 @@ export function maskCommand(text: string): string {
     );
 }
 
-/** Is the value of this variable a secret? A `_FILE` variable holds a path, which is none. */
+/** Is the value of this variable a secret? A `_FILE` variable holds a path, which is not secret. */
 export function isSecret(name: string): boolean {
   if (isPingUrl(name)) return true;
   if (Object.hasOwn(variables, name)) {

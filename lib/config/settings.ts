@@ -19,7 +19,7 @@ export class Settings {
 
   constructor(
     readonly env: Environment,
-    /** Is told, once, of a value that makes no sense; the default is used then. */
+    /** Called once for each value that makes no sense; the default is used then. */
     private readonly tell: (message: string) => void,
   ) {}
 
@@ -92,7 +92,7 @@ export class Settings {
     }
   }
 
-  /** The non-empty lines; a CR before the end of each, the last one's too, is none of a path's. */
+  /** The non-empty lines; a CR before the end of each, the last one's too, belongs to no path. */
   lines(name: NameOf<"lines">): string[] {
     return (this.raw(name) ?? "").split(/\r?\n|\r$/).filter((line) => line.trim() !== "");
   }
@@ -189,7 +189,7 @@ const doubled = (name: string) =>
     `${name} and ${name}_FILE are both set, and one of them would be ignored. Unset one of them.`,
   );
 
-/** The value of a switch or a choice as it is declared; undefined when it is none of them. */
+/** The value of a switch or a choice as it is declared; undefined for any other value. */
 export function parseOption(name: VariableName, given: string): string | undefined {
   const value = given.trim().toUpperCase();
   return declarations[name].options?.find((option) => option === value);

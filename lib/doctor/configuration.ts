@@ -167,5 +167,5 @@ function checkPlaces(settings: Settings): Check[] {
 function checkZone({ env }: Settings): Check[] {
   const zone = localZone();
   if (zone.known) return [ok("TZ", zone.name)];
-  return [warn("TZ", `${env.TZ} is no time zone of this image; schedules and logs are in UTC.`)];
+  return [warn("TZ", `${env.TZ} is not a time zone of this image; schedules and logs are in UTC.`)];
 }

@@ -8,7 +8,7 @@ import { type Misspelt, misspeltText } from "../config/misspelt.ts";
 import { Settings, screaming } from "../config/settings.ts";
 import type { Environment } from "../environment.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { discoverHooks, type Hook, judgeOwner } from "../hooks/discover.ts";
+import { discoverHooks, type Hook, judgeAccess } from "../hooks/discover.ts";
 import { nearest } from "../nearest.ts";
 import { Checks, type DoctorContext, type Findings } from "./checks.ts";
 
@@ -149,7 +149,7 @@ export function judgeFolder(checks: Checks, directory: string): boolean {
 }
 
 function judgeCaution(checks: Checks, what: string, stat: Stats): void {
-  const caution = judgeOwner(stat);
+  const caution = judgeAccess(stat);
   if (caution !== undefined) checks.warn(`${what}: ${caution}. ${HARDEN}`);
 }
 
@@ -178,7 +178,7 @@ export function judgeParts(checks: Checks, directory: string, phase: string): vo
 
 function misnamedText({ name, nearest }: Misnamed): string {
   const guess = nearest === undefined ? "Hooks are named pre-<worker>.sh or post-<worker>.sh." : "";
-  return `hooks/${name} is no hook and never runs${nearest === undefined ? ". " : `; did you mean ${nearest}?`}${guess}`;
+  return `hooks/${name} is not a hook and never runs${nearest === undefined ? ". " : `; did you mean ${nearest}?`}${guess}`;
 }
 
 export interface Named {

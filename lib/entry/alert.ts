@@ -12,10 +12,10 @@ import type { Stop } from "../process/stop.ts";
 import { loadNotifier } from "../run/finish.ts";
 import { type RunRecord, recordHeader } from "../state/record.ts";
 
-/** Milliseconds after which the same reason is told again. */
+/** Milliseconds after which the same reason is reported again. */
 const AGAIN_MS = 6 * 60 * 60 * 1000;
 
-/** The reason that was told last, with the time at which it was. */
+/** The reason that was reported last, and when. */
 const notePath = ({ logDir }: Context): string => `${logDir}/entry-failed`;
 
 export async function tellFailedStart(

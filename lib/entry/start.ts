@@ -129,7 +129,7 @@ function warnOfAnother({ log, logDir, mask, shownRepository = "" }: Context, id:
     log.warn(changedText(shownRepository, before, id));
 }
 
-/** A repository that runs have worked with is never made anew: it is its disk, or its name, that is missing. */
+/** A repository that runs have worked with is never created again: what is missing is its disk or its name. */
 function refuseVanished({ logDir, mask, zone }: Context, { shown }: Access): void {
   const run = lastSuccessIn(logDir, mask(shown));
   if (run === undefined) return;

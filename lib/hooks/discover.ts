@@ -98,7 +98,7 @@ function inspect(
     // Listed, but not found: decoding has changed its name.
     return path.includes("\ufffd") ? broken("a name that is not UTF-8", "Rename it.") : undefined;
   }
-  if (!stat.isFile()) return broken(describeType(stat), "Put a regular file in its place.");
+  if (!stat.isFile()) return broken(describeIrregular(stat), "Put a regular file in its place.");
 
   const mode = `mode ${octal(stat)}`;
   if (!allows(path, constants.X_OK)) {
@@ -114,7 +114,7 @@ function inspect(
   }
   const interpreted = readInterpreter(path, searchPath);
   if (interpreted.problem !== undefined) return broken(interpreted.problem, interpreted.remedy);
-  const caution = judgeOwner(stat);
+  const caution = judgeAccess(stat);
   return {
     ...hook,
     state: interpreted.state,
@@ -196,7 +196,7 @@ function readHead(path: string): string {
 }
 
 /** Why an operator should check a file or folder that root is about to run; undefined when there is no reason. */
-export function judgeOwner(stat: Stats): string | undefined {
+export function judgeAccess(stat: Stats): string | undefined {
   if ((stat.mode & 0o022) !== 0) return `others than its owner can write it (mode ${octal(stat)})`;
   if (stat.uid !== 0 && stat.uid !== process.geteuid?.()) {
     return `it belongs to user ${stat.uid}, neither root nor the running user`;
@@ -220,7 +220,7 @@ function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }
 
-function describeType(stat: Stats): string {
+function describeIrregular(stat: Stats): string {
   if (stat.isDirectory()) return "a directory";
   if (stat.isSocket()) return "a socket";
   if (stat.isFIFO()) return "a named pipe";

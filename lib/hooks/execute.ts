@@ -15,7 +15,7 @@ import { CannotStart, spawn } from "../process/spawn.ts";
 import type { Stop, StopBudget } from "../process/stop.ts";
 import type { HookResult, Status } from "../state/record.ts";
 import { formatBytes, formatShort } from "../text.ts";
-import { discoverHooks, type Hook, judgeOwner } from "./discover.ts";
+import { discoverHooks, type Hook, judgeAccess } from "./discover.ts";
 
 export interface PhasePlan {
   /** `pre-backup`. */
@@ -27,7 +27,7 @@ export interface PhasePlan {
   readonly budget: StopBudget;
   /** Where the hook's named pipe is. */
   readonly pipePath: string;
-  /** Is a hook that has not begun yet left out once the run is told to stop? */
+  /** Is a hook that has not begun yet skipped once the run is stopping? */
   readonly skipOnStop: boolean;
   /** The paths of the hooks that were there before: one that has vanished since is an error. */
   readonly expected?: readonly string[];
@@ -55,7 +55,7 @@ export async function runPhase(
   else if (vanished.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
   for (const hook of hooks) {
     if (stop.forced || (skipOnStop && stop.signal !== undefined)) {
-      log.warn(`${hook.shown} does not run: the run was told to stop by ${stop.signal}.`);
+      log.warn(`${hook.shown} does not run: the run was stopped by ${stop.signal}.`);
       continue;
     }
     results.push(
@@ -78,7 +78,7 @@ export async function runPhase(
 /** Who can write the folder can replace every hook in it. */
 function warnOfFolder(log: Log, hooksDir: string): void {
   const stat = statSync(hooksDir, { throwIfNoEntry: false });
-  const caution = stat && judgeOwner(stat);
+  const caution = stat && judgeAccess(stat);
   if (caution !== undefined) log.warn(`HOOKS_DIR=${hooksDir}: ${caution}. Its hooks run all the same.`);
 }
 
@@ -186,9 +186,7 @@ function logEnd(log: Log, phase: string, ended: ChildEnd, plan: HookPlan): void 
   if (ended.cause === "timed out") {
     log.error(`hook ${phase} timed out after ${plan.timeout}s (exit 124); the run goes on.`);
   } else if (ended.cause === "stopped") {
-    log.warn(
-      `hook ${phase} was stopped after ${time} because the run was told to stop (exit ${ended.code}).`,
-    );
+    log.warn(`hook ${phase} was stopped after ${time} because the run is stopping (exit ${ended.code}).`);
   } else if (ended.signal !== undefined) {
     log.error(
       `hook ${phase} was killed by ${ended.signal} (exit ${ended.code}) after ${time}; the run goes on.`,

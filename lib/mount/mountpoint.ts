@@ -26,7 +26,7 @@ function lookAt<T>(asked: string, look: (path: string) => T): T {
   try {
     return look(asked);
   } catch (error) {
-    throw refused(asked, `it cannot be looked at: ${reasonOf(error)}`, "Choose another one with --target.");
+    throw refused(asked, `it cannot be inspected: ${reasonOf(error)}`, "Choose another one with --target.");
   }
 }
 

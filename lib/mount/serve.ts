@@ -1,6 +1,6 @@
 /**
  * Watches a mount come up, tells where to look, and unmounts it in the end: whatever became of the restic that served
- * it, nothing is mounted there afterwards, or the log says who keeps it busy and what to do.
+ * it, nothing is mounted there afterwards, or the log says which process keeps it busy and what to do.
  */
 
 import { promises, readdirSync, readlinkSync } from "node:fs";
@@ -129,7 +129,7 @@ export async function unmount(
     if (!isResticMounted(place)) return { how: "plain" };
     await sleep(Math.min(RETRY_MS, Math.max(0, patienceMs())));
   } while (patienceMs() > 0);
-  // Looked up now: once it is out of the tree, nothing shows any more who uses it.
+  // Looked up now: once it is out of the tree, nothing shows any more which process uses it.
   const users = describeUsers(place);
   const words = await attempt(LAZY, place, env, callMs);
   return isResticMounted(place) ? { how: "failed", words } : { how: "lazy", users };

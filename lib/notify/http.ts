@@ -48,10 +48,10 @@ const isHttp = ({ protocol }: Url): boolean => protocol === "http:" || protocol 
 /** What may be shown of a URL: scheme and host. */
 export const shownUrl = ({ protocol, host }: Url): string => `${protocol}//${host}`;
 
-/** Aborts `graceMs` milliseconds after the run is told to stop, at a second signal at once, or when its owner aborts it. */
+/** Aborts `graceMs` milliseconds after the run begins to stop, at a second signal at once, or when its owner aborts it. */
 export function untilStopped(stop: Stop, graceMs = 0): AbortController {
   const controller = new AbortController();
-  const abort = () => controller.abort("the run was told to stop");
+  const abort = () => controller.abort("the run is stopping");
   stop.listen(() => {
     const ms = Math.min(graceMs, stop.msUntil(stopBudget.ping.killAt));
     if (ms > 0) after(ms, abort);

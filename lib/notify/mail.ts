@@ -104,7 +104,7 @@ async function handOver(
 
 function failureOf(ended: ChildEnd, words: Words, timeoutMs: number): string | undefined {
   if (ended.cause === "timed out") return `sendmail did not end within ${timeoutMs / 1000}s and was stopped.`;
-  if (ended.cause === "stopped") return "sendmail was stopped, because the run was told to stop.";
+  if (ended.cause === "stopped") return "sendmail was stopped, because the run is stopping.";
   if (ended.code === 0) return undefined;
   const said = words.text.split("\n").find((line) => line.trim() !== "");
   return `sendmail ended with ${ended.code}${said === undefined ? "." : `: ${said}`}`;

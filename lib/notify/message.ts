@@ -47,7 +47,7 @@ export interface Recipients {
   readonly bad: readonly string[];
 }
 
-/** `a@b.example, Name <c@d.example>`, also one per line. A word that is no address could be a header. */
+/** `a@b.example, Name <c@d.example>`, also one per line. A word that is not an address could be a header. */
 export function recipientsOf(text: string): Recipients {
   const words = text.split(/[,;\n]/).map((word) => word.trim());
   const all = words.filter(Boolean).map((word) => /^[^<>]*<([^<>]*)>$/.exec(word)?.[1]?.trim() || word);

@@ -62,7 +62,7 @@ export class Notifier {
   private started: Promise<unknown> = Promise.resolve();
   /** The ping of the end of a run that was stopped. */
   private pinged: Promise<void> | undefined;
-  /** What is told of another run, while this one goes on. */
+  /** What is sent about another run, while this one goes on. */
   private beside: Promise<void> = Promise.resolve();
   private readonly warned = new Set<string>();
 
@@ -113,7 +113,7 @@ export class Notifier {
       return;
     }
     if (this.stop.signal !== undefined) {
-      this.context.log.note("No mail and no webhook is sent, because the run was told to stop.");
+      this.context.log.note("No mail and no webhook is sent, because the run is stopping.");
       await this.pinged;
       return;
     }

@@ -99,7 +99,7 @@ export interface ChildPlan extends StartPlan {
   readonly timeoutMs?: number | undefined;
   /** Milliseconds from the polite signal to SIGKILL after a time-out. */
   readonly graceMs: number;
-  /** Ends it too, within `budget`, when we are told to stop; without one no stop concerns the program. */
+  /** Kills it too, within `budget`, when we are stopped; without one a stop does not concern the program. */
   readonly stop?: Stop;
   readonly budget?: StopBudget;
   /** Milliseconds that what it left behind may still print, once it has ended. */
@@ -108,11 +108,11 @@ export interface ChildPlan extends StartPlan {
   readonly marks?: readonly string[];
   /** The name of the program that the polite SIGINT is for, where a script may stand in front of it. */
   readonly program?: string | undefined;
-  /** Is told its pid once it runs. */
+  /** Called with its pid once it runs. */
   readonly onStart?: (pid: number) => void;
   /** Resolves when what it printed is enough: it is ended then, with the cause "consumer failed". */
   readonly enough?: Promise<void> | undefined;
-  /** Is told how it ended before what a reader has thrown is thrown. */
+  /** Called with how it ended, before an error of a reader is thrown. */
   readonly onEnd?: (end: ChildEnd) => void;
 }
 
@@ -172,7 +172,7 @@ export interface Question {
   readonly env: Environment;
   /** Milliseconds that it may take; then it is ended, and `cause` says so. */
   readonly timeoutMs: number;
-  /** Ends it too, when we are told to stop. */
+  /** Kills it too, when we are stopped. */
   readonly stop: Stop;
   /** Milliseconds from SIGINT to SIGKILL after the time-out. */
   readonly graceMs?: number;
@@ -187,7 +187,7 @@ export interface Answer extends Ended {
   readonly stderr: string;
 }
 
-/** Characters of an answer that are kept: what is longer is no answer. */
+/** Characters of an answer that are kept: anything longer is not an answer. */
 const ANSWER_MOST = 256 * 1024;
 
 /** Runs a program for its answer. Throws CannotStart. */

@@ -1,5 +1,5 @@
 /**
- * What /proc tells of processes: which ones a child has started, who could still write to a file, which temporary files
+ * What /proc shows of processes: which ones a child has started, who could still write to a file, which temporary files
  * belong to nobody any more. Where there is no /proc, none are seen.
  *
  * To find all that a child has started, its process group is not enough: `timeout`, a shell with `set -m` and every

@@ -26,7 +26,7 @@ export interface Bound {
 
 const NO_FOLDER = 3;
 
-/** The most deletions out of so many files: half of them, rounded up. */
+/** The most deletions allowed for this number of files: half of it, rounded up. */
 export const halfOf = (files: number): number => Math.ceil(files / 2);
 
 /** Why REPLICATE_JOB_ARGS are refused, in a sentence: --allow-empty-source would hold for every row. */
@@ -51,7 +51,7 @@ export async function boundSync(
     return {
       exitCode: here.exitCode || EXIT.failed,
       error:
-        `The source cannot be listed ${exitText(here.exitCode)}, so that it cannot be told what sync would delete: ` +
+        `The source cannot be listed ${exitText(here.exitCode)}, so what sync would delete is unknown: ` +
         "it was not started. Mount the source, or correct the row.",
     };
   }
@@ -112,7 +112,7 @@ async function countDestination(
   return {
     exitCode: exitCode || EXIT.failed,
     error:
-      `The destination cannot be listed ${exitText(exitCode)}, so that it cannot be told how much sync may delete: ` +
+      `The destination cannot be listed ${exitText(exitCode)}, so how much sync may delete is unknown: ` +
       "it was not started. Correct the row, or write --max-delete N into its EXTRA.",
   };
 }

@@ -1,5 +1,5 @@
 /**
- * What becomes of a call that finds the repository locked: who has the lock, which locks may go (RESTIC_AUTO_UNLOCK), and
+ * What becomes of a call that finds the repository locked: which process has the lock, which locks may go (RESTIC_AUTO_UNLOCK), and
  * how long the others are waited for (RESTIC_RETRY_LOCK). Loaded only then: most calls find no lock.
  *
  * The first call asks for no waiting, so that a run which meets nobody needs neither restic's version nor a word more.
@@ -21,7 +21,7 @@ const RETRY_SINCE = "0.16.0";
 /** Milliseconds between two tries by ourselves: restic's own (its lock.go, retrySleepStart and retrySleepMax). */
 const PAUSE_MS = { first: 5000, most: 60_000 };
 
-/** Milliseconds after which the locks are looked at again at the latest: who held one may have died. */
+/** Milliseconds after which the locks are looked at again at the latest: the holder of one may have died. */
 const LOOK_MS = 120_000;
 
 export interface Contended {
@@ -67,7 +67,7 @@ export async function outlast(locked: ResticEnd, contended: Contended): Promise<
   }
 }
 
-/** One wait of so many milliseconds at the most, with a try at its end: restic's own where it can, else ours. */
+/** One wait of at most `most` milliseconds, with a try at its end: restic's own where it can, else ours. */
 async function waiting({ run, attempt }: Contended): Promise<(most: number) => Promise<ResticEnd>> {
   const version = await resticVersion(run);
   if (version !== undefined && isSince(version, RETRY_SINCE)) {

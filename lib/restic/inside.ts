@@ -176,7 +176,7 @@ function fits(tests: readonly (RegExp | undefined)[], names: readonly string[], 
   return at < names.length && test.test(names[at] ?? "") && fits(others, names, at + 1);
 }
 
-// What cannot be looked at decides nothing here: restic itself will say what it could not read.
+// What cannot be inspected decides nothing here: restic itself will say what it could not read.
 const unknown = () => undefined;
 const realPathIfThere = (path: string) => promises.realpath(path).catch(unknown);
 const statIfThere = (path: string) => promises.stat(path).catch(unknown);

@@ -1,7 +1,7 @@
 /**
  * A repository's locks: reads them with `restic list locks` and `restic cat lock`, describes them, and removes stale ones.
  *
- * restic cannot be told which locks to remove, and `restic unlock` sends SIGHUP to the pids of this host that it finds in
+ * restic takes no list of the locks to remove, and `restic unlock` sends SIGHUP to the pids of this host that it finds in
  * them. So all of them are judged first, and it is run only where it would remove those that may go, no others, and hit
  * nobody else's process.
  */

@@ -22,7 +22,7 @@ export interface ProbeResult {
   readonly status: ProbeStatus;
   /** restic's exit code; null when it was killed. */
   readonly code: number | null;
-  /** The repository's id, where restic has told it. */
+  /** The repository's id, where restic has reported it. */
   readonly id?: string;
   /** What is wrong and what to do; empty when the status is ok. */
   readonly message: string;

@@ -62,7 +62,7 @@ function split(word: string): { flag: string; value?: string } {
   return value === undefined ? { flag } : { flag, value };
 }
 
-/** A word that is no flag is not repeated: it may be a part of a secret that a missing quote has cut. */
+/** A word that is not a flag is not repeated: it may be a part of a secret that a missing quote has cut. */
 function stranger(word: string, at: number): string {
   return word.startsWith("-")
     ? `restic has no global flag ${word}. Flags of one command belong into its own variable, such as RESTIC_JOB_ARGS.`

@@ -1,6 +1,6 @@
 /**
  * A retention policy, which is arguments of `restic forget`: read as restic reads them, and refused where restic would
- * do something else than what was meant. To restic a word that is no flag is the ID of a snapshot to remove, and
+ * do something else than what was meant. To restic a word that is not a flag is the ID of a snapshot to remove, and
  * versions differ in what they make of a value that is odd. Pure. Checked with 0.14, 0.18 and 0.19.
  */
 
@@ -114,7 +114,7 @@ interface Given {
   readonly words: readonly string[];
 }
 
-/** Reads flags as restic's own parser (spf13/pflag) does. Throws a ConfigError for what is none. */
+/** Reads flags as restic's own parser (spf13/pflag) does. Throws a ConfigError for a word that is not a flag. */
 function readFlags(name: string, words: readonly string[]): Given[] {
   const found: Given[] = [];
   const refuse = (why: string) => new ConfigError(`${name}: ${why}`);
@@ -174,7 +174,7 @@ const joinWords = (given: readonly Given[], without: readonly string[]): string[
 
 const isTrue = (value: string): boolean => /^(1|t|true)$/i.test(value);
 
-/** Why the value is none that every restic understands alike; undefined for one that is good. */
+/** Why some restic would misread the value; undefined for one that every version reads alike. */
 function checkValue(kind: Kind, value: string): string | undefined {
   switch (kind) {
     // 0.14 takes -1 for "keep none", reads 0x2 and 010 by C's rules, and does not know unlimited: it refuses that itself.
@@ -208,7 +208,7 @@ function strayText(word: string): string {
     const flag = nearest(word.slice(dash.length), FLAGS.keys()) ?? word.slice(dash.length);
     return `${quoteWord(word)} begins with a dash of typography (U+${code}), and to restic it is a snapshot's ID. Write --${flag}.`;
   }
-  const what = `${quoteWord(word)} is no flag. restic takes it for the ID of a snapshot, and would remove that`;
+  const what = `${quoteWord(word)} is not a flag. restic takes it for the ID of a snapshot, and would remove that`;
   return FLAGS.has(word) ? `${what}. Write --${word}.` : `${what}. Take it out.`;
 }
 

@@ -131,7 +131,7 @@ export const RESTIC_ENVIRONMENT = [
 
 /**
  * Milliseconds within which a lock that cannot be written is the first one of a call. restic writes it again every five
- * minutes (its lock.go, refreshInterval); by then the call has begun its work and must not begin anew.
+ * minutes (its lock.go, refreshInterval); by then the call has begun its work and must not begin again.
  */
 const LOCKING_MS = 4 * 60_000;
 
@@ -262,12 +262,12 @@ export class Restic implements Caller {
     };
     const { exitCode } = await this.call(words, { onBytes, env }).catch((error) => {
       if (error instanceof Stopped)
-        throw new Stopped(error.exitCode || EXIT.failed, `restic was stopped before it told ${what}.`);
+        throw new Stopped(error.exitCode || EXIT.failed, `restic was stopped before it reported ${what}.`);
       throw error;
     });
     if (exitCode !== EXIT.ok) {
       const meaning = await this.meaningOf(exitCode);
-      throw new Failure(`restic could not tell ${what} (exit ${exitCode}). ${meaning}`, exitCode);
+      throw new Failure(`restic did not report ${what} (exit ${exitCode}). ${meaning}`, exitCode);
     }
     const text = Buffer.concat(answer).toString();
     const list = listIn(text);

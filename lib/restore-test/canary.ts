@@ -89,7 +89,7 @@ export async function checkCanary(
       return found("failed", `${at} is a symbolic link; name the file that it points to`);
     if (!isWhole || !stat.isFile()) return found("failed", `${at} is not a regular file`);
     const actual = await sha256Of(Buffer.concat([Buffer.from(root), canary.path]), enough);
-    if (actual === undefined) return found("failed", "the run was told to end before it was read");
+    if (actual === undefined) return found("failed", "the run was stopped before it was read");
     return actual === expected_sha256
       ? found("passed", "its content is what it should be", actual)
       : found("failed", "its content is not what it should be", actual);

@@ -99,7 +99,8 @@ export async function compare(
     if (after === undefined || !isAlike(before, after) || after.ctimeNs !== before.ctimeNs) {
       return say("changed", "its source was changing while it was read");
     }
-    if (ours === undefined || theirs === undefined) return say("changed", "the run was told to end");
+    if (ours === undefined || theirs === undefined)
+      return say("changed", "the run was stopped before it was compared");
     return ours === theirs
       ? say("matched", "it is identical to its source")
       : say("differing", "its source has the same size and time, but different content");

@@ -57,7 +57,7 @@ export class TestTarget {
       return folder;
     }
     if (plan.dryRun) return folder;
-    const said = `TMPDIR ${folder} is no place for a restore: ${memory}`;
+    const said = `TMPDIR ${folder} is not a place for a restore: ${memory}`;
     if (!plan.force) {
       throw new ConfigError(
         `${said}. Mount a folder of a disk on /restore, or name one with --target or RESTORE_TEST_TARGET.`,

@@ -31,7 +31,7 @@ export interface RunOutcome extends Outcome {
   readonly workStatus?: Status;
 }
 
-/** Does the work, unless the run has been told to stop before. Never throws for what the work does. */
+/** Does the work, unless the run was stopped before. Never throws for what the work does. */
 export async function doWork(work: Work, run: Run): Promise<RunOutcome> {
   const { stop } = run;
   const startedMs = Date.now();
@@ -120,7 +120,7 @@ export function buildRecord(
 /** What we have saved: without hooks the completed record is the first one, and a disk takes 30 ms to sync it again. */
 const saved = new Map<string, string>();
 
-/** Writes the record, and keeps the log of a failure where the next run does not begin it anew. */
+/** Writes the record, and keeps the log of a failure where the next run does not overwrite it. */
 export function saveRecord(context: Context, record: RunRecord): void {
   const { recordPath, logPath, errorLogPath } = context;
   try {

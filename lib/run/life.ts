@@ -254,7 +254,7 @@ class Execution {
     const { context, stop } = this;
     let record = this.recordOf(worked);
     saveRecord(context, record);
-    // A signal that came while we waited for the disk is heard now, before the post-hooks are told how it went.
+    // A signal that came while we waited for the disk is heard now, before the post-hooks get the outcome.
     await eventLoopTurn();
     const outcome = interrupted(worked, stop);
     if (outcome !== worked) {

@@ -23,7 +23,7 @@ export interface Outcome {
 }
 
 /**
- * The run is to end: it was told to stop, or its time is over. Thrown by the run's own means (child, throwIfStopping)
+ * The run is stopping: it received a signal, or its time is over. Thrown by the run's own means (child, throwIfStopping)
  * and turned into the run's outcome in one place, attempt() of finish.ts. What a worker must do all the same stands in
  * its `finally`.
  */

@@ -65,22 +65,22 @@ export async function skip(
   }
 }
 
-/** `pid 1357 since 2026-05-11 09:00:00, lock /var/run/backup.lock`, and who keeps it if that one has died. */
+/** `pid 1357 since 2026-05-11 09:00:00, lock /var/run/backup.lock`, and what keeps it if that process has died. */
 function holderText(lockPath: string, holder: LockHolder): string {
   const since = holder.since === undefined ? "" : ` since ${holder.since}`;
-  const who = holder.pid === undefined ? `pid unknown${since}` : `pid ${holder.pid}${since}`;
-  if (holder.alive) return `${who}, lock ${lockPath}`;
+  const shown = holder.pid === undefined ? `pid unknown${since}` : `pid ${holder.pid}${since}`;
+  if (holder.alive) return `${shown}, lock ${lockPath}`;
   const processes = [...processesHolding(lockPath), ...processesHoldingDeleted(lockPath)].map(
     ({ pid, name }) => `${name} with pid ${pid}`,
   );
   if (holder.pid === undefined) {
-    return `${[who, ...processes].join(", ")}, lock ${lockPath}`;
+    return `${[shown, ...processes].join(", ")}, lock ${lockPath}`;
   }
   const left =
     processes.length > 0
       ? `what it started still runs: ${processes.join(", ")}`
       : "what it started still runs";
-  return `${who}, which has died; ${left}; lock ${lockPath}`;
+  return `${shown}, which has died; ${left}; lock ${lockPath}`;
 }
 
 /** Somebody may have emptied the lock file, or taken it away: then the marker tells. */

@@ -90,7 +90,7 @@ export function restoreRefusal(
     });
     return found.find((refusal) => refusal?.grave) ?? found.find((refusal) => refusal !== undefined);
   } catch (error) {
-    return { why: `it cannot be looked at: ${reasonOf(error)}`, grave: true };
+    return { why: `it cannot be inspected: ${reasonOf(error)}`, grave: true };
   }
 }
 

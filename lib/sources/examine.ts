@@ -24,7 +24,7 @@ export interface Source extends Named {
   /** Another source that holds it: what is in it is counted there, once. */
   readonly inside: string | undefined;
   readonly tally: Tally;
-  /** Folders that are told of by themselves. */
+  /** Folders that are reported on their own. */
   readonly levels: readonly Level[];
 }
 
@@ -128,7 +128,7 @@ async function examine(
       isMissing ? "there is no such file or directory" : reasonOf(error),
     );
   }
-  const type = describeType(stat);
+  const type = sourceType(stat);
   const inside = covered.holderOf(path);
   if (inside !== undefined) {
     return {
@@ -155,7 +155,7 @@ async function examine(
   };
 }
 
-function describeType(stat: Stats): Source["type"] {
+function sourceType(stat: Stats): Source["type"] {
   if (stat.isDirectory()) return "directory";
   if (stat.isFile()) return "file";
   return stat.isSymbolicLink() ? "symlink" : "special";

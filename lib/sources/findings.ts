@@ -69,7 +69,9 @@ export function formatWarnings({ sources, lists, excludes, totals, errors }: Exa
     ]),
     ...lists.flatMap(({ flag, path, missing, malformed }) => [
       ...missing.slice(0, NAMED_MOST).map((entry) => `${flag} ${path} names ${entry}, which does not exist.`),
-      ...malformed.map((entry) => `${flag} ${path}: ${entry} is no pattern; restic would make no backup.`),
+      ...malformed.map(
+        (entry) => `${flag} ${path}: ${entry} is not a valid pattern; restic would make no backup.`,
+      ),
     ]),
     ...excludes.flatMap(({ flag, path, problem }) =>
       problem === undefined

@@ -37,7 +37,7 @@ import { type PastRecord, parseRecord } from "./record.ts";
 const LINE_LEAST = 3;
 /** Bytes that a line seldom exceeds: how much of a history is read for each line that is asked for. */
 const LINE_LONG = 4096;
-/** A long history is counted once for every so many bytes that it grows: counting 1000 lines costs a tick 0.6 ms. */
+/** A long history is counted once each time it has grown by this number of bytes: counting 1000 lines costs a tick 0.6 ms. */
 const BLOCK_BYTES = 16 * 1024;
 /** A history that keeps this many lines, or more, is long. */
 const LONG = 500;

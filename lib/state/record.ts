@@ -42,7 +42,7 @@ export interface HookResult {
   readonly exit_code?: number;
   readonly signal?: string;
   readonly timed_out?: boolean;
-  /** It was ended because the run was told to stop: that is no failure of its own. */
+  /** It was killed because the run was stopped: that is not a failure of its own. */
   readonly stopped?: true;
   readonly duration_ms?: number;
   readonly output_bytes?: number;
@@ -110,7 +110,7 @@ export interface RunRecord {
   readonly repository?: string;
   /** Its restic or rclone, when that did not end by itself. */
   readonly killed_child?: ChildMark;
-  /** Of a worker that makes or reads a snapshot: its short id, which its hooks and mails are told too. */
+  /** Of a worker that makes or reads a snapshot: its short id, which its hooks and mails get too. */
   readonly snapshot_id?: string;
   readonly hooks: readonly HookResult[];
   /** The worker's own fields, as it declares them. */

@@ -62,7 +62,7 @@ async function work(run: Run<CheckFacts>): Promise<Outcome> {
 const DAMAGE =
   /does not exist|ciphertext verification|(?:hash|checksum|size|length) (?:mismatch|does not match)|unexpected (?:hash|pack|size)|wrong (?:hash|size|length)|not (?:found in|contained in|referenced)|invalid data|unable to decode|error for tree|damaged/i;
 
-/** A line about a call that failed for the link's sake may name what it was to load, and tells of no damage. */
+/** A line about a call that failed for the link's sake may name what it was to load, and does not report damage. */
 const saysDamage = (line: string): boolean => DAMAGE.test(line) && parseTrouble(line) === undefined;
 
 /**

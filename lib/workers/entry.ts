@@ -137,7 +137,7 @@ async function live(context: Context, stop: Stop, warnings: readonly string[]): 
   writeCrontab(context, crontab);
   // The jobs do not wait for a receiver that is slow.
   void tellStarted(context, stop).catch((error) =>
-    log.warn(`That all is well again was not told: ${reasonOf(error)}.`),
+    log.warn(`The notice that all is well again was not sent: ${reasonOf(error)}.`),
   );
   const followed = places.output === planned.output ? places.output : undefined;
   return watch(context, stop, crontab, places.lockDir, followed);

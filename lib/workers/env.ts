@@ -67,8 +67,7 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const complaints: string[] = [];
   const context = new Context("env", { onOddValue: (message) => complaints.push(message) });
   const { settings, mask, hostname, zone, shownRepository } = context;
-  const quiet = new Settings(environment, () => {});
-  const rows = buildEntries(quiet, known, shownRepository, image).map((entry) => ({
+  const rows = buildEntries(settings, known, shownRepository, image).map((entry) => ({
     ...buildRow(entry, settings),
     ...(Object.hasOwn(image, entry.name) ? { default: image[entry.name] as string } : {}),
   }));

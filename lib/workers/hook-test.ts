@@ -17,7 +17,7 @@ const command: Command = {
   flags: {},
   operands: {
     usage: "<phase> [<exit code>]",
-    help: "such as pre-backup, or post-backup 12; the exit code that a post-hook is told defaults to 0",
+    help: "such as pre-backup, or post-backup 12; the exit code that a post-hook gets defaults to 0",
     least: 1,
     most: 2,
   },

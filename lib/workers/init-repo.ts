@@ -43,8 +43,8 @@ type InitRun = Run<FactsOf<typeof facts>>;
 
 export default defineWorker({
   about:
-    "Creates the repository with restic init. It is probed first: one that is there is left alone, and one that cannot " +
-    "be told (a wrong password, a dead network) is not created. On a terminal you type `init` to confirm.",
+    "Creates the repository with restic init. It is probed first: one that is there is left alone, and where the " +
+    "probe finds no answer (a wrong password, a dead network) none is created. On a terminal you type `init` to confirm.",
   flags,
   passThrough: "further words for restic init, after those of RESTIC_INIT_ARGS",
   environment: [...RESTIC_ENVIRONMENT, "RESTIC_INIT_ARGS"],
@@ -86,7 +86,7 @@ async function work(run: InitRun, { flags, rest }: Given): Promise<Outcome> {
   return create(run, restic, words);
 }
 
-/** Is there a repository? Throws a ConfigError when that cannot be told. */
+/** Is there a repository? Throws a ConfigError when the probe finds no answer. */
 async function probe(run: InitRun, restic: Restic): Promise<boolean> {
   const { log, settings, stop, facts } = run;
   log.info(`Probing ${restic.shown}.`);

@@ -21,7 +21,7 @@ const facts = {
   replicate_jobs_failed: { type: "count", help: "rows of the job file that failed" },
   replicate_jobs_undone: {
     type: "count",
-    help: "rows that were left undone, because the run was told to stop",
+    help: "rows that were left undone, because the run was stopped",
   },
   replicate_files_deleted: { type: "count", help: "files that sync and bisync deleted, in all rows" },
   replicate_jobs: {
@@ -35,7 +35,7 @@ const facts = {
       destination: { type: "string", help: "the row's destination" },
       mode: { type: "choice", options: MODES, help: "what rclone was called for" },
       exit_code: { type: "exit code", help: "rclone's exit code; 1 for a malformed row" },
-      dry_run: { type: "boolean", help: "rclone was told to change nothing" },
+      dry_run: { type: "boolean", help: "rclone ran with --dry-run and changed nothing" },
       recovered: { type: "boolean", help: "bisync had lost its listings and was recovered" },
       duration_seconds: { type: "count", help: "how long the row took" },
       files: { type: "count", nullable: true, help: "files that were transferred" },
@@ -159,7 +159,7 @@ async function workThrough(
   if (done < rows.length) {
     facts.replicate_jobs_undone = rows.length - done;
     log.warn(
-      `The run was told to end: ${rows.length - done} of ${plural(rows.length, "job was", "jobs were")} left undone.`,
+      `The run is stopping: ${rows.length - done} of ${plural(rows.length, "job was", "jobs were")} left undone.`,
     );
   }
   const failed = inOrder(jobs).filter(isFailed);
@@ -169,7 +169,7 @@ async function workThrough(
   if (dry.length > 0) {
     run.alert(
       "dry-run",
-      `${plural(dry.length, "job")} of ${jobs.length} replicated nothing, because rclone was told to make a dry run. Take ` +
+      `${plural(dry.length, "job")} of ${jobs.length} replicated nothing, because rclone made a dry run. Take ` +
         "--dry-run (-n) out of REPLICATE_JOB_ARGS and the job file, and unset RCLONE_DRY_RUN.",
     );
   }
@@ -281,7 +281,7 @@ async function sync(
 
 const isTrue = (value = ""): boolean => /^(1|t|true)$/i.test(value);
 
-/** `, 1 file, 512 B, 3 files deleted`; nothing when rclone has not told. */
+/** `, 1 file, 512 B, 3 files deleted`; nothing when rclone has not reported it. */
 function movedText({ files, bytes, deletes }: Totals): string {
   if (files === null || bytes === null) return "";
   return `, ${plural(files, "file")}, ${formatBytes(bytes)}${deletedText(deletes)}`;

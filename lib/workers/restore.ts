@@ -49,7 +49,7 @@ const facts = {
   files_restored: { type: "count", help: "files and folders that were restored, or would be" },
   bytes_restored: { type: "count", help: "bytes that were restored, or would be" },
   include_zero_match: { type: "switch", help: "no --include matched anything" },
-  owner: { type: "string", help: "who was to own what was restored" },
+  owner: { type: "string", help: "the user and group that were to own what was restored" },
   owner_changed: { type: "switch", help: "the owner was given what was restored" },
 } as const satisfies Fields;
 

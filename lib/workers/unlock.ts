@@ -70,7 +70,7 @@ async function work(run: UnlockRun, given: FlagValues<typeof flags>): Promise<Ou
   const harmful = all || going.length === 0 ? undefined : before.locks.find(({ evidence }) => evidence.harm);
   if (harmful !== undefined) {
     run.log.error(
-      `Nothing was removed: restic unlock cannot be told which locks to remove, and ${harmful.evidence.harm} (lock ` +
+      `Nothing was removed: restic unlock takes no list of the locks to remove, and ${harmful.evidence.harm} (lock ` +
         `${harmful.id}). Try again when that one is released${againText(harmful)}; when no restic is at work anywhere, ` +
         "unlock --remove-all removes all locks without asking after their processes.",
     );

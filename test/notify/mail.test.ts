@@ -201,7 +201,7 @@ needing("msmtp", "python3").describe("through msmtp", () => {
     silent.close();
     expect(code).toBe(143);
     expect(performance.now() - begun).toBeLessThan(8000);
-    expect(stdout).toContain("was not sent: sendmail was stopped, because the run was told to stop.");
+    expect(stdout).toContain("was not sent: sendmail was stopped, because the run is stopping.");
     expect(stdout).toContain("post-hook 0");
   });
 });

@@ -384,7 +384,7 @@ test.each([
   const [stdout, code] = [await new Response(child.stdout).text(), await child.exited];
   expect(code).toBe(143);
   expect(performance.now() - begun).toBeLessThan(5000);
-  expect(stdout).toContain("was not delivered: it was given up, because the run was told to stop.");
+  expect(stdout).toContain("was not delivered: it was given up, because the run is stopping.");
   expect(stdout).toContain("post-hook 0");
   expect(world.record()).toMatchObject({ status: "interrupted", exit_code: 143, work_exit_code: 0 });
 });

@@ -39,7 +39,7 @@ describe("which words belong there", () => {
   });
 });
 
-test("what is no flag is not repeated, since it may be half of a password", () => {
+test("what is not a flag is not repeated, since it may be half of a password", () => {
   expect(() => globalOptions(["-o", "sftp.command=sshpass", "-phalf"])).not.toThrow("halfway");
   expect(() => globalOptions(["--insecure-tls", "half-of-a-secret"])).not.toThrow("half-of-a-secret");
 });

@@ -105,7 +105,7 @@ describe("a second signal", () => {
     expect(world.record()).toMatchObject({ status: "interrupted", signal: "SIGTERM", exit_code: 143 });
     expect(world.has("last")).toBe(false);
     expect(world.read("log/backup-last.log")).toContain(
-      "hooks/post-backup.d/last.sh does not run: the run was told to stop by SIGTERM.",
+      "hooks/post-backup.d/last.sh does not run: the run was stopped by SIGTERM.",
     );
     expect(world.has("lock/backup.run.json")).toBe(false);
     expect(world.processes()).toEqual([]);

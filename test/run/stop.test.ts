@@ -40,9 +40,7 @@ describe.each(SIGNALS)("%s", (signal, code) => {
     });
     expect(world.record()).not.toHaveProperty("work_exit_code");
     expect(stdout).toContain("hook pre-backup was stopped after");
-    expect(stdout).toContain(
-      `hooks/pre-backup.d/second.sh does not run: the run was told to stop by ${signal}.`,
-    );
+    expect(stdout).toContain(`hooks/pre-backup.d/second.sh does not run: the run was stopped by ${signal}.`);
     expect(stdout).toContain(`ERROR backup  backup finished: interrupted, exit ${code}, 0s\n`);
     expect(world.processes()).toEqual([]);
   });

@@ -310,16 +310,16 @@ describe("doctor --hooks", () => {
     const lines = of("Hooks").toSorted();
     expect(lines).toEqual([
       "FAIL hooks/post-backup.d: cannot be read (a part of the path is not a directory). It does not run. Make it a folder that the running user can read.",
-      "WARN hooks/backup-pre.sh is no hook and never runs; did you mean pre-backup.sh?",
-      "WARN hooks/pre-\u001b[31mx.sh is no hook and never runs. Hooks are named pre-<worker>.sh or post-<worker>.sh.",
-      "WARN hooks/pre-backup is no hook and never runs; did you mean pre-backup.sh?",
+      "WARN hooks/backup-pre.sh is not a hook and never runs; did you mean pre-backup.sh?",
+      "WARN hooks/pre-\u001b[31mx.sh is not a hook and never runs. Hooks are named pre-<worker>.sh or post-<worker>.sh.",
+      "WARN hooks/pre-backup is not a hook and never runs; did you mean pre-backup.sh?",
       "WARN hooks/pre-backup.d/10-first does not end in .sh: it never runs.",
-      "WARN hooks/pre-backup.sh.bak is no hook and never runs; did you mean pre-backup.sh?",
-      "WARN hooks/pre-backups.sh is no hook and never runs; did you mean pre-backup.sh?",
+      "WARN hooks/pre-backup.sh.bak is not a hook and never runs; did you mean pre-backup.sh?",
+      "WARN hooks/pre-backups.sh is not a hook and never runs; did you mean pre-backup.sh?",
     ]);
     expect(report.hooks.misnamed).toContainEqual({ name: "pre-backups.sh", nearest: "pre-backup.sh" });
     const { stdout } = await world.run("doctor", ["--hooks"]);
-    expect(stdout).toContain("[WARN] hooks/pre-\\x1b[31mx.sh is no hook");
+    expect(stdout).toContain("[WARN] hooks/pre-\\x1b[31mx.sh is not a hook");
     expect(stdout).not.toContain("\x1b");
   });
 

@@ -64,7 +64,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))("wit
     expect(inside).toHaveLength(3);
   });
 
-  test("nothing matches: exit 1 and a sentence; what begins with a dash is no flag of restic's", async () => {
+  test("nothing matches: exit 1 and a sentence; what begins with a dash is not a flag of restic's", async () => {
     using world = snapshots.open(path);
     const { code, stdout } = await find(world, "nosuch");
     expect(code).toBe(1);

@@ -151,7 +151,11 @@ test.each<[string, Record<string, string>, string]>([
     { RESTIC_FORGET_ARGS: "--prune" },
     "The policy keeps nothing: --prune. Add what to keep",
   ],
-  ["a word that is no flag", { RESTIC_FORGET_ARGS: "keep-daily 7" }, "The policy: keep-daily is no flag."],
+  [
+    "a word that is not a flag",
+    { RESTIC_FORGET_ARGS: "keep-daily 7" },
+    "The policy: keep-daily is not a flag.",
+  ],
   [
     "a flag that is none",
     { RESTIC_FORGET_ARGS: "--keep-lost 1" },

@@ -163,7 +163,7 @@ describe("the exit code", () => {
     const stdout = await new Response(child.stdout).text();
     expect(await child.exited).toBe(143);
     expect(stdout).toContain("pre-backup | undone\n");
-    expect(stdout).toContain("hooks/pre-backup.d/next.sh does not run: the run was told to stop by SIGTERM.");
+    expect(stdout).toContain("hooks/pre-backup.d/next.sh does not run: the run was stopped by SIGTERM.");
     expect(world.has("next")).toBe(false);
     expect(readdirSync(world.lock)).toEqual([]);
     expect(world.processes()).toEqual([]);

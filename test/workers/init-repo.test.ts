@@ -67,7 +67,7 @@ describe.each(restics.map((tool) => [tool.version, tool] as const))("init-repo w
     });
   });
 
-  test("refuses where it cannot be told", async () => {
+  test("refuses where the probe finds no answer", async () => {
     using world = bare(tool);
     // A file where a folder should be: neither a repository nor the place for one. restic since 0.16 goes on trying.
     world.file("repository", "a letter");

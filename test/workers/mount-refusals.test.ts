@@ -51,7 +51,7 @@ describe("mount-snapshot refuses", () => {
       "it is not empty. Choose an empty directory with --target, or give --force",
     );
     const file = await refused(world, join(world.dir, "full/letter.txt"), ["--force"]);
-    expect(file.stdout).toContain("it cannot be looked at: a part of the path is not a directory");
+    expect(file.stdout).toContain("it cannot be inspected: a part of the path is not a directory");
   });
 
   test.each([

@@ -340,7 +340,7 @@ describe.each(each)("rows with rclone %s", (_, rclone) => {
     expect(code).toBe(143);
     expect(alive(pid)).toBe(false);
     expect(stdout).toMatch(/WARN {2}replicate {2}job 1 of 3 .*: stopped after /);
-    expect(stdout).toContain("The run was told to end: 2 of 3 jobs were left undone.");
+    expect(stdout).toContain("The run is stopping: 2 of 3 jobs were left undone.");
     expect(existsSync(join(world.dir, "c"))).toBe(false);
     expect(world.record("replicate")).toMatchObject({
       status: "interrupted",

@@ -265,7 +265,7 @@ describe.skipIf(!isRoot)("restore-test and memory (needs root, to mount)", () =>
       );
     const { code, stdout } = await tested();
     expect(code).toBe(2);
-    expect(stdout).toContain(`TMPDIR ${temporary} is no place for a restore: it lies in memory`);
+    expect(stdout).toContain(`TMPDIR ${temporary} is not a place for a restore: it lies in memory`);
     expect(stdout).toContain("or name one with --target or RESTORE_TEST_TARGET.");
     const forced = await tested("--force");
     expect({ code: forced.code, stdout: forced.stdout }).toEqual({

@@ -291,7 +291,7 @@ describe("a target that is refused", () => {
     [
       "a file",
       (world) => world.file("file", ""),
-      "it cannot be looked at: a part of the path is not a directory",
+      "it cannot be inspected: a part of the path is not a directory",
     ],
   ])("%s", async (_, prepare, why) => {
     expect(await refused(prepare)).toBe(why);

@@ -207,7 +207,7 @@ test("restic is asked first only where the policy could remove the new snapshot"
 });
 
 test.each<[Record<string, string>, string, string]>([
-  [{ RESTIC_FORGET_ARGS: "keep-daily 7" }, "RESTIC_FORGET_ARGS", "keep-daily is no flag."],
+  [{ RESTIC_FORGET_ARGS: "keep-daily 7" }, "RESTIC_FORGET_ARGS", "keep-daily is not a flag."],
   [{ RESTIC_FORGET_ARGS: "–keep-daily 7" }, "RESTIC_FORGET_ARGS", "a dash of typography (U+2013)"],
   [{ RESTIC_FORGET_ARGS: "--keep-last 0" }, "RESTIC_FORGET_ARGS", "keeps nothing: --keep-last 0."],
   [{ RESTIC_FORGET_ARGS: "-l-1" }, "RESTIC_FORGET_ARGS", "-l -1 is no whole number, 0 or more."],

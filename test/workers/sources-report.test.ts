@@ -269,7 +269,7 @@ describe("lists of files", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("5 entries, 1 comment, 2 MISSING, 1 MALFORMED");
     expect(stdout).toContain(`--files-from ${list} names /nowhere, which does not exist.`);
-    expect(stdout).toContain(`--files-from ${list}: [ is no pattern; restic would make no backup.`);
+    expect(stdout).toContain(`--files-from ${list}: [ is not a valid pattern; restic would make no backup.`);
     expect(stdout).toContain("--exclude-file /none cannot be read: no such file or directory;");
     expect(world.last.files_from[0]).toMatchObject({
       entries: 5,

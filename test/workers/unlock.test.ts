@@ -91,7 +91,7 @@ describe.each(restics.map(({ version, path }) => [version, path] as const))(
       expect(code).toBe(1);
       expect(stdout).toContain(`its pid ${other.pid} belongs to sh now`);
       expect(stdout).toContain(
-        "Nothing was removed: restic unlock cannot be told which locks to remove, and it would send SIGHUP to ",
+        "Nothing was removed: restic unlock takes no list of the locks to remove, and it would send SIGHUP to ",
       );
       expect(world.has("hit")).toBe(false);
       expect(lockNames(world)).toHaveLength(1);

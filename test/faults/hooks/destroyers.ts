@@ -95,7 +95,7 @@ export const destroyers: readonly HostileHook[] = [
       only,
       script: "kill -9 $PPID",
       run: 137,
-      destroys: "the next run tells of the death",
+      destroys: "the next run reports the death",
     },
   ]),
 ];
