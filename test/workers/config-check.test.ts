@@ -111,7 +111,7 @@ describe("what is wrong", () => {
     [{ CHECK_CRON: "5/90 * * * *" }, "CHECK_CRON", "warn", "means 5 alone"],
     [{ FORGET_CRON: "@daily" }, "RESTIC_FORGET_ARGS", "fail", "there is no policy"],
     [{ LOG_DIR: "/var/my log" }, "LOG_DIR", "fail", "cannot stand in a crontab"],
-    [{ TZ: "Europe/Amsterdm" }, "TZ", "warn", "is no time zone"],
+    [{ TZ: "Europe/Amsterdm" }, "TZ", "warn", "is not a time zone"],
     [{ HOOK_TIMEOUT: "5m" }, "HOOK_TIMEOUT", "fail", "5m is not a whole number"],
     [{ STOP_TIMEOUT: "-1" }, "STOP_TIMEOUT", "fail", "-1 is not a duration"],
     [{ MAX_CRON_LOG_ARCHIVES: "1e1" }, "MAX_CRON_LOG_ARCHIVES", "fail", "1e1 is not a whole number"],
