@@ -52,6 +52,12 @@ const command: Command = {
     "ALERT_ON",
     "HEALTHCHECKS_URL_<WORKER>",
     "HEALTHCHECKS_LOG",
+    // Of the post-hooks of a run that died.
+    "HOOKS_DIR",
+    "HOOK_TIMEOUT",
+    "HOOK_TIMEOUT_<PHASE>",
+    "HOOK_KILL_AFTER",
+    "HOOK_LOG_MAX_BYTES",
     "STOP_TIMEOUT",
     "CRONTAB_DIR",
     "LOG_DIR",
