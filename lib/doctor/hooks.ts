@@ -5,7 +5,8 @@
 
 import { accessSync, constants, readdirSync, type Stats, statSync } from "node:fs";
 import { type Misspelt, misspeltText } from "../config/misspelt.ts";
-import { Settings, screaming } from "../config/settings.ts";
+import { type Settings, screaming } from "../config/settings.ts";
+import { Context } from "../context.ts";
 import type { Environment } from "../environment.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { discoverHooks, type Hook, judgeAccess } from "../hooks/discover.ts";
@@ -41,7 +42,7 @@ export interface HooksJson {
 
 export function hooks({ env, runs, phases, misspelt }: DoctorContext): Findings<HooksJson> {
   const checks = new Checks("Hooks");
-  const settings = new Settings(env, (message) => checks.warn(message));
+  const { settings } = new Context("doctor", { env, onOddValue: (message) => checks.warn(message) });
   const directory = settings.folder("HOOKS_DIR");
   const timeouts = readTimeouts(settings, env, phases);
   const isThere = judgeFolder(checks, directory);

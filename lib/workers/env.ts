@@ -1,7 +1,7 @@
 /** env: every variable with the value that counts, and where that comes from. */
 
 import { knownNames, misspelt, misspeltText } from "../config/misspelt.ts";
-import { Settings } from "../config/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { type NameOf, type Variable, type VariableName, variables } from "../config/variables.ts";
 import { Context } from "../context.ts";
 import {
@@ -147,9 +147,13 @@ function buildRow({ name, value, from }: Entry, settings: Settings): Shown {
 /** Settings reports a value that it does not understand, and takes the default. */
 function isUnderstood(settings: Settings, name: VariableName, { kind }: Variable): boolean {
   let understood = true;
-  const probe = new Settings(settings.env, () => {
-    understood = false;
-  });
+  // A context of its own: the command's reports each value once, and may have reported this one.
+  const probe = new Context("env", {
+    env: settings.env,
+    onOddValue: () => {
+      understood = false;
+    },
+  }).settings;
   for (const each of [probe, settings]) {
     try {
       if (kind === "switch") each.flag(name as NameOf<"switch">);
