@@ -101,7 +101,7 @@ export async function checkJobFile(
   return { checks: [...checks, ...args], file: read.file };
 }
 
-/** What replicate would refuse, by the same judgement; words that cannot be told apart are a finding of the values. */
+/** What replicate would refuse, by the same judgement; words with an unbalanced quote are a finding of the values. */
 function checkArgs(settings: Settings, worse: typeof fail): Check[] {
   const key = "REPLICATE_JOB_ARGS";
   let refusal: string | undefined;

@@ -40,7 +40,7 @@ export async function tellFailedStart(
   }
 }
 
-/** The container has started: the next failure is news, and who heard of the last one hears that all is well again. */
+/** The container has started: the next failure is news, and those who heard of the last one hear that all is well again. */
 export async function tellStarted(context: Context, stop: Stop): Promise<void> {
   const hadFailed = readIfThere(notePath(context)) !== undefined;
   discard(notePath(context));

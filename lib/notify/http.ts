@@ -1,6 +1,6 @@
 /**
  * Delivers one HTTP request if that is possible: time-outs, two retries, redirects. Throws nothing for what the
- * network does. What went wrong is told in our own words, as an error's own text may hold the URL.
+ * network does. What went wrong is reported in our own words, as an error's own text may hold the URL.
  */
 
 import { version } from "../environment.ts";

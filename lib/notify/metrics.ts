@@ -39,7 +39,7 @@ export function parseMetrics(text: string, job: string): MetricsState {
 }
 
 /**
- * The state after a run. A warning (a snapshot without some files) ends a row of failures and is no success. `died`:
+ * The state after a run. A warning (a snapshot without some files) ends a row of failures and is not a success. `died`:
  * the run before this one was killed and could not count itself.
  */
 export function stateAfter(

@@ -97,7 +97,7 @@ export class Notifier {
     this.beside = this.announce(record, { subject: title, body: textOf(record) });
   }
 
-  /** Sends mail and webhook about what is no run of its own: a skip, a death. `title`: of the mail. */
+  /** Sends mail and webhook about what is not a run of its own: a skip, a death. `title`: of the mail. */
   async tellApart(record: RunRecord, title: string): Promise<void> {
     this.tellBeside(record, title);
     await this.beside;
@@ -109,7 +109,9 @@ export class Notifier {
     await this.beside;
     if (this.occasion.quiet) return;
     if (isPersonal(record)) {
-      this.context.log.note("No mail, webhook or ping is sent: who typed this at the terminal knows of it.");
+      this.context.log.note(
+        "No mail, webhook or ping is sent: whoever typed this at the terminal knows of it.",
+      );
       return;
     }
     if (this.stop.signal !== undefined) {
@@ -131,7 +133,7 @@ export class Notifier {
   }
 
   /**
-   * Mail and webhook, each if it is to hear of this; and once, to who heard of trouble, that all is well again. `mail`:
+   * Mail and webhook, each if it is to hear of this; and once, to those who heard of trouble, that all is well again. `mail`:
    * in the place of the run's own.
    */
   private async announce(record: RunRecord, mail?: { subject: string; body: string }): Promise<void> {
@@ -284,7 +286,7 @@ export function pingWord(record: Attention): string {
   return record.status === "dry-run" ? "log" : "0";
 }
 
-/** A success is not mailed with MAILX_ON_ERROR, nor when the worker says that its success is no news. */
+/** A success is not mailed with MAILX_ON_ERROR, nor when the worker says that its success is not news. */
 export function isWorthAMail(record: Attention, onlyFailures: boolean, worker: Announced): boolean {
   return needsAttention(record) || !(onlyFailures || worker.isSuccessMailed?.(record) === false);
 }

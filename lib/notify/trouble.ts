@@ -1,6 +1,6 @@
 /**
- * What the channels that are for trouble are told: how bad a run is, from where on each of them sends, and the note of
- * what was told, `LOG_DIR/<job>.told.json`, so that the end of the trouble is told too, once, to whom heard of it.
+ * What the channels for trouble receive: how bad a run is, from where on each of them sends, and the note of
+ * what was sent, `LOG_DIR/<job>.told.json`, so that its end is announced too, once, to those who heard of it.
  */
 
 import type { Settings } from "../config/settings.ts";
@@ -59,12 +59,12 @@ export function readTold(context: Context): Told | undefined {
     const told = JSON.parse(readIfThere(toldPath(context)) ?? "null") as Told | null;
     return Array.isArray(told?.channels) && typeof told.what === "string" ? told : undefined;
   } catch {
-    // Unreadable or torn: the end of the trouble is not told, which is no harm.
+    // Unreadable or torn: the end of the trouble is not reported, which does no harm.
     return undefined;
   }
 }
 
-/** Notes that `channels` were told of this trouble; its beginning stays the first one's. */
+/** Notes that `channels` have reported this trouble; its beginning stays the first one's. */
 export function noteTold(context: Context, record: RunRecord, channels: readonly Channel[]): void {
   const before = readTold(context);
   const told: Told = {
@@ -76,7 +76,7 @@ export function noteTold(context: Context, record: RunRecord, channels: readonly
     replaceFile(toldPath(context), `${JSON.stringify(told)}\n`, { durable: false });
   } catch (error) {
     context.log.note(
-      `${toldPath(context)} cannot be written: ${reasonOf(error)}. The end of this is not told.`,
+      `${toldPath(context)} cannot be written: ${reasonOf(error)}. The end of this trouble will not be reported.`,
     );
   }
 }

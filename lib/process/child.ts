@@ -32,7 +32,7 @@ export interface BothStreams {
   readonly pipe: Pipe | undefined;
   /** Makes a reader, one for each stream that there is. */
   readonly reader: () => Reader;
-  /** Is given the pipe's read end, good for this moment, when something that was left behind still holds the pipe. */
+  /** Called with the pipe's read end, good for this moment, when something that was left behind still holds the pipe. */
   readonly onHeld?: (read: number) => void;
 }
 
@@ -178,7 +178,7 @@ export interface Question {
   readonly graceMs?: number;
   /** Milliseconds that a child of the program which still holds its output is waited for. */
   readonly drainMs?: number;
-  /** Is given what stderr has said so far; when it returns true, nothing more is waited for. */
+  /** Called with what stderr has said so far; when it returns true, nothing more is waited for. */
   readonly isEnough?: (stderr: string) => boolean;
 }
 

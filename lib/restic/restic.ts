@@ -49,8 +49,8 @@ export const PASSWORDS = ["RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND", "RE
 export const MISSING_PASSWORD = `The repository's password is missing. Set one of ${PASSWORDS.join(", ")}.`;
 
 /**
- * Throws a ConfigError when the repository or the password is missing, or RESTIC_OPTIONS makes no sense. `warn` is told
- * of a RESTIC_CACERT that cannot be read.
+ * Throws a ConfigError when the repository or the password is missing, or RESTIC_OPTIONS makes no sense. `warn` receives one
+ * sentence for a RESTIC_CACERT that cannot be read.
  */
 export function accessOf(context: Context, warn: (message: string) => void): Access {
   // Throws where it cannot be known; what is shown of it is known, then.

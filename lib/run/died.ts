@@ -47,7 +47,7 @@ export function deathText({ run_id, pid, started_epoch, phase }: RunMark): strin
 /** What a shell says of a process that SIGKILL ended. */
 const KILLED = 137;
 
-/** What the channels are told of a run that died; its exit code is the one that its post-hooks get. */
+/** What the channels receive about a run that died; its exit code is the one that its post-hooks get. */
 export function deathRecord({ identity, mask }: Context, died: RunMark, nowMs: number): RunRecord {
   return masked(
     {
@@ -80,7 +80,7 @@ export async function runOwedHooks(
     snapshotId: undefined,
   } as const;
   const env = { ...hookEnvironment(context), ...resultEnvironment(context, result), RBH_RUN_ID: runId };
-  // The record there is may be that of a run before, whose success is no news of this one.
+  // The record there is may be that of a run before, whose success says nothing of this one.
   const hasRecord = lastFields(logDir, job).run_id === runId;
   await runPhase(
     context,

@@ -138,7 +138,7 @@ export function saveRecord(context: Context, record: RunRecord): void {
   }
 }
 
-/** Sends mail and webhook about what is no run of its own; resolves when they have been sent. */
+/** Sends mail and webhook about what is not a run of its own; resolves when they have been sent. */
 export async function tellApart(
   context: Context,
   stop: Stop,

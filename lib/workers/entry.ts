@@ -114,7 +114,7 @@ const isTailOfLog = (name: string, words: readonly string[]): boolean =>
   words.some((word) => /^-[^-]*[fF]|^--follow/.test(word)) &&
   words.at(-1)?.endsWith("/cron.log") === true;
 
-/** To `status --alive` a start that takes its time is none that has failed. */
+/** To `status --alive` a slow start is not a failed one. */
 function sayStarting({ lockDir }: Context): void {
   try {
     writeEntryMark(lockDir, { entry: processMark(), since_epoch: Math.floor(Date.now() / 1000) });

@@ -118,10 +118,10 @@ function note(known: ReadonlySet<string>): number {
 const oneLine = (text: string): string => visible(text).replaceAll("\n", "\\n");
 
 function formatCells({ value, default: fallback, origin, from, name, ignored }: Shown): string[] {
-  const whence = from === undefined ? origin : `${origin} ${from}`;
+  const source = from === undefined ? origin : `${origin} ${from}`;
   return [
     name,
-    ignored === undefined ? whence : `${origin} (${ignored} makes no sense)`,
+    ignored === undefined ? source : `${origin} (${ignored} makes no sense)`,
     fallback ?? "-",
     value ?? "-",
   ];
