@@ -9,6 +9,7 @@ import { EXIT, reasonOf } from "../errors.ts";
 import { discard, readIfThere, replaceFile } from "../files/files.ts";
 import { isTerminal } from "../log/stdout.ts";
 import { type Attention, hasSucceeded, needsAttention, type RunRecord } from "../state/record.ts";
+import { plural } from "../text.ts";
 import { stamp } from "../time/zone.ts";
 
 export type Channel = "mail" | "webhook";
@@ -95,7 +96,7 @@ export function recoveredText({ job, zone }: Context, { since_epoch, what }: Tol
 }
 
 function describe({ status, exit_code, alerts = [], skips_in_a_row }: RunRecord): string {
-  if (status === "skipped") return `was skipped ${String(skips_in_a_row)} times in a row`;
+  if (status === "skipped") return `was skipped ${plural(Number(skips_in_a_row), "time")} in a row`;
   if (status === "died") return "died";
   if (exit_code !== EXIT.ok && status !== "warning") return `${status.replace("_", " ")} (exit ${exit_code})`;
   const kinds = alerts.map(({ kind }) => kind).join(", ");

@@ -16,7 +16,7 @@ import {
 } from "../state/holder.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "../state/marker.ts";
 import { recordHeader } from "../state/record.ts";
-import { formatOrdinal } from "../text.ts";
+import { formatOrdinal, plural } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { addToHistory, tellApart, writeSkipMetrics } from "./finish.ts";
 
@@ -60,7 +60,7 @@ export async function skip(
       context,
       stop,
       masked({ ...record, alerts: [alert] }, context.mask),
-      `[WARN] ${identity.job} ${identity.hostname} · skipped ${inARow} times in a row`,
+      `[WARN] ${identity.job} ${identity.hostname} · skipped ${plural(inARow, "time")} in a row`,
     );
   }
 }

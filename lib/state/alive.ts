@@ -85,7 +85,7 @@ export function judgeAlive(view: AliveView): Alive {
   });
   const problems = problemsOf(view);
   if (running.length > 0) {
-    return { alive: true, reasons: [`${running.join(", ")} runs: not to be interrupted.`, ...problems] };
+    return { alive: true, reasons: [`Not to be interrupted: ${running.join(", ")}.`, ...problems] };
   }
   if (problems.length > 0) return { alive: false, reasons: problems };
   const mark = readEntryMark(lockDir);

@@ -150,7 +150,7 @@ describe("status --alive", () => {
     await waitFor(() => world.has("lock/backup.run.json"), "a run");
     expect(await world.alive()).toEqual([
       0,
-      expect.stringMatching(/^alive: backup runs: not to be interrupted\. backup is overdue/),
+      expect.stringMatching(/^alive: Not to be interrupted: backup\. backup is overdue/),
     ]);
     process.kill(JSON.parse(world.read("lock/backup.run.json")).pid, "SIGTERM");
     await run;

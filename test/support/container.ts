@@ -22,7 +22,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { restic } from "./restics.ts";
-import { alive, binary, finish, type Result, waitFor } from "./world.ts";
+import { alive, binary, finish, type Result, reporting, waitFor } from "./world.ts";
 
 const project = resolve(import.meta.dir, "../..");
 const alpine = resolve(project, "../shared/alpine");
@@ -121,7 +121,7 @@ export class Container {
 
   /** A fake restic that makes a fault, in front of the real one. */
   restic(body: string): void {
-    this.file("usr/local/sbin/restic", `#!/bin/sh\n${body}\n`, 0o755);
+    this.file("usr/local/sbin/restic", `#!/bin/sh\n${reporting(body)}\n`, 0o755);
   }
 
   read(path: string): string {
@@ -178,6 +178,8 @@ export class Container {
       RESTIC_PASSWORD: PASSWORD,
       BACKUP_ROOT_DIR: "/data",
       BACKUP_CRON: "0 0 1 1 *",
+      // A lock that stands in the way is waited for by the tests of that alone.
+      RESTIC_RETRY_LOCK: "0",
     };
   }
 

@@ -39,6 +39,13 @@ export interface RunOptions {
   readonly timeout?: number;
 }
 
+/** A fake restic's body that ends a good backup with a summary, as every restic does. One that has its own stays as it is. */
+export function reporting(body: string): string {
+  if (body.includes("summary")) return body;
+  const summary = '{"message_type":"summary","total_files_processed":1,"total_bytes_processed":8}';
+  return `case " $* " in *" backup "*) trap '[ $? = 0 ] && echo '\\''${summary}'\\' EXIT ;; esac\n${body}`;
+}
+
 export class World {
   readonly dir = mkdtempSync(join(tmpdir(), "rbh-"));
   readonly bin = this.folder("bin");
@@ -106,12 +113,7 @@ export class World {
 
   /** A fake restic. Without a body it succeeds; a backup that exits with 0 ends with a summary, as of every version. */
   restic(body = "exit 0"): string {
-    if (body.includes("summary")) return this.program("restic", body);
-    const summary = '{"message_type":"summary","total_files_processed":1,"total_bytes_processed":8}';
-    return this.program(
-      "restic",
-      `case " $* " in *" backup "*) trap '[ $? = 0 ] && echo '\\''${summary}'\\' EXIT ;; esac\n${body}`,
-    );
+    return this.program("restic", reporting(body));
   }
 
   /** Puts a real restic in front; see test/support/restics.ts. */
