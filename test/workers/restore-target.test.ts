@@ -270,7 +270,7 @@ describe.skipIf(!isRoot)("restore-test and memory (needs root, to mount)", () =>
     const forced = await tested("--force");
     expect({ code: forced.code, stdout: forced.stdout }).toEqual({
       code: 0,
-      stdout: expect.stringContaining("is no place for a restore"),
+      stdout: expect.stringContaining("is not a place for a restore"),
     });
   });
 });
