@@ -26,6 +26,8 @@ const PLACES: readonly Place[] = [
 ];
 /** Calls whose failing loses nothing: what was to be written is written by then, or told by the next call. */
 const HARMLESS = /^(close|unlink|ftruncate|fchmod)\(/;
+/** What the run before has left is looked at, not written: where it cannot be read, nothing is known of it. */
+const LOOKS = /O_RDONLY\|O_NONBLOCK/;
 
 const PLAIN = { CODE: "0" };
 /** A run that writes all that one may write: it fails, trims a full history, has metrics. */
@@ -57,7 +59,7 @@ async function sweep(world: World, error: string, place: Place): Promise<string>
       const renew = () => forget(world);
       const run = await withFault(world, "backup", { call, how: `error=${error}` }, { env, renew });
       expectWhole(world, run, call, Number(env.CODE));
-      if (place.said !== undefined && !HARMLESS.test(call.line)) {
+      if (place.said !== undefined && !HARMLESS.test(call.line) && !LOOKS.test(call.line)) {
         expect({ line: call.line, said: run.console.match(place.said) ?? [] }).toEqual({
           line: call.line,
           said: [expect.anything()],
