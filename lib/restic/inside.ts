@@ -7,6 +7,7 @@
 import { promises } from "node:fs";
 import { readSmallFile } from "../files/files.ts";
 import { absolute } from "../paths.ts";
+import { within } from "../process/stop.ts";
 import { quoteWord } from "../words.ts";
 import { readFlags, staysOnOneFileSystem } from "./backup-args.ts";
 import { BadPattern, partPattern } from "./glob.ts";
@@ -52,13 +53,8 @@ export async function sourceAround(
   sources: readonly string[],
   jobArgs: readonly string[],
 ): Promise<string | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silent = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ANSWER_MS);
-  });
-  const source = await Promise.race([findAround(folder, sources, jobArgs), silent]);
-  clearTimeout(timer);
-  return source;
+  const found = findAround(folder, sources, jobArgs);
+  return (await within(ANSWER_MS, found)) ? found : undefined;
 }
 
 async function findAround(

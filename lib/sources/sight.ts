@@ -6,6 +6,7 @@
 import { promises } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
+import { within } from "../process/stop.ts";
 import { BadPattern, expand } from "../restic/glob.ts";
 import { ENTRIES_MOST, type Source } from "../restic/lists.ts";
 import type { Seen, Sight } from "./usual.ts";
@@ -27,13 +28,7 @@ export async function lookAt(sources: readonly Source[], always = sources.length
 const ANSWER_MS = 3000;
 
 async function bounded(looking: Promise<Sight>): Promise<Sight> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silent = new Promise<Sight>((resolve) => {
-    timer = setTimeout(() => resolve({ is: "unknown" }), ANSWER_MS);
-  });
-  const sight = await Promise.race([looking, silent]);
-  clearTimeout(timer);
-  return sight;
+  return (await within(ANSWER_MS, looking)) ? looking : { is: "unknown" };
 }
 
 async function lookAtPattern(pattern: string): Promise<Sight> {
