@@ -22,7 +22,7 @@ export const PLACEHOLDER = "***";
 /** Shorter values ("1", "on", "restic") are too common in ordinary text to be replaced everywhere. */
 const SHORTEST = 8;
 /**
- * A password of a URL counts by its length as it is written there: decoded it may be shorter, and still is no ordinary
+ * A password of a URL counts by its length as it is written there: decoded it may be shorter, and still not an ordinary
  * text, since something in it had to be encoded.
  */
 const DECODED_SHORTEST = 4;

@@ -102,7 +102,7 @@ function errnoOfStart(path: string): string {
   return head.toString("latin1", 0, 2) === "#!" ? "ENOENT" : "ENOEXEC";
 }
 
-/** Like Readable.toWeb, except that cancelling it is no error. */
+/** Like Readable.toWeb, except that cancelling it is not an error. */
 function webOf(stream: import("node:stream").Readable): ReadableStream<Uint8Array> {
   const chunks = stream.iterator({ destroyOnReturn: true });
   return new ReadableStream<Uint8Array>(

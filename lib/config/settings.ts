@@ -15,7 +15,7 @@ import { declarations, type NameOf, type OptionOf, type VariableName, variables 
 const MOST = 2 ** 31;
 
 export class Settings {
-  private readonly told = new Set<string>();
+  private readonly said = new Set<string>();
 
   constructor(
     readonly env: Environment,
@@ -161,8 +161,8 @@ export class Settings {
   }
 
   private warn(message: string): void {
-    if (!this.told.has(message)) this.tell(message);
-    this.told.add(message);
+    if (!this.said.has(message)) this.tell(message);
+    this.said.add(message);
   }
 
   private number(

@@ -83,7 +83,7 @@ export class Stdout {
 
 /**
  * Opens the pipe behind `fd` again, for us alone and non-blocking: a flag set on `fd` itself would change it for
- * everybody who shares it. undefined for what is no pipe, and for one that may not be opened (another user's).
+ * everybody who shares it. undefined for what is not a pipe, and for one that may not be opened (another user's).
  */
 function reopened(fd: number): number | undefined {
   try {
@@ -209,7 +209,7 @@ export function isTerminal(fd: number): boolean {
     const stat = fstatSync(fd);
     if (!stat.isCharacterDevice() || stat.rdev >> 8 === MEMORY_DEVICES) return false;
   } catch {
-    // A descriptor that is closed is no terminal.
+    // A closed descriptor is not a terminal.
     return false;
   }
   return builtin("node:tty").isatty(fd);

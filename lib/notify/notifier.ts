@@ -18,11 +18,11 @@ import { RunMetrics } from "./metrics.ts";
 import {
   type Channel,
   endsTrouble,
-  forgetTold,
+  forgetReported,
   isAtTerminal,
   isPersonal,
-  noteTold,
-  readTold,
+  noteReported,
+  readReported,
   recoveredText,
   severityOf,
   thresholdOf,
@@ -139,22 +139,22 @@ export class Notifier {
   private async announce(record: RunRecord, mail?: { subject: string; body: string }): Promise<void> {
     const { context } = this;
     const severity = severityOf(record);
-    const told = endsTrouble(record) ? readTold(context) : undefined;
-    const shown = told === undefined ? record : { ...record, recovered: recoveredText(context, told) };
+    const trouble = endsTrouble(record) ? readReported(context) : undefined;
+    const shown = trouble === undefined ? record : { ...record, recovered: recoveredText(context, trouble) };
     const due = CHANNELS.filter((channel) => {
       if (!this.has(RECIPIENT[channel])) return false;
-      if (told?.channels.includes(channel)) return true;
+      if (trouble?.channels.includes(channel)) return true;
       const threshold = this.thresholdOf(channel);
       if (severity < threshold) return false;
       return channel === "webhook" || isWorthAMail(record, threshold > 0, this.occasion);
     });
-    if (severity > 0 && due.length > 0) noteTold(context, record, due);
-    if (told !== undefined) context.log.info(recoveredText(context, told));
+    if (severity > 0 && due.length > 0) noteReported(context, record, due);
+    if (trouble !== undefined) context.log.info(recoveredText(context, trouble));
     const sent = await Promise.all([
       due.includes("mail") ? this.mail(shown, mail) : true,
       due.includes("webhook") ? this.webhook(shown) : true,
     ]);
-    if (told !== undefined && !sent.includes(false)) forgetTold(context);
+    if (trouble !== undefined && !sent.includes(false)) forgetReported(context);
   }
 
   /** Of a switch that cannot be read nothing is known: then everything is sent. */

@@ -44,21 +44,21 @@ export function isPersonal({ status, exit_code, signal }: RunRecord, atTerminal 
 
 export const isAtTerminal = (): boolean => isTerminal(0) && isTerminal(1);
 
-/** What was told, and to whom. */
-export interface Told {
+/** The trouble that was reported last, and to whom. */
+export interface ReportedTrouble {
   readonly channels: readonly Channel[];
   readonly since_epoch: number;
   /** What it was, for use inside a sentence: `failed (exit 12)`. */
   readonly what: string;
 }
 
-const toldPath = ({ logDir, job }: Context): string => `${logDir}/${job}.told.json`;
+const reportedPath = ({ logDir, job }: Context): string => `${logDir}/${job}.told.json`;
 
-/** undefined when nothing was told that has not been taken back. Throws nothing. */
-export function readTold(context: Context): Told | undefined {
+/** undefined when no reported trouble is open. Throws nothing. */
+export function readReported(context: Context): ReportedTrouble | undefined {
   try {
-    const told = JSON.parse(readIfThere(toldPath(context)) ?? "null") as Told | null;
-    return Array.isArray(told?.channels) && typeof told.what === "string" ? told : undefined;
+    const reported = JSON.parse(readIfThere(reportedPath(context)) ?? "null") as ReportedTrouble | null;
+    return Array.isArray(reported?.channels) && typeof reported.what === "string" ? reported : undefined;
   } catch {
     // Unreadable or torn: the end of the trouble is not reported, which does no harm.
     return undefined;
@@ -66,31 +66,31 @@ export function readTold(context: Context): Told | undefined {
 }
 
 /** Notes that `channels` have reported this trouble; its beginning stays the first one's. */
-export function noteTold(context: Context, record: RunRecord, channels: readonly Channel[]): void {
-  const before = readTold(context);
-  const told: Told = {
+export function noteReported(context: Context, record: RunRecord, channels: readonly Channel[]): void {
+  const before = readReported(context);
+  const reported: ReportedTrouble = {
     channels: [...new Set([...(before?.channels ?? []), ...channels])],
     since_epoch: before?.since_epoch ?? record.finished_epoch,
     what: describe(record),
   };
   try {
-    replaceFile(toldPath(context), `${JSON.stringify(told)}\n`, { durable: false });
+    replaceFile(reportedPath(context), `${JSON.stringify(reported)}\n`, { durable: false });
   } catch (error) {
     context.log.note(
-      `${toldPath(context)} cannot be written: ${reasonOf(error)}. The end of this trouble will not be reported.`,
+      `${reportedPath(context)} cannot be written: ${reasonOf(error)}. The end of this trouble will not be reported.`,
     );
   }
 }
 
-export const forgetTold = (context: Context): void => {
-  discard(toldPath(context));
+export const forgetReported = (context: Context): void => {
+  discard(reportedPath(context));
 };
 
-/** Does this run end what was told? A dry run, a skip and what a person cancelled do not. */
+/** Does this run end what was reported? A dry run, a skip and what a person cancelled do not. */
 export const endsTrouble = (record: RunRecord): boolean => hasSucceeded(record) && severityOf(record) === 0;
 
-/** `backup is well again. It had failed (exit 12); the first word of it was sent after 2026-05-11 09:30:00.` */
-export function recoveredText({ job, zone }: Context, { since_epoch, what }: Told): string {
+/** `All is well again: backup succeeded. Before, it failed (exit 12); the trouble began at 2026-05-11 09:30:00.` */
+export function recoveredText({ job, zone }: Context, { since_epoch, what }: ReportedTrouble): string {
   const since = stamp(since_epoch * 1000, zone);
   return `All is well again: ${job} succeeded. Before, it ${what}; the trouble began at ${since}.`;
 }

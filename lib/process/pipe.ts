@@ -40,7 +40,7 @@ function openReader(path: string): number | undefined {
   try {
     fd = openSync(path, READ);
   } catch {
-    // Missing, or something that is no pipe of ours: the caller makes a fresh one, or goes on without.
+    // Missing, or something other than a pipe of ours: the caller makes a fresh one, or goes on without.
     return undefined;
   }
   if (fstatSync(fd).isFIFO() && fstatSync(fd).uid === process.geteuid?.() && !hasWriter(fd)) return fd;

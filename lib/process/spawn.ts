@@ -115,7 +115,7 @@ function orByShell<T>(
   }
 }
 
-/** A binary for another machine is no script. */
+/** A binary for another machine is not a script. */
 function isElf(path: string): boolean {
   const fd = openSync(path, constants.O_RDONLY);
   try {

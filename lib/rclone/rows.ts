@@ -40,7 +40,7 @@ export interface JobFile {
 /** Bytes; a job file has one row for each pair of folders, so a larger file is not a job file. */
 const JOB_FILE_MOST = 1024 * 1024;
 
-/** Reads a job file of at most 1 MiB. Throws what stat(2), open(2) and read(2) say, and for what is no regular file. */
+/** Reads a job file of at most 1 MiB. Throws what stat(2), open(2) and read(2) say, and for anything but a regular file. */
 export const readJobFile = (path: string): JobFile => parseRows(readSmallFile(path, JOB_FILE_MOST));
 
 /** For the end of a sentence that begins with the line's number. */

@@ -30,7 +30,7 @@ export function lockIds(output: string): string[] {
   return output.split("\n").filter((line) => /^[0-9a-f]{64}$/.test(line));
 }
 
-/** The lock in what `restic cat lock <id>` printed; undefined when that is no lock. */
+/** The lock in what `restic cat lock <id>` printed; undefined when that is not a lock. */
 export function parseLock(output: string): RepositoryLock | undefined {
   try {
     const lock = JSON.parse(output) as Record<string, unknown>;

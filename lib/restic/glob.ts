@@ -53,7 +53,7 @@ function readClass(part: string, open: number): { source: string; end: number } 
       at++;
       high = next();
     }
-    // A range from high to low matches nothing, and is no error to Go.
+    // A range from high to low matches nothing, which Go does not call an error.
     if (low <= high) ranges += `${escapedPoint(low)}-${escapedPoint(high)}`;
   }
   if (ranges === "") return { source: negated ? "." : "(?!)", end: at };

@@ -79,7 +79,7 @@ export function readExcludeFile(flag: string, path: string): ExcludeFile {
   }
 }
 
-/** A mark of byte order in front is no part of the first name, a CR at the end none of any. */
+/** A byte order mark in front does not belong to the first name, nor a CR at its end to any name. */
 const splitLines = (text: string): string[] =>
   text
     .replace(/^\ufeff/, "")

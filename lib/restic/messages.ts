@@ -70,9 +70,9 @@ export function refusedLock(line: string): string | undefined {
   )?.[0];
 }
 
-/** The exit code that restic since 0.17 would have given. `told`: the code that its stderr stood for. */
-export function normalizeExit(code: number, told: number | undefined): number {
-  return code === RESTIC.failed && told !== undefined ? told : code;
+/** The exit code that restic since 0.17 would have given. `saidCode`: the code that its stderr stood for. */
+export function normalizeExit(code: number, saidCode: number | undefined): number {
+  return code === RESTIC.failed && saidCode !== undefined ? saidCode : code;
 }
 
 /** Who has the repository's lock, as restic names it when it finds one. */

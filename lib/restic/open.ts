@@ -64,8 +64,8 @@ export function parseProbe(
       : `${shown} cannot be opened: restic still tried after ${limit} and was killed.`;
     return { status: "unreachable", code: null, message: `${what} ${said}` };
   }
-  const told = words.map(codeOfWords).findLast((each) => each !== undefined);
-  const exit = normalizeExit(code, told);
+  const saidCode = words.map(codeOfWords).findLast((each) => each !== undefined);
+  const exit = normalizeExit(code, saidCode);
   const status = judgeExit(exit);
   const meaning = explain(exit, shown) ?? `${shown} cannot be opened (exit ${exit}). ${said}`;
   if (status !== "ok") return { status, code: exit, message: meaning };

@@ -99,8 +99,8 @@ export function formatStatus(status: StatusMessage, rate: number | undefined): s
   const { files_done = 0, total_files } = status;
   // Not every caller counts files: a tar stream has no total.
   const files = total_files === undefined ? [] : [`${files_done} of ${plural(total_files, "file")}`];
-  const told = amounts(status, rate).map((amount) => amount.trimStart());
-  return [`${percentOf(status)}% done`, ...told, ...files].join(", ");
+  const shown = amounts(status, rate).map((amount) => amount.trimStart());
+  return [`${percentOf(status)}% done`, ...shown, ...files].join(", ");
 }
 
 /** 0 to 100, whole. */

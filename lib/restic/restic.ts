@@ -191,7 +191,7 @@ export class Restic implements Caller {
   private async once(words: readonly string[], plan: ResticPlan): Promise<ResticEnd> {
     const { onMessage = () => false, onWords = () => false, onLine, onBytes, env = {} } = plan;
     const { log } = this.run;
-    let told: number | undefined;
+    let saidCode: number | undefined;
     let trouble: Trouble | undefined;
     let refused: string | undefined;
     let giveUp = () => {};
@@ -203,7 +203,7 @@ export class Restic implements Caller {
     const counter = new PlainCounters(this.run);
     const show = (raw: string) => {
       const line = withoutEscapes(raw);
-      told = codeOfWords(line) ?? told;
+      saidCode = codeOfWords(line) ?? saidCode;
       trouble = parseTrouble(line) ?? trouble;
       this.lockOwner = lockOwner(line) ?? this.lockOwner;
       if (mayUnlock && refused === undefined && performance.now() - begun < LOCKING_MS) {
@@ -234,7 +234,7 @@ export class Restic implements Caller {
       return this.once(words, plan);
     }
     if (ended.cause !== undefined) return { exitCode: ended.code };
-    const exitCode = normalizeExit(ended.code, told);
+    const exitCode = normalizeExit(ended.code, saidCode);
     this.trouble = exitCode === RESTIC.failed ? trouble : undefined;
     return { exitCode, trouble: this.trouble };
   }

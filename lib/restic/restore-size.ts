@@ -23,8 +23,8 @@ export async function sizeBeyond(
   snapshot: Snapshot,
   { include, exclude }: Pick<RestoreWords, "include" | "exclude">,
 ): Promise<RestoreSize | undefined> {
-  const told = snapshot.summary?.total_bytes_processed;
-  if (told !== undefined && told <= free) return undefined;
+  const recorded = snapshot.summary?.total_bytes_processed;
+  if (recorded !== undefined && recorded <= free) return undefined;
   const whole = await wholeSize(restic, snapshot);
   if (whole === undefined || whole <= free) return undefined;
   if (include.length === 0) return { bytes: whole, isMost: exclude.length > 0 };

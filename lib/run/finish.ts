@@ -85,7 +85,7 @@ async function attempt(work: Work, run: Run): Promise<Outcome & { error?: string
 
 /**
  * The record of a run that has come to this end, with what its hooks have come to so far. `owedHooks` were those of a run
- * that had died before: they are no hooks of this one, but when they fail its operator must hear of it.
+ * that had died before: they are not hooks of this one, but when they fail its operator must hear of it.
  */
 export function buildRecord(
   context: Context,

@@ -103,7 +103,7 @@ class Execution {
   private readonly owedHooks: HookResult[] = [];
   private notifier: Notifier | undefined;
   /** What the notifications went out with, as long as nothing has been added to it. */
-  private told: { readonly outcome: RunOutcome; readonly record: RunRecord } | undefined;
+  private notified: { readonly outcome: RunOutcome; readonly record: RunRecord } | undefined;
 
   constructor(
     private readonly context: Context,
@@ -274,18 +274,18 @@ class Execution {
     if (haveEnded) this.marker.update({ phase: "notifications" });
     else if (this.stop.signal === undefined)
       this.context.log.info("The post-hooks take long: notifications go out without them.");
-    const told = await this.notify(outcome());
+    const notified = await this.notify(outcome());
     if (haveEnded) return;
     await hooks;
-    this.told = undefined;
-    if (failedHooks(this.hooks).length > failedHooks(told.hooks).length) await this.notify(outcome());
+    this.notified = undefined;
+    if (failedHooks(this.hooks).length > failedHooks(notified.hooks).length) await this.notify(outcome());
   }
 
   private async notify(outcome: RunOutcome): Promise<RunRecord> {
     const record = this.recordOf(outcome);
     saveRecord(this.context, record);
     await this.notifier?.tell(record, this.skips);
-    this.told = { outcome, record };
+    this.notified = { outcome, record };
     return record;
   }
 
@@ -293,7 +293,7 @@ class Execution {
   private async close(outcome: RunOutcome): Promise<number> {
     const { context, marker, lock } = this;
     const { log } = context;
-    const record = this.told?.outcome === outcome ? this.told.record : this.recordOf(outcome);
+    const record = this.notified?.outcome === outcome ? this.notified.record : this.recordOf(outcome);
     const hooks = hooksText([...this.owedHooks, ...this.hooks]);
     const said =
       `${context.job} finished: ${outcome.status}, exit ${outcome.exitCode}, ` +
@@ -305,7 +305,7 @@ class Execution {
     else log.info(said);
     leaveLastWords(context.mask(outcome.error === undefined ? said : `${said}: ${outcome.error}`));
     saveRecord(context, record);
-    if (record !== this.told?.record) await this.notifier?.complete(record, this.skips);
+    if (record !== this.notified?.record) await this.notifier?.complete(record, this.skips);
     await addToHistory(context, record);
     marker.release();
     if (lock !== undefined) {

@@ -66,7 +66,7 @@ async function lookAtPath(path: string, into: boolean): Promise<Sight> {
 const FOLDERS_MOST = 1000;
 const LARGE_BYTES = 1024 * 1024;
 
-/** Looks for the first entry that is no folder. */
+/** Looks for the first entry that is not a folder. */
 async function lookInto(root: string): Promise<Sight> {
   const folders = [root];
   for (let count = 0; count < FOLDERS_MOST; count++) {

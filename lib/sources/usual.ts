@@ -1,6 +1,6 @@
 /**
  * Is a backup what it usually is? A source that is empty, or a backup that has collapsed against the last good one, exits
- * 0 and is no good backup. What is usual is learned from good runs alone and handed on by all others, so that no warning
+ * 0 and is not a good one. What is usual is learned from good runs alone and handed on by all others, so that no warning
  * fades by repetition; backup --accept takes what is found as usual.
  */
 

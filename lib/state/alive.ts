@@ -31,7 +31,7 @@ export interface EntryMark {
   readonly since_epoch: number;
 }
 
-/** Not `*.run.json`: entry is no run, and is not ended as one. */
+/** Not `*.run.json`: entry is not a run, and is not ended as one. */
 const entryMarkPath = (lockDir: string): string => `${lockDir}/entry.json`;
 
 export const processMark = (pid: number = process.pid): ProcessMark => ({
@@ -131,7 +131,7 @@ function isAnother({ path, text }: { readonly path: string; readonly text: strin
   }
 }
 
-/** Intervals that a job may miss: a night's outage, or a clock that was set, is no dead scheduler. */
+/** Intervals that a job may miss: a night's outage, or a clock that was set, does not mean a dead scheduler. */
 const MISSED_MOST = 2;
 
 /** Counted from the end of the last run, whatever it came to, or from the start of the schedule. */

@@ -67,7 +67,7 @@ const saysDamage = (line: string): boolean => DAMAGE.test(line) && parseTrouble(
 
 /**
  * A repository that could not be opened or locked counts as one error in restic's summary, and so does each pack that a
- * broken link kept from being read: those are no errors of the repository, and no facts about it.
+ * broken link kept from being read: those are neither errors of the repository nor facts about it.
  */
 function conclude(run: Run<CheckFacts>, summary: CheckSummary, exitCode: number): void {
   if (exitCode !== EXIT.ok && exitCode !== RESTIC.failed) return;
