@@ -17,7 +17,7 @@ import { changedText, probeRepository } from "../restic/open.ts";
 import { goesWithContainer, misreadRepository, OWN_LAYER } from "../restic/place.ts";
 import { accessOf } from "../restic/restic.ts";
 import { crontabPath, type Places } from "../schedule/schedule.ts";
-import { lastRepositoryId } from "../state/record.ts";
+import { lastFields, repositoryIdOf } from "../state/record.ts";
 import { lastSuccessIn } from "../state/repositories.ts";
 import { stamp } from "../time/zone.ts";
 
@@ -124,7 +124,7 @@ export async function readyRepository(context: Context, stop: Stop): Promise<voi
 
 /** The id is not noted here: the next backup says it too, as an alert. */
 function warnOfAnother({ log, logDir, mask, shownRepository = "" }: Context, id: string | undefined): void {
-  const before = lastRepositoryId(logDir, "backup", mask(shownRepository));
+  const before = repositoryIdOf(lastFields(logDir, "backup"), mask(shownRepository));
   if (id !== undefined && before !== undefined && id !== before)
     log.warn(changedText(shownRepository, before, id));
 }

@@ -8,7 +8,7 @@ import type { Source } from "../restic/lists.ts";
 import type { Run } from "../run/run.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { readHistoryEnd, runsByJob } from "../state/history.ts";
-import { type Alert, hasSucceeded, lastFields, type PastRecord } from "../state/record.ts";
+import { type Alert, hasSucceeded, type PastRecord } from "../state/record.ts";
 import { formatBytes, plural } from "../text.ts";
 
 /** What the next run must know, of this run or handed on from one before. */
@@ -126,12 +126,11 @@ const oddPaths = (seen: readonly Seen[]): string[] =>
 const HISTORY_BYTES = 1024 * 1024;
 
 /**
- * What the run before has handed on. The history is asked only where the record does not say it: it is lost, or an older
+ * What the run before, whose record's fields are `last`, has handed on. The history is asked only where the record does not say it: it is lost, or an older
  * release wrote it.
  */
-export function formerUsual(logDir: string): UsualFacts {
-  const last = lastFields(logDir, "backup") as PastRecord;
-  const found = usualIn(last);
+export function formerUsual(logDir: string, last: Readonly<Record<string, unknown>>): UsualFacts {
+  const found = usualIn(last as unknown as PastRecord);
   if (found !== undefined) return found;
   const past = runsByJob(readHistoryEnd(logDir, HISTORY_BYTES), ["backup"], Number.POSITIVE_INFINITY).get(
     "backup",

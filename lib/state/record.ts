@@ -219,11 +219,12 @@ export function lastFields(logDir: string, job: string): Readonly<Record<string,
   }
 }
 
-/** The id that the repository shown as `shown` had at the last run of `job`; undefined where that is not known. */
-export function lastRepositoryId(logDir: string, job: string, shown: string): string | undefined {
-  const { repository, repository_id } = lastFields(logDir, job);
-  return repository === shown && typeof repository_id === "string" ? repository_id : undefined;
-}
+/** The id that the repository shown as `shown` had at the run of these fields; undefined where that is not known. */
+export const repositoryIdOf = (
+  { repository, repository_id }: Readonly<Record<string, unknown>>,
+  shown: string,
+): string | undefined =>
+  repository === shown && typeof repository_id === "string" ? repository_id : undefined;
 
 /** The record in a text; undefined when it is not JSON, or not a record. Pure. */
 export function parseRecord(text: string): PastRecord | undefined {

@@ -30,7 +30,7 @@ import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { formerUsual, judgeSources, type Seen, usualFacts } from "../sources/usual.ts";
-import { lastFields, lastRepositoryId } from "../state/record.ts";
+import { lastFields, repositoryIdOf } from "../state/record.ts";
 import { formatBytes, plural } from "../text.ts";
 
 /** Unreadable paths that are named in the log and in the record; the others are counted. */
@@ -100,15 +100,16 @@ export default defineWorker({
 });
 
 async function work(run: BackupRun, { flags }: { readonly flags: BackupFlags }): Promise<Outcome> {
-  const former = formerUsual(run.context.logDir);
+  const { logDir, mask } = run.context;
+  const last = lastFields(logDir, "backup");
+  const former = formerUsual(logDir, last);
   // Handed on, whatever becomes of this run; a good one sets its own.
   run.addFacts(former);
   const plan = readBackupPlan(run);
   const retention = await dueRetention(run);
   const restic = new Restic(run);
   run.log.info(`Backing up to ${restic.shown}.`);
-  const { logDir, mask } = run.context;
-  const known = lastRepositoryId(logDir, "backup", mask(restic.shown));
+  const known = repositoryIdOf(last, mask(restic.shown));
   if (known !== undefined) run.addFacts({ repository_id: known });
   const beganMs = Date.now();
   const output = new BackupOutput(run);
@@ -127,7 +128,7 @@ async function work(run: BackupRun, { flags }: { readonly flags: BackupFlags }):
     await restic.afterFailure("backup", exitCode);
     return { exitCode };
   }
-  await noteRepository(run, restic, beganMs);
+  await noteRepository(run, restic, beganMs, last.finished_epoch);
   if (output.isDryRun || flags["dry-run"] || isDryRun(plan.jobArgs)) return dryRun(run, exitCode, flags);
   const problem = [
     exitCode === EXIT.ok ? undefined : incomplete(run, output),
@@ -168,9 +169,14 @@ async function lookAtAll(roots: readonly string[], jobArgs: readonly string[]): 
 }
 
 /** A repository may be replaced by another one that opens with the same password: only its id tells. */
-async function noteRepository(run: BackupRun, restic: Restic, beganMs: number): Promise<void> {
+async function noteRepository(
+  run: BackupRun,
+  restic: Restic,
+  beganMs: number,
+  lastEpoch: unknown,
+): Promise<void> {
   const before = run.facts.repository_id;
-  const id = restic.cachedId(beganMs) ?? (await askForId(run, restic));
+  const id = restic.cachedId(beganMs) ?? (await askForId(run, restic, lastEpoch));
   if (id === undefined || id === before) return;
   run.addFacts({ repository_id: id });
   if (before === undefined) return;
@@ -180,15 +186,15 @@ async function noteRepository(run: BackupRun, restic: Restic, beganMs: number): 
 
 /** Without a cache restic is asked, once a day: deriving the key takes a second. undefined where it is not asked. */
 async function askForId(
-  { settings, context, facts }: BackupRun,
+  { settings, facts }: BackupRun,
   restic: Restic,
+  lastEpoch: unknown,
 ): Promise<string | undefined> {
   const { RESTIC_OPTIONS, RESTIC_JOB_ARGS } = settings.env;
   if (!`${RESTIC_OPTIONS} ${RESTIC_JOB_ARGS}`.includes("--no-cache")) return undefined;
-  const { finished_epoch } = lastFields(context.logDir, "backup");
   const dayOf = (seconds: unknown) => Math.floor(Number(seconds) / 86_400);
   const isKnown = facts.repository_id !== undefined;
-  if (isKnown && dayOf(finished_epoch) === dayOf(Date.now() / 1000)) return undefined;
+  if (isKnown && dayOf(lastEpoch) === dayOf(Date.now() / 1000)) return undefined;
   const { repositoryIdIn } = await import("../restic/open.ts");
   let text = "";
   await restic.call(["cat", "config", "--no-lock"], {
