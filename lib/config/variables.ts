@@ -125,7 +125,10 @@ export const variables = {
   "<WORKER>_TIMEOUT": seconds("limit for the work itself, for example BACKUP_TIMEOUT=6h; none when empty"),
   WORK_KILL_AFTER: seconds("time from the SIGINT to SIGKILL, when the work has timed out", "30"),
   PROGRESS_INTERVAL: seconds("time between two progress lines in a log; 0 for no such lines", "60"),
-  HISTORY_MAX_RUNS: count("number of lines that history.jsonl keeps", "1000"),
+  HISTORY_MAX_RUNS: count(
+    "number of runs that history.jsonl keeps, and at most as many skips between them",
+    "1000",
+  ),
   RCLONE_CONFIG: text("rclone's configuration file", "/config/rclone.conf"),
   REPLICATE_JOB_FILE: text("the file with the rows that replicate processes", "/config/replicate_jobs.txt", {
     old: "SYNC_JOB_FILE",

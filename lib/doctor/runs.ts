@@ -2,7 +2,7 @@
 
 import { recordPath } from "../context.ts";
 import { inspectLock } from "../state/holder.ts";
-import { type Judged, judgeJobs } from "../state/jobs.ts";
+import { agoText, type Judged, judgeJobs } from "../state/jobs.ts";
 import type { RunMark } from "../state/marker.ts";
 import { hasSucceeded, type PastRecord } from "../state/record.ts";
 import { formatDuration, plural } from "../text.ts";
@@ -56,11 +56,9 @@ function reportLast(checks: Checks, { job, found, result }: Judged, patient: Doc
 
 function describeRun(record: PastRecord, { now, zone }: DoctorContext): string {
   const { status, exit_code, finished_epoch, duration_seconds } = record;
-  const age = now - finished_epoch;
-  const ago = age < 0 ? "" : `${formatDuration(age)} ago `;
   const work = status === "interrupted" && hasSucceeded(record) ? " (its work had succeeded)" : "";
   const when = stamp(finished_epoch * 1000, zone);
-  return `${status}, exit ${exit_code}${work}, ${ago}(${when}), took ${formatDuration(duration_seconds)}.`;
+  return `${status}, exit ${exit_code}${work}, ${agoText(now - finished_epoch)} (${when}), took ${formatDuration(duration_seconds)}.`;
 }
 
 function reportNow(checks: Checks, { job, running, findings }: Judged, patient: DoctorContext): void {

@@ -7,7 +7,7 @@
 import type { Source } from "../restic/lists.ts";
 import type { Run } from "../run/run.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
-import { readHistoryEnd, runsByJob } from "../state/history.ts";
+import { readRunsEnd, runsByJob } from "../state/history.ts";
 import { type Alert, hasSucceeded, type PastRecord } from "../state/record.ts";
 import { formatBytes, plural } from "../text.ts";
 
@@ -132,7 +132,7 @@ const HISTORY_BYTES = 1024 * 1024;
 export function formerUsual(logDir: string, last: Readonly<Record<string, unknown>>): UsualFacts {
   const found = usualIn(last as unknown as PastRecord);
   if (found !== undefined) return found;
-  const past = runsByJob(readHistoryEnd(logDir, HISTORY_BYTES), ["backup"], Number.POSITIVE_INFINITY).get(
+  const past = runsByJob(readRunsEnd(logDir, HISTORY_BYTES), ["backup"], Number.POSITIVE_INFINITY).get(
     "backup",
   );
   for (const run of (past ?? []).toReversed()) {

@@ -1,5 +1,6 @@
 /**
- * `LOG_DIR/history.jsonl`: a line for every run, skip and death; how it is appended to, trimmed and read.
+ * `LOG_DIR/history.jsonl`: a line for every run, skip and death; how it is appended to, trimmed and read. It is never in
+ * memory as a whole, however long it has become.
  *
  * Any number of processes append at once, each by one write(2), without a lock: a tick should not pay for one. Only a
  * process that trims the file takes one (`history.lock`). It puts a new file in the place of the old one, and a line
@@ -18,7 +19,6 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
-  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -27,11 +27,11 @@ import {
   writeSync,
 } from "node:fs";
 import type { ChildEnvironment } from "../environment.ts";
-import { isFileAt } from "../files/files.ts";
-import { lastLines } from "../files/tail.ts";
+import { isFileAt, withRegularFile } from "../files/files.ts";
+import { lastLines, linesBackwards } from "../files/tail.ts";
 import { sleep } from "../process/stop.ts";
 import { lockShortly } from "./lock.ts";
-import { type PastRecord, parseRecord } from "./record.ts";
+import { NEITHER, type PastRecord, parseRecord, SKIPS } from "./record.ts";
 
 /** Bytes of the shortest line, `{}` and its end. A file that cannot hold enough of them is not read to be counted. */
 const LINE_LEAST = 3;
@@ -46,6 +46,12 @@ const TRIM_MS = 5000;
 /** Milliseconds in which another process finishes the line that it is writing. */
 const WRITE_MS = 5;
 const NEWLINE = 0x0a;
+/** Bytes of a piece when lines are copied. */
+const COPY_BYTES = 64 * 1024;
+/** Bytes at the end of the history among which a line that was just appended is looked for. */
+const JUST_APPENDED = 64 * 1024 * 1024;
+/** Bytes of the history that are read at the most, however many of its lines are skips. */
+const SKIPS_READ_MOST = 16 * 1024 * 1024;
 
 export const historyPath = (logDir: string): string => `${logDir}/history.jsonl`;
 const temporaryPath = (logDir: string) => `${logDir}/history.jsonl.tmp`;
@@ -69,9 +75,9 @@ export async function appendHistory(logDir: string, entry: object, env: ChildEnv
 }
 
 /**
- * Cuts the history down to its newest `most` lines once it has more. A long one is cut a fiftieth late, so that not
- * every tick of a full history rewrites it, and is counted only if it has grown into another block since it had
- * `before` bytes. Does nothing while another process trims it. Throws what writing throws.
+ * Cuts the history down to its newest `most` runs, and at most as many skips between them, once it has more. A long one
+ * is cut a fiftieth late, so that not every tick of a full history rewrites it, and is counted only if it has grown into
+ * another block since it had `before` bytes. Does nothing while another process trims it. Throws what writing throws.
  */
 export async function trimHistory(
   logDir: string,
@@ -89,8 +95,7 @@ export async function trimHistory(
   try {
     const fd = openSync(temporary, "w", 0o644);
     try {
-      const lines = wholeLines(readFileSync(historyPath(logDir), "utf8"));
-      writeFileSync(fd, lines.slice(-keep).join(""));
+      withRegularFile(historyPath(logDir), (from, size) => copyNewest(from, size, fd, keep));
       fsyncSync(fd);
     } finally {
       closeSync(fd);
@@ -125,7 +130,33 @@ export function newestLines(
 export const readHistoryEnd = (logDir: string, bytes: number): readonly string[] =>
   newestLines(logDir, Number.POSITIVE_INFINITY, bytes);
 
-/** The newest runs, at most `most` of each of these jobs, the newest last, from lines of the history. Pure. */
+/**
+ * The newest lines of runs that fit in `bytes`, the newest last: however many skips there are between them, they hide
+ * none. None where there is no history, or it cannot be read.
+ */
+export function readRunsEnd(logDir: string, bytes: number): readonly string[] {
+  try {
+    return withRegularFile(historyPath(logDir), (fd, size) => {
+      const lines: string[] = [];
+      let left = bytes;
+      for (const line of linesBackwards(fd, size, SKIPS_READ_MOST)) {
+        if (isSkip(line.bytes)) continue;
+        left -= line.bytes.length + 1;
+        if (left < 0) break;
+        lines.push(line.bytes.toString("utf8"));
+      }
+      return lines.reverse();
+    });
+  } catch {
+    // As newestLines.
+    return [];
+  }
+}
+
+/**
+ * The newest runs, at most `most` of each of these jobs, the newest last, from lines of the history. What did nothing (a
+ * skip, a dry run, what a person cancelled) is no run here: it must not take the place of one. Pure.
+ */
 export function runsByJob(
   lines: readonly string[],
   jobs: readonly string[],
@@ -138,15 +169,27 @@ export function runsByJob(
     const of = runs.get(parseJobName(line) ?? "");
     if (of === undefined || of.length >= most) continue;
     const run = parseRecord(line);
-    if (run !== undefined) of.push(run);
+    if (run !== undefined && !NOTHING_DONE.includes(run.status)) of.push(run);
   }
   for (const of of runs.values()) of.reverse();
   return runs;
 }
 
+const NOTHING_DONE: readonly string[] = NEITHER;
+
 /** The job of a line: the first thing that looks like it, as a record's own field stands before any that could imitate it. */
 export function parseJobName(line: string): string | undefined {
   return /"job":"([^"\\]*)"/.exec(line)?.[1];
+}
+
+const STATUS = '"status":"';
+
+/** Is it the line of a skip? By the first field that looks like its status, as parseJobName. */
+function isSkip(line: Buffer): boolean {
+  const at = line.indexOf(STATUS);
+  if (at < 0) return false;
+  const from = at + STATUS.length;
+  return SKIPS.some((status) => line.toString("latin1", from, from + status.length + 1) === `${status}"`);
 }
 
 /** Appends the line at the end of `fd`. Resolves to the bytes that the file had before. */
@@ -175,7 +218,7 @@ async function settle(logDir: string, fd: number, line: string, env: ChildEnviro
     if (isFileAt(historyPath(logDir), fd)) return;
     const now = openSync(historyPath(logDir), "a+", 0o644);
     try {
-      if (!readFileSync(now, "utf8").includes(line)) await writeLine(now, line);
+      if (!hasLine(now, line)) await writeLine(now, line);
     } finally {
       closeSync(now);
     }
@@ -190,23 +233,56 @@ const sizeOf = (logDir: string): number =>
 /** The number of the block that a file ends in; from 1 on, so that a size of 0 (unknown) is always in another one. */
 const blockOf = (size: number): number => (size === 0 ? 0 : 1 + Math.floor(size / BLOCK_BYTES));
 
-function hasMoreLines(logDir: string, count: number): boolean {
-  if (sizeOf(logDir) < count * LINE_LEAST) return false;
-  const bytes = readFileSync(historyPath(logDir));
-  let lines = 0;
-  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {
-    if (++lines > count) return true;
+/** Among the newest lines of the file. */
+function hasLine(fd: number, line: string): boolean {
+  const wanted = Buffer.from(line.slice(0, -1));
+  for (const { bytes, isWhole } of linesBackwards(fd, fstatSync(fd).size, JUST_APPENDED)) {
+    if (isWhole && bytes.equals(wanted)) return true;
   }
   return false;
 }
 
+/** Are there more than `count` runs, or more than `count` skips? */
+function hasMoreLines(logDir: string, count: number): boolean {
+  if (sizeOf(logDir) < count * LINE_LEAST) return false;
+  return withRegularFile(historyPath(logDir), (fd, size) => {
+    let [runs, skips] = [0, 0];
+    for (const { bytes } of linesBackwards(fd, size)) {
+      if ((isSkip(bytes) ? ++skips : ++runs) > count) return true;
+    }
+    return false;
+  });
+}
+
 /**
- * The lines, with their newlines. What a full disk or a power cut has left of a line is dropped, and so is a last line
- * without its end: the process that is writing it looks afterwards.
+ * Copies the newest `keep` runs, and the skips between and after them, at most as many. What a full disk or a power cut
+ * has left of a line is dropped, and so is a last line without its end: the process that is writing it looks afterwards.
  */
-function wholeLines(text: string): string[] {
-  const lines = text.split("\n").slice(0, -1);
-  return lines.filter(isObject).map((line) => `${line}\n`);
+function copyNewest(from: number, size: number, to: number, keep: number): void {
+  /** Adjacent lines are one part; the newest first. */
+  const parts: { from: number; to: number }[] = [];
+  let [runs, skips] = [0, 0];
+  for (const line of linesBackwards(from, size)) {
+    const skipped = isSkip(line.bytes);
+    if (!line.isWhole || (skipped && skips >= keep) || !isObject(line.bytes.toString("utf8"))) continue;
+    const end = line.from + line.bytes.length + 1;
+    const last = parts.at(-1);
+    if (last?.from === end) last.from = line.from;
+    else parts.push({ from: line.from, to: end });
+    if (skipped) skips++;
+    else if (++runs >= keep) break;
+  }
+  for (const part of parts.reverse()) copyPart(from, part, to);
+}
+
+function copyPart(from: number, part: { readonly from: number; readonly to: number }, to: number): void {
+  const piece = Buffer.allocUnsafe(COPY_BYTES);
+  for (let at = part.from; at < part.to; ) {
+    const read = readSync(from, piece, 0, Math.min(piece.length, part.to - at), at);
+    if (read === 0) throw new Error("it has become shorter while it was cut");
+    writeFileSync(to, piece.subarray(0, read));
+    at += read;
+  }
 }
 
 function isObject(line: string): boolean {

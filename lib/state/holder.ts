@@ -120,6 +120,12 @@ export function hasOpen(pid: number, path: string): boolean {
   return opens(pid, realPathOf(path), (error) => errnoOf(error) === "EACCES");
 }
 
+/** Does any process that we may look into have the file open? For a lock whose holder has not signed it. */
+export function isOpenAnywhere(path: string): boolean {
+  const real = realPathOf(path);
+  return pids().some((pid) => opens(pid, real, () => false));
+}
+
 /** Does one of the process's descriptors lead to `target`? `otherwise` answers where they cannot be listed. */
 function opens(pid: number, target: string | undefined, otherwise: (error: unknown) => boolean): boolean {
   try {

@@ -8,8 +8,8 @@ import { recordPath } from "../context.ts";
 import { formatDuration, plural } from "../text.ts";
 import { iso, stamp, type Zone } from "../time/zone.ts";
 import { changesIn, RUNS_COMPARED } from "./changes.ts";
-import { readHistoryEnd, runsByJob } from "./history.ts";
-import { SKIPS_MANY, skipsInARow } from "./holder.ts";
+import { readRunsEnd, runsByJob } from "./history.ts";
+import { inspectLock, isOpenAnywhere, SKIPS_MANY, skipsInARow } from "./holder.ts";
 import { isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
 import {
   alertsOf,
@@ -88,7 +88,7 @@ export class StatusContext extends Scheduled {
   }
 }
 
-/** Bytes of the history's end that are read to see suspicious changes: some hundred runs. */
+/** Bytes of runs at the history's end that are read to see suspicious changes: some hundred. */
 const COMPARED_BYTES = 128 * 1024;
 
 /** Every job, in the order of the table. */
@@ -97,7 +97,7 @@ export function judgeJobs(view: StatusContext): Judged[] {
   // One look at the folder is cheaper than one for each marker that is not there.
   const inLockDir = new Set(pathsIn(lockDir));
   const scheduled = schedules.schedules.map(({ job }) => job);
-  const past = runsByJob(readHistoryEnd(logDir, COMPARED_BYTES), scheduled, RUNS_COMPARED);
+  const past = runsByJob(readRunsEnd(logDir, COMPARED_BYTES), scheduled, RUNS_COMPARED);
   return workers.map((worker) =>
     judgeJob(worker, scheduleFor(schedules, worker), past.get(worker) ?? [], inLockDir, view),
   );
@@ -126,9 +126,11 @@ function judgeJob(
   const markPath = markerPath(lockDir, worker);
   const mark = inLockDir.has(markPath) ? readMark(markPath) : undefined;
   const running = mark !== undefined && isRunning(mark) ? mark : undefined;
-  // Counted from its end: a tick during that run was skipped, and a clock that was set counts from then on.
+  // Counted from its end: a tick during that run was skipped, and a clock that was set counts from then on. What ended
+  // in the future says nothing of when the next is due.
+  const counted = [record, ...past.toReversed()].find((run) => run !== undefined && !isAhead(run, now));
   const due =
-    schedule?.cron && record ? judgeDue(schedule.cron, record.finished_epoch, now, zone) : undefined;
+    schedule?.cron && counted ? judgeDue(schedule.cron, counted.finished_epoch, now, zone) : undefined;
   // While one runs, the next is not late: it would be skipped.
   const isOverdue = due?.isOverdue === true && running === undefined;
   const skips = skipsInARow(lockDir, worker);
@@ -144,8 +146,8 @@ function judgeJob(
   if (found?.problem !== undefined) {
     warn("unreadable", `its record ${found.path} cannot be read: ${found.problem}.`);
   }
-  if (record !== undefined && record.started_epoch > now + AHEAD_SECONDS)
-    warn("future", future(record, zone));
+  const ahead = [record, ...past.toReversed()].find((run) => run !== undefined && isAhead(run, now));
+  if (ahead !== undefined) warn("future", future(ahead, ahead === record, now, zone));
   if (record !== undefined) {
     // The alerts of a run with a warning say why it is one; any other result is a finding beside them.
     if ((result === "WARN" || result === "FAIL") && !explainsItself(record)) {
@@ -158,10 +160,8 @@ function judgeJob(
   if (isOverdue) warn("overdue", overdue(due?.expected ?? 0, now, zone));
   if (mark !== undefined && running === undefined) warn("died", died(mark, zone));
   if (skips >= SKIPS_MANY) {
-    warn(
-      "skipped",
-      `it was skipped ${plural(skips, "time")} in a row, because an earlier run is still going on.`,
-    );
+    const why = skipReason(running, `${lockDir}/${worker}.lock`);
+    warn("skipped", `it was skipped ${plural(skips, "time")} in a row, ${why}`);
   }
   if (isScheduled) for (const { kind, message } of changesIn(past)) warn(kind, message);
 
@@ -212,6 +212,9 @@ export function judgeResult(
   return isScheduled ? "FAIL" : "WARN";
 }
 
+/** `5m ago`. In seconds; a negative age is of a clock that was set back. Pure. */
+export const agoText = (age: number): string => (age < 0 ? "in the future" : `${formatDuration(age)} ago`);
+
 /** The alerts that are about the work: a hook that failed changes no result. */
 const workAlerts = (record: Pick<PastRecord, "alerts">) =>
   alertsOf(record).filter(({ kind }) => kind !== HOOK_FAILED);
@@ -221,7 +224,7 @@ const explainsItself = (record: PastRecord): boolean =>
 
 function describeResult(record: PastRecord, now: number): Pick<Finding, "kind" | "message"> {
   const { status, exit_code, finished_epoch, error } = record;
-  const when = `${formatDuration(now - finished_epoch)} ago`;
+  const when = agoText(now - finished_epoch);
   const why = typeof error === "string" ? ` ${error}` : "";
   if (status === "interrupted") {
     return { kind: status, message: `its last run was interrupted ${when} (exit ${exit_code}).${why}` };
@@ -237,12 +240,36 @@ function describeResult(record: PastRecord, now: number): Pick<Finding, "kind" |
   return { kind: "failed", message: `its last run ${what} ${when} (exit ${exit_code}).${why}` };
 }
 
+/** What is still in the way of the runs that were skipped: the end of a sentence. */
+function skipReason(running: RunMark | undefined, lockPath: string): string {
+  if (running !== undefined) return "because an earlier run is still going on.";
+  const lock = inspectLock(lockPath);
+  if (lock.state === "held") return `because an earlier run (pid ${lock.pid}) is still going on.`;
+  if (lock.state === "orphaned") {
+    const names = lock.processes.map(({ name, pid }) => `${name} with pid ${pid}`).join(", ");
+    return `because what an earlier run has left running still holds its lock ${lockPath}: ${names}. End it.`;
+  }
+  if (isOpenAnywhere(lockPath)) return `because another process holds its lock ${lockPath}.`;
+  return "and has not run since. Nothing is in its way any more: the next run ends this.";
+}
+
 /** A record from further ahead than this was written before the clock was set back. */
 const AHEAD_SECONDS = 60;
 
-function future({ started_epoch }: PastRecord, zone: Zone): string {
-  const when = stamp(started_epoch * 1000, zone);
-  return `its last run began at ${when}, which is still to come. Was the clock set back?`;
+/** Under a clock that was set in between, either end of a run may lie there. */
+const isAhead = ({ started_epoch, finished_epoch }: PastRecord, now: number): boolean =>
+  Math.max(started_epoch, finished_epoch) > now + AHEAD_SECONDS;
+
+function future(
+  { started_epoch, finished_epoch }: PastRecord,
+  isLast: boolean,
+  now: number,
+  zone: Zone,
+): string {
+  const [what, epoch] =
+    started_epoch > now + AHEAD_SECONDS ? ["began", started_epoch] : ["ended", finished_epoch];
+  const which = isLast ? "its last run" : "a run before its last one";
+  return `${which} ${what} at ${stamp(epoch * 1000, zone)}, which is still to come. Was the clock set back?`;
 }
 
 function overdue(expected: number, now: number, zone: Zone): string {

@@ -27,6 +27,9 @@ export type Status =
 /** What a run came to that is neither a success nor a failure. */
 export const NEITHER: readonly Status[] = ["cancelled", "dry-run", "skipped", "window_closed"];
 
+/** What becomes of a run that does not happen. */
+export const SKIPS: readonly Status[] = ["skipped", "window_closed"];
+
 /** What an operator must hear of although the exit code does not say it. */
 export interface Alert {
   /** A word for programs: `empty-source`, `collapsed`, `retention-withheld` … */

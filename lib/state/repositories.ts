@@ -11,9 +11,14 @@ const NEEDING = new Set(["check", "prune", "forget", "forget-preview"]);
 
 /** The newest run that has worked with the repository that is shown as `shown`; undefined where none is known. */
 export function lastSuccessIn(logDir: string, shown: string): PastRecord | undefined {
-  const proofs = [...records(logDir), ...readHistoryEnd(logDir, HISTORY_MOST).map(parseRecord)].filter(
-    (run): run is PastRecord => run !== undefined && run.repository === shown && provesRepository(run),
+  const proof = (run: PastRecord | undefined): PastRecord[] =>
+    run?.repository === shown && provesRepository(run) ? [run] : [];
+  const name = JSON.stringify(shown);
+  // Its last line that is one: those before it are not even parsed.
+  const line = readHistoryEnd(logDir, HISTORY_MOST).findLast(
+    (each) => each.includes(name) && proof(parseRecord(each)).length > 0,
   );
+  const proofs = [...records(logDir), parseRecord(line ?? "")].flatMap(proof);
   return proofs.reduce<PastRecord | undefined>(
     (newest, run) => (newest === undefined || run.finished_epoch > newest.finished_epoch ? run : newest),
     undefined,

@@ -1,7 +1,7 @@
 /** status as text for people: the overview, and the last runs as a table with sparklines of their figures. Pure. */
 
 import { parseJobName } from "../state/history.ts";
-import type { Finding, Job, Verdict } from "../state/jobs.ts";
+import { agoText, type Finding, type Job, type Verdict } from "../state/jobs.ts";
 import { numericField, type PastRecord, parseRecord } from "../state/record.ts";
 import { formatBytes, formatDuration, plural, tableLines, visible } from "../text.ts";
 import { stamp, type Zone } from "../time/zone.ts";
@@ -57,7 +57,7 @@ function row({ job, started, next }: Shown, zone: Zone): string[] {
     at(started),
     visible(`${job.status}${code}`),
     job.duration_seconds === null ? "-" : formatDuration(job.duration_seconds),
-    job.age_seconds === null ? "-" : `${formatDuration(job.age_seconds)} ago`,
+    job.age_seconds === null ? "-" : agoText(job.age_seconds),
     job.enabled ? at(next) : "not scheduled",
   ];
 }

@@ -64,6 +64,44 @@ describe("trimming", () => {
     expect(readdirSync(folder.path).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 
+  test("skips take no run's place, and have the same bound of their own", async () => {
+    using folder = new Folder();
+    const line = (id: number, status: string) =>
+      `${JSON.stringify({ id, status, rows: [{ status: "skipped" }] })}\n`;
+    const lines = Array.from({ length: 300 }, (_, n) => line(n, n % 30 === 0 ? "ok" : "skipped"));
+    writeFileSync(historyPath(folder.path), lines.join(""));
+    await trimHistory(folder.path, 5, process.env);
+    expect(folder.lines.map(({ id }) => id)).toEqual([150, 180, 210, 240, 270, 295, 296, 297, 298, 299]);
+    // A run that died counts as one, what is torn as none.
+    appendFileSync(historyPath(folder.path), `{"id":1,"st\n${line(300, "died")}`);
+    await trimHistory(folder.path, 5, process.env);
+    expect(folder.lines.map(({ id }) => id)).toEqual([180, 210, 240, 270, 295, 296, 297, 298, 299, 300]);
+  });
+
+  test("a history of 300 MB takes little memory, to trim it and to read its end", async () => {
+    using world = new World();
+    world.restic();
+    // A short history is counted by every run.
+    world.env.HISTORY_MAX_RUNS = "100";
+    const status = world.link("status");
+    const peakOf = async (words: readonly string[]) => {
+      const child = Bun.spawn([...words], { env: world.env, stdout: "pipe", stderr: "pipe" });
+      expect(await child.exited).toBe(0);
+      return (child.resourceUsage()?.maxRSS ?? Number.POSITIVE_INFINITY) / 2 ** 20;
+    };
+    const backup = world.link("backup");
+    const [bare, bareStatus] = [await peakOf([backup]), await peakOf([status, "--history"])];
+    const [line = ""] = world.read("log/history.jsonl").split("\n");
+    const block = `${line}\n`.repeat(Math.ceil(1_000_000 / line.length));
+    const path = join(world.log, "history.jsonl");
+    for (let n = 0; n < 300; n++) appendFileSync(path, block);
+    expect(await peakOf([status, "--history"])).toBeLessThan(bareStatus + 100);
+    expect(await peakOf([status])).toBeLessThan(bareStatus + 100);
+    expect(statSync(path).size).toBeGreaterThan(300_000_000);
+    expect(await peakOf([backup])).toBeLessThan(bare + 100);
+    expect(world.history()).toHaveLength(100);
+  });
+
   test("a long one is counted when it has grown into another block of 16 KiB", async () => {
     using folder = new Folder();
     folder.fill(2000);

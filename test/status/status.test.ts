@@ -236,6 +236,21 @@ describe("runs of the history", () => {
     ]);
   });
 
+  test("what did nothing takes no run's place", () => {
+    const other = (status: string, exit_code: number) =>
+      JSON.stringify({ job: "backup", started_epoch: 9, finished_epoch: 9, exit_code, status });
+    const nothing = [
+      ...Array.from({ length: 10 }, () => other("skipped", 75)),
+      other("dry-run", 0),
+      other("cancelled", 1),
+      other("window_closed", 75),
+    ];
+    const mixed = lines.flatMap((each) => [each, ...nothing]);
+    const found = runsByJob(mixed, ["backup"], 2).get("backup");
+    expect(found?.map((each) => each.started_epoch)).toEqual([3, 4]);
+    expect(runsByJob(mixed, ["backup"], 30).get("backup")).toHaveLength(3);
+  });
+
   test("a path cannot pretend to be a job", () => {
     expect(parseJobName(JSON.stringify({ job: "check", source: '"job":"backup"' }))).toBe("check");
     expect(parseJobName("")).toBeUndefined();

@@ -1,6 +1,6 @@
 // What status makes of records that real runs have left.
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
@@ -34,6 +34,14 @@ class Scheduled extends World {
     for (const field of ["started_epoch", "finished_epoch"]) record[field] += seconds;
     writeFileSync(path, JSON.stringify(record));
   }
+}
+
+/** A line of backup's history, as a run of `files` files leaves it; `ago` seconds old. */
+function historyLine(world: World, ago: number, fields: object = {}): string {
+  const epoch = Math.floor(Date.now() / 1000) - ago;
+  const { alerts: _, usual_files: __, ...record } = world.record();
+  const times = { started_epoch: epoch, finished_epoch: epoch };
+  return `${JSON.stringify({ ...record, status: "ok", exit_code: 0, ...times, run_id: `backup-${epoch}`, ...fields })}\n`;
 }
 
 /** The lines below the table. */
@@ -163,6 +171,59 @@ describe("WARN", () => {
     );
   });
 
+  test("skipped, and nothing is in the way any more", async () => {
+    using world = new Scheduled();
+    world.restic('touch "$HOME/there"; sleep 30');
+    const child = world.start("backup");
+    await waitFor(() => world.has("there"), "restic");
+    for (let n = 0; n < 3; n++) expect((await world.run("backup")).code).toBe(75);
+    child.kill("SIGTERM");
+    await child.exited;
+    expect((await world.status()).findings).toContain(
+      "WARN  backup: it was skipped 3 times in a row, and has not run since. Nothing is in its way any more: the next run ends this.",
+    );
+  });
+
+  test("skipped, because a stranger holds the lock", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    const lock = join(world.lock, "backup.lock");
+    const stranger = Bun.spawn(["flock", "-n", lock, "sh", "-c", "echo held; exec sleep 60"], {
+      stdout: "pipe",
+    });
+    await stranger.stdout.getReader().read();
+    for (let n = 0; n < 3; n++) expect((await world.run("backup")).code).toBe(75);
+    expect((await world.status()).findings).toContain(
+      `WARN  backup: it was skipped 3 times in a row, because another process holds its lock ${lock}.`,
+    );
+    stranger.kill("SIGKILL");
+    await stranger.exited;
+  });
+
+  test("ten skips after each run hide no suspicious change, whatever room they take", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    // The names of the skips are long: a hundred of them fill what is read of the runs' end.
+    const skip = (ago: number) =>
+      historyLine(world, ago, { status: "skipped", exit_code: 75, release: "r".repeat(2000) });
+    const text = Array.from({ length: 12 }, (_, n) => {
+      const ago = (12 - n) * 3600;
+      const run = historyLine(world, ago, {
+        files_new: n < 2 ? 5 : 0,
+        total_files_processed: n < 11 ? 100 : 7,
+      });
+      return run + Array.from({ length: 10 }, () => skip(ago - 60)).join("");
+    }).join("");
+    writeFileSync(join(world.log, "history.jsonl"), text);
+    expect((await world.status()).findings).toEqual([
+      expect.stringMatching(
+        /^WARN {2}backup: it processed 7 files; the 10 runs before processed 100 \(median\)/,
+      ),
+    ]);
+  });
+
   test("a run that died", async () => {
     using world = new Scheduled();
     world.restic();
@@ -250,6 +311,46 @@ describe("WARN", () => {
     await world.run("backup");
     world.shift(86_400);
     expect((await world.status()).findings[0]).toMatch(/which is still to come\. Was the clock set back\?$/);
+  });
+
+  test("a record that ended in the future, and what is due is counted from the run before it", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    const past = historyLine(world, 3 * 86_400);
+    const ahead = 70 * 365 * 86_400;
+    const finished_epoch = Math.floor(Date.now() / 1000) + ahead;
+    const record = { ...world.record(), finished_epoch };
+    writeFileSync(join(world.log, "last-backup.json"), JSON.stringify(record));
+    writeFileSync(join(world.log, "history.jsonl"), past + historyLine(world, -ahead));
+    const { findings, stdout } = await world.status();
+    expect(findings).toEqual([
+      expect.stringMatching(/^WARN {2}backup: its last run ended at 20\d\d-.*, which is still to come\./),
+      expect.stringMatching(/^WARN {2}backup: its next run was expected at /),
+    ]);
+    expect(stdout).toMatch(/^backup .* in the future /m);
+    const report = await world.json();
+    expect(report.findings).toContainEqual(expect.objectContaining({ job: "backup", kind: "future" }));
+    expect(report).toMatchObject({ verdict: "WARN" });
+    expect((await world.run("doctor")).stdout).toMatch(
+      /WARN.*backup: its last run ended at .* still to come/,
+    );
+  });
+
+  test("a line of the history from the future", async () => {
+    using world = new Scheduled();
+    world.restic();
+    await world.run("backup");
+    appendFileSync(join(world.log, "history.jsonl"), historyLine(world, -86_400));
+    appendFileSync(join(world.log, "history.jsonl"), historyLine(world, 1));
+    expect((await world.status()).findings).toEqual([
+      expect.stringMatching(
+        /^WARN {2}backup: a run before its last one began at .*, which is still to come\./,
+      ),
+    ]);
+    // Clocks of two machines may differ by some seconds.
+    writeFileSync(join(world.log, "history.jsonl"), historyLine(world, -30));
+    expect((await world.status()).first).toStartWith("OK ");
   });
 
   needing("restic").test("a source of which more than half is gone, made by real runs", async () => {
