@@ -1,4 +1,5 @@
 import { dispatch } from "./lib/cli/dispatch.ts";
+import { CRON_LOG_WORD } from "./lib/log/log.ts";
 import { table } from "./lib/workers/index.ts";
 
 // A umask that takes a file's own user out would have the next run stand before its own lock and log.
@@ -6,4 +7,7 @@ const umask = process.umask();
 if ((umask & 0o700) !== 0) process.umask(umask & 0o077);
 
 // A compiled Bun program finds the name that it was called by in argv0, and its words from the third argument on.
-process.exit(await dispatch(table, process.argv0, process.argv.slice(2)));
+const words = process.argv.slice(2);
+// This one is not the command's: it says where the log goes.
+if (words.at(-1)?.startsWith(CRON_LOG_WORD)) words.pop();
+process.exit(await dispatch(table, process.argv0, words));

@@ -14,8 +14,8 @@ const render = (env: Record<string, string>) => renderCrontab(settings(env), rea
 
 test("backup and rotate_log always, each other job when its variable is set, in one order", () => {
   expect(render({})).toBe(
-    "0 */6 * * * /bin/locked_run backup /var/run/backup.lock /bin/backup >> /var/log/cron.log 2>&1\n" +
-      "0 0 * * 6 /bin/locked_run rotate_log /var/run/rotate_log.lock /bin/rotate_log >> /var/log/cron.log 2>&1\n",
+    "0 */6 * * * /bin/locked_run backup /var/run/backup.lock /bin/backup --cron-log=/var/log/cron.log\n" +
+      "0 0 * * 6 /bin/locked_run rotate_log /var/run/rotate_log.lock /bin/rotate_log --cron-log=/var/log/cron.log\n",
   );
   const names = ["BACKUP", "CHECK", "FORGET", "PRUNE", "REPLICATE", "RESTORE_TEST", "ROTATE_LOG"];
   const all = Object.fromEntries(names.map((name, minute) => [`${name}_CRON`, `${minute} 3 * * mon`]));

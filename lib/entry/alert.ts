@@ -1,6 +1,7 @@
 /**
- * Tells the mail and the webhook that a container could not start: no job will run, so no other message would come. A
- * container that is restarted again and again says the same reason once in six hours.
+ * Tells the mail and the webhook that a container could not start, that its scheduler has died or that jobs may not be
+ * started: no job will run, so no other message would come. A container that is restarted again and again says the same
+ * reason once in six hours.
  */
 
 import { statSync } from "node:fs";
@@ -13,7 +14,7 @@ import { loadNotifier } from "../run/finish.ts";
 import { type RunRecord, recordHeader } from "../state/record.ts";
 
 /** Milliseconds after which the same reason is reported again. */
-const AGAIN_MS = 6 * 60 * 60 * 1000;
+export const AGAIN_MS = 6 * 60 * 60 * 1000;
 
 /** The reason that was reported last, and when. */
 const notePath = ({ logDir }: Context): string => `${logDir}/entry-failed`;

@@ -1,13 +1,12 @@
-/** Who starts the jobs: busybox's crond, as a child whose words are logged, where it can; entry itself where it cannot. */
+/** Who starts the jobs: busybox's crond, as a child whose words are heard, where it can; entry itself where it cannot. */
 
-import { readFileSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import type { Context } from "../context.ts";
 import { type Started, startChild } from "../process/child.ts";
-import { openPipe } from "../process/pipe.ts";
-import { descendantsOf } from "../process/proc.ts";
-import { writeTo } from "../process/pump.ts";
+import { familyMembers } from "../process/proc.ts";
 import { CannotStart, type Child, type Exit, resolveProgram, signal } from "../process/spawn.ts";
 import { within } from "../process/stop.ts";
+import type { Complaints, Ear } from "./complaints.ts";
 import type { Scheduler } from "./start.ts";
 import { Ticker } from "./ticker.ts";
 
@@ -24,35 +23,45 @@ export class Crond implements Scheduler {
   private readonly child: Child;
   private stopping = false;
 
-  private constructor({ child, output }: Started) {
+  private constructor({ child }: Started, ear: Ear) {
     this.child = child;
     this.pid = child.pid;
     this.died = new Promise((resolve) => {
       void child.exited.then(async (exit) => {
         // A job may hold the pipe open; what crond itself wrote last arrives within a moment.
-        await within(LAST_WORDS_MS, output);
+        await within(LAST_WORDS_MS, ear.ended);
         if (!this.stopping) resolve(`crond ended (${exitWords(exit)})`);
       });
     });
   }
 
-  static async start({ log, settings, env }: Context): Promise<Crond> {
-    // crond opens its log by name for every line, which a socket, as Bun gives it for a pipe, does not allow.
-    const path = `${settings.text("LOCK_DIR")}/crond.pipe`;
-    const pipe = await openPipe(path, env);
-    const words = log.child();
-    const reader = () => writeTo((lines) => words.write("crond", lines), log.mask);
-    const output =
-      pipe === undefined ? ({ stdout: "inherit", stderr: "inherit" } as const) : { both: { pipe, reader } };
-    const logTo = pipe === undefined ? "/dev/stderr" : path;
-    const crontabDir = settings.text("CRONTAB_DIR");
-    const crond = startChild(["crond", "-f", "-l", UNUSUAL, "-L", logTo, "-c", crontabDir], {
-      // crond runs the jobs with this shell; bash would stay as a process beside each job.
-      env: { ...env, SHELL: "/bin/sh" },
-      ...output,
-    });
-    log.info(`crond started (pid ${crond.child.pid}).`);
-    return new Crond(crond);
+  static async start({ log, settings, env }: Context, complaints: Complaints): Promise<Crond> {
+    const ear = await complaints.listen("crond");
+    try {
+      // crond opens its log by name for every line.
+      const crond = startChild(
+        ["crond", "-f", "-l", UNUSUAL, "-L", "/dev/stderr", "-c", settings.text("CRONTAB_DIR")],
+        {
+          // crond runs the jobs with this shell; bash would stay as a process beside each job.
+          env: { ...env, SHELL: "/bin/sh" },
+          cwd: "/",
+          // A job that cannot append to cron.log writes here.
+          stdout: "inherit",
+          stderr: ear.write ?? "inherit",
+        },
+      );
+      log.info(`crond started (pid ${crond.child.pid}).`);
+      return new Crond(crond, ear);
+    } finally {
+      // From here on only crond and its jobs hold it: it ends with them.
+      if (ear.write !== undefined) closeSync(ear.write);
+    }
+  }
+
+  /** All that crond has started and that has not left its session, and their children: also when crond is dead. */
+  jobs(): number[] {
+    const family = familyMembers({ leader: this.pid, marks: [] });
+    return family.map(({ pid }) => pid).filter((pid) => pid !== this.pid);
   }
 
   async stop(): Promise<number[]> {
@@ -60,7 +69,7 @@ export class Crond implements Scheduler {
     const { pid, exited } = this.child;
     // Suspended first, so that it cannot start a job after we have looked for them.
     signal(pid, "SIGSTOP");
-    const jobs = descendantsOf([pid]);
+    const jobs = this.jobs();
     signal(pid, "SIGTERM");
     signal(pid, "SIGCONT");
     if (!(await within(GONE_MS, exited))) signal(pid, "SIGKILL");
@@ -75,11 +84,15 @@ const exitWords = ({ code, signal }: Exit): string =>
 const CAP_SETGID = 6n;
 
 /** `crontab` is the text that stands in CRONTAB_DIR. */
-export async function startScheduler(context: Context, crontab: string): Promise<Scheduler> {
+export async function startScheduler(
+  context: Context,
+  crontab: string,
+  complaints: Complaints,
+): Promise<Scheduler> {
   const problem = whyNoCrond(context);
-  if (problem === undefined) return Crond.start(context);
+  if (problem === undefined) return Crond.start(context, complaints);
   context.log.info(`crond cannot be used (${problem}): entry starts the jobs itself, by the same crontab.`);
-  return new Ticker(context, crontab);
+  return Ticker.start(context, crontab, complaints);
 }
 
 /**

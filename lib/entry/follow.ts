@@ -1,13 +1,12 @@
 /**
  * Copies what is appended to cron.log to stdout, so that `docker logs` shows it. Follows the name, like `tail -F`:
  * rotate_log renames the file and creates a new one while running jobs still append to the old one. Each line is
- * shown once.
+ * shown once. A reader that is slow, or stands still, makes nothing wait but the copy: the file has the rest.
  */
 
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, write } from "node:fs";
 import { errnoOf } from "../errors.ts";
-import { Stdout } from "../log/stdout.ts";
-import { plural } from "../text.ts";
+import { sleep } from "../process/stop.ts";
 
 interface Followed {
   readonly fd: number;
@@ -21,53 +20,56 @@ interface Followed {
 const CHUNK_BYTES = 64 * 1024;
 /** A longer line is shown in pieces, so that memory stays flat. */
 const LINE_MOST = 1024 * 1024;
+/** Files that lost the name and are still behind: a reader that stands still for months must not hold them all. */
+const FILES_MOST = 5;
 const NEWLINE = 10;
+/** Never through a link, which could lead to a file of secrets; and a pipe that takes the name is not waited for. */
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export class Follower {
   /** The file that has the name now comes last; before it, those that had the name and may still be written to. */
   private files: Followed[] = [];
   private readonly buffer = Buffer.alloc(CHUNK_BYTES);
 
+  /** `isBusy`: does `show` take no more at the moment? It takes whole what it is given. */
   constructor(
     private readonly path: string,
-    private readonly show: (text: Buffer) => void = stdoutBeside(path),
+    private readonly show: (text: Buffer) => void,
+    private readonly isBusy: () => boolean = () => false,
   ) {
     // The previous container has shown what was written before this one started.
     const [current] = this.openCurrent() ? this.files : [];
     if (current !== undefined) current.offset = fstatSync(current.fd).size;
   }
 
-  /** Shows what was appended since the last call. To be called about once a second. */
-  look(): void {
+  /** Shows what was appended since the last call, until `show` is busy. Returns false when there is more. */
+  look(): boolean {
     this.openCurrent();
-    this.files = this.files.filter((file) => {
-      const { size, nlink } = fstatSync(file.fd);
-      if (size < file.offset) this.restart(file);
-      if (size > file.offset) this.copy(file);
+    for (const file of [...this.files]) {
+      if (!this.copy(file)) return false;
       // Without a name: rotate_log has packed and deleted it, after it made sure that no process writes to it.
-      if (nlink > 0) return true;
-      this.end(file);
-      return false;
-    });
+      if (fstatSync(file.fd).nlink === 0) this.end(file);
+    }
+    return true;
   }
 
   /** Shows the lines that still lack their newline, and closes the files. */
   close(): void {
-    for (const file of this.files) this.end(file);
-    this.files = [];
+    for (const file of [...this.files]) this.end(file);
   }
 
   /** Opens the file that has the name now. Returns false when it is the known one, or cannot be opened. */
   private openCurrent(): boolean {
     try {
-      const there = statSync(this.path, { throwIfNoEntry: false });
+      const there = lstatSync(this.path, { throwIfNoEntry: false });
       const last = this.files.at(-1);
-      if (there === undefined || (last !== undefined && last.ino === there.ino && last.dev === there.dev)) {
+      if (!there?.isFile() || (last !== undefined && last.ino === there.ino && last.dev === there.dev)) {
         return false;
       }
-      const fd = openSync(this.path, "r");
+      const fd = openSync(this.path, READ);
       const { ino, dev } = fstatSync(fd);
       this.files.push({ fd, ino, dev, offset: 0, rest: Buffer.alloc(0) });
+      for (const file of this.files.slice(0, -FILES_MOST)) this.end(file);
       return true;
     } catch (error) {
       // Just being renamed, or not readable: the next call tries again.
@@ -76,15 +78,18 @@ export class Follower {
     }
   }
 
-  private copy(file: Followed): void {
+  /** False when there is more of it than `show` takes now. */
+  private copy(file: Followed): boolean {
+    if (fstatSync(file.fd).size < file.offset) this.restart(file);
     for (;;) {
+      if (this.isBusy()) return false;
       const read = readSync(file.fd, this.buffer, 0, CHUNK_BYTES, file.offset);
-      if (read === 0) return;
+      if (read === 0) return true;
       file.offset += read;
       const bytes = Buffer.concat([file.rest, this.buffer.subarray(0, read)]);
       const end = bytes.length > LINE_MOST ? bytes.length : bytes.lastIndexOf(NEWLINE) + 1;
-      if (end > 0) this.show(bytes.subarray(0, end));
       file.rest = Buffer.from(bytes.subarray(end));
+      if (end > 0) this.show(bytes.subarray(0, end));
     }
   }
 
@@ -97,15 +102,66 @@ export class Follower {
   private end(file: Followed): void {
     if (file.rest.length > 0) this.show(Buffer.concat([file.rest, Buffer.of(NEWLINE)]));
     closeSync(file.fd);
+    this.files = this.files.filter((other) => other !== file);
   }
 }
 
-/** Lines that a stalled reader of stdout does not take are dropped: the file still has them. */
-function stdoutBeside(path: string): (text: Buffer) => void {
-  const stdout = new Stdout(1, {
-    stalled: () => {},
-    gap: (lines) =>
-      `${plural(lines, "line")} left out here, because stdout was not read in time; see ${path}.\n`,
-  });
-  return (text) => void stdout.write(text);
+/** Bytes that are written at once: a pipe takes so many whole or not at all (POSIX, PIPE_BUF), so lines stay whole. */
+const PIECE_BYTES = 4096;
+/** Milliseconds after which a reader that takes nothing is offered more. */
+const RETRY_MS = 50;
+
+/**
+ * stdout, as a thread of the runtime writes to it: whatever it is (a terminal under Ctrl-S, a socket, another user's
+ * pipe), a reader that stands still blocks that thread alone.
+ */
+export class Shown {
+  /** Bytes that were taken so far. */
+  taken = 0;
+  private writing: Promise<void> | undefined;
+
+  get isBusy(): boolean {
+    return this.writing !== undefined;
+  }
+
+  /** Resolves when all that was put has been taken. */
+  get idle(): Promise<void> {
+    return this.writing ?? Promise.resolve();
+  }
+
+  put(text: Buffer): void {
+    const writing = this.idle
+      .then(() => this.write(text))
+      .finally(() => {
+        if (this.writing === writing) this.writing = undefined;
+      });
+    this.writing = writing;
+  }
+
+  /** What cannot be shown is dropped: the file has it. */
+  private async write(text: Buffer): Promise<void> {
+    for (let at = 0; at < text.length; ) {
+      const taken = await take(text.subarray(at, endOfPiece(text, at)));
+      if (taken === undefined) return;
+      if (taken === 0) await sleep(RETRY_MS);
+      at += taken;
+      this.taken += taken;
+    }
+  }
 }
+
+/** The last line that ends within a piece, or a piece of a line that is longer. */
+function endOfPiece(text: Buffer, at: number): number {
+  if (text.length - at <= PIECE_BYTES) return text.length;
+  const end = text.lastIndexOf(NEWLINE, at + PIECE_BYTES - 1) + 1;
+  return end > at ? end : at + PIECE_BYTES;
+}
+
+/** Resolves to how many bytes were taken; undefined when nobody will ever take any (no reader, a full disk). */
+const take = (bytes: Buffer): Promise<number | undefined> =>
+  new Promise((resolve) => {
+    write(1, bytes, 0, bytes.length, null, (error, taken) => {
+      if (error === null) resolve(taken);
+      else resolve(errnoOf(error) === "EAGAIN" ? 0 : undefined);
+    });
+  });

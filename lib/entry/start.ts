@@ -4,12 +4,13 @@
  * Failure, and no job is ever started.
  */
 
-import { accessSync, closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { accessSync, closeSync, constants, mkdirSync } from "node:fs";
 import { type Variable, variables } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { type Environment, release, version } from "../environment.ts";
 import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
 import { replaceFile } from "../files/files.ts";
+import { openCronLog } from "../log/log.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
 import type { Access } from "../restic/messages.ts";
@@ -27,6 +28,8 @@ export interface Scheduler {
   readonly died: Promise<string>;
   /** The process that starts the jobs. */
   readonly pid: number;
+  /** The pids of what it has started and that still runs. */
+  jobs(): readonly number[];
   /** Starts no more jobs, and resolves to the pids of the running ones. */
   stop(): Promise<readonly number[]>;
 }
@@ -168,10 +171,10 @@ const answerLines = ({ stdout, stderr }: Answer) =>
   `${stdout}\n${stderr}`.split("\n").filter((line) => line.trim());
 
 /**
- * Checks the folders before the first job needs them. Returns the places, with stdout instead of a cron.log that
- * cannot be written. Throws a Failure when LOCK_DIR cannot be used: no job could take its lock.
+ * Checks the folders before the first job needs them; of a cron.log that cannot be written it warns only. Throws a
+ * Failure when LOCK_DIR cannot be used: no job could take its lock.
  */
-export function readyFolders({ log }: Context, places: Places): Places {
+export function readyFolders({ log }: Context, places: Places): void {
   try {
     mkdirSync(places.lockDir, { recursive: true });
     accessSync(places.lockDir, constants.W_OK | constants.X_OK);
@@ -182,24 +185,17 @@ export function readyFolders({ log }: Context, places: Places): Places {
       EXIT.failed,
     );
   }
-  const problem = logProblem(places.output);
-  if (problem === undefined) return places;
-  // A shell that cannot open the target of a redirection does not start the command: no backup would run at all.
-  const output = `/proc/${process.pid}/fd/1`;
-  log.warn(`${places.output} cannot be written: ${problem}. Jobs write to this container's stdout only.`);
-  return { ...places, output };
-}
-
-/** Why the log cannot be appended to; undefined when it can. */
-function logProblem(path: string): string | undefined {
   try {
-    mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-    closeSync(openSync(path, "a", 0o644));
-    return undefined;
+    mkdirSync(dirname(places.cronLog), { recursive: true });
+    closeSync(openCronLog(places.cronLog));
   } catch (error) {
-    return reasonOf(error);
+    log.warn(
+      `${places.cronLog} cannot be written: ${reasonOf(error)}. Until it can be, the jobs write to this container's stdout.`,
+    );
   }
 }
+
+const dirname = (path: string): string => path.slice(0, path.lastIndexOf("/"));
 
 /** Writes the crontab atomically, as crond must never see half of it; only its owner may read it. Throws a Failure. */
 export function writeCrontab({ log, settings }: Context, text: string): void {

@@ -7,6 +7,7 @@ import { after } from "../process/stop.ts";
 import { type Cron, nextTimes, parseCron } from "../schedule/cron.ts";
 import { readCrontabLine } from "../schedule/schedule.ts";
 import { localZone } from "../time/zone.ts";
+import type { Complaints, Ear } from "./complaints.ts";
 import type { Scheduler } from "./start.ts";
 
 interface CrontabJob {
@@ -23,15 +24,17 @@ export class Ticker implements Scheduler {
   /** Never: the ticker is part of this process. */
   readonly died = new Promise<string>(() => {});
   readonly pid = process.pid;
-  private readonly jobs: CrontabJob[];
+  private readonly crontab: CrontabJob[];
   private last = Math.floor(Date.now() / 1000);
   private cancel = () => {};
 
-  constructor(
+  private constructor(
     private readonly context: Context,
     crontab: string,
+    private readonly complaints: Complaints,
+    private readonly ear: Ear,
   ) {
-    this.jobs = crontab.split("\n").flatMap((line) => {
+    this.crontab = crontab.split("\n").flatMap((line) => {
       const read = readCrontabLine(line);
       return read === undefined
         ? []
@@ -40,9 +43,17 @@ export class Ticker implements Scheduler {
     this.wait();
   }
 
+  static async start(context: Context, crontab: string, complaints: Complaints): Promise<Ticker> {
+    return new Ticker(context, crontab, complaints, await complaints.listen("job"));
+  }
+
+  jobs(): number[] {
+    return this.crontab.flatMap(({ pid }) => pid ?? []);
+  }
+
   async stop(): Promise<number[]> {
     this.cancel();
-    return this.jobs.flatMap(({ pid }) => pid ?? []);
+    return this.jobs();
   }
 
   /** Waits for the next full minute, when crond looks at its jobs too. */
@@ -57,19 +68,21 @@ export class Ticker implements Scheduler {
     const jumped = now < this.last || now - this.last > JUMP_SECONDS;
     const since = jumped ? now - 60 : this.last;
     this.last = now;
-    for (const job of this.jobs) {
+    for (const job of this.crontab) {
       const [due] = nextTimes(job.cron, since, localZone(), 1);
       if (due !== undefined && due <= now && job.pid === undefined) this.begin(job);
     }
   }
 
   private begin(job: CrontabJob): void {
-    const { env, log } = this.context;
     try {
       const child = spawn(["/bin/sh", "-c", job.command], {
-        env,
+        env: this.context.env,
+        // Not ours, which somebody may delete.
+        cwd: "/",
+        // A job that cannot append to cron.log writes here.
         stdout: "inherit",
-        stderr: "inherit",
+        stderr: this.ear.write ?? "inherit",
         session: true,
       });
       job.pid = child.pid;
@@ -77,7 +90,7 @@ export class Ticker implements Scheduler {
         job.pid = undefined;
       });
     } catch (error) {
-      log.error(`${job.command} cannot be started: ${reasonOf(error)}`);
+      this.complaints.hear("job", `${job.command} cannot be started: ${reasonOf(error)}`);
     }
   }
 }

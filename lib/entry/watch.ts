@@ -1,17 +1,14 @@
 /**
  * The main part of a container's life: starts the scheduler, shows the jobs' log, and waits for a signal or for the
- * scheduler's death. Then ends what is still running: SIGTERM first, SIGKILL when STOP_TIMEOUT has passed.
+ * scheduler's death. Either way what still runs is ended then: SIGTERM first, SIGKILL when STOP_TIMEOUT has passed.
  */
 
-import { readdirSync, realpathSync } from "node:fs";
 import type { Context } from "../context.ts";
 import { EXIT, reasonOf } from "../errors.ts";
-import type { Log } from "../log/log.ts";
 import { leaveLastWords } from "../log/stdout.ts";
-import { descendantsOf, isAlive } from "../process/proc.ts";
-import { type Signal, signal } from "../process/spawn.ts";
-import { type Stop, sleep, within } from "../process/stop.ts";
-import { crontabPath } from "../schedule/schedule.ts";
+import type { Signal } from "../process/spawn.ts";
+import { type Stop, within } from "../process/stop.ts";
+import { crontabPath, type Places } from "../schedule/schedule.ts";
 import {
   discardEntryMark,
   type EntryMark,
@@ -19,31 +16,29 @@ import {
   readEntryMark,
   writeEntryMark,
 } from "../state/alive.ts";
-import { isRunning, markerPath, owedBy, readMark } from "../state/marker.ts";
+import { tellFailedStart } from "./alert.ts";
+import { Complaints } from "./complaints.ts";
 import { startScheduler } from "./crond.ts";
-import { Follower } from "./follow.ts";
+import { Deaths } from "./deaths.ts";
+import { endWorkers } from "./ending.ts";
+import { Follower, Shown } from "./follow.ts";
 import type { Scheduler } from "./start.ts";
 
-/** How often cron.log is read, in milliseconds. */
-const FOLLOW_MS = 1000;
-/** Milliseconds. Without a scheduler the container must exit soon to be restarted; restic still needs a moment. */
-const DEAD_MS = 1500;
-
-/** Resolves to entry's exit code. `cronLog` is followed; undefined when jobs write to stdout themselves. */
+/** Resolves to entry's exit code. */
 export async function watch(
   context: Context,
   stop: Stop,
   crontab: string,
-  lockDir: string,
-  cronLog: string | undefined,
+  { lockDir, cronLog }: Places,
 ): Promise<number> {
   const { log } = context;
   // Opened before the first job starts, so that its first line is shown.
-  const followed = cronLog === undefined ? undefined : following(context, cronLog);
-  const settling = settlingDeaths(context, stop, lockDir);
+  const following = follow(context, stop, cronLog);
+  const deaths = new Deaths(context, stop, lockDir);
+  const complaints = new Complaints(context, stop);
   let marked: { end(): void } | undefined;
   try {
-    const scheduler = await startScheduler(context, crontab);
+    const scheduler = await startScheduler(context, crontab, complaints);
     marked = marking(context, lockDir, {
       entry: processMark(),
       scheduler: processMark(scheduler.pid),
@@ -51,15 +46,64 @@ export async function watch(
       since_epoch: Math.floor(Date.now() / 1000),
     });
     const end = await Promise.race([whenStopped(stop), scheduler.died.then((died) => ({ died }))]);
+    complaints.end();
     return "signal" in end
       ? await endBySignal(context, stop, scheduler, end.signal, lockDir)
-      : await endByDeath(context, stop, end.died, lockDir);
+      : await endByDeath(context, stop, scheduler, end.died, lockDir);
   } finally {
-    await settling.end();
-    followed?.end();
+    await deaths.end();
+    await following.end();
     marked?.end();
     log.info("entry exits.");
   }
+}
+
+function whenStopped(stop: Stop): Promise<{ signal: Signal }> {
+  return new Promise((resolve) => {
+    stop.listen(() => stop.signal && resolve({ signal: stop.signal }));
+  });
+}
+
+async function endBySignal(
+  context: Context,
+  stop: Stop,
+  scheduler: Scheduler,
+  signal: Signal,
+  lockDir: string,
+): Promise<number> {
+  const { log, settings } = context;
+  const msLeft = budgetOf(context, stop);
+  const announcement = `Received ${signal}: starting no more jobs; running ones have ${settings.seconds("STOP_TIMEOUT")} s to exit.`;
+  await endWorkers({ lockDir, jobs: await scheduler.stop(), stop, msLeft, log, announcement });
+  return EXIT.ok;
+}
+
+/** The container must exit to be restarted, but the workers that run end as in any stop. */
+async function endByDeath(
+  context: Context,
+  stop: Stop,
+  scheduler: Scheduler,
+  died: string,
+  lockDir: string,
+): Promise<number> {
+  const { log, mask } = context;
+  const msLeft = budgetOf(context, stop);
+  const message = `${died}: no more backups would be made. Exiting so that the container is restarted.`;
+  log.error(message);
+  leaveLastWords(mask(`entry: ${message}`));
+  const telling = tellFailedStart(context, stop, { message, exitCode: EXIT.failed }).catch((error) =>
+    log.warn(`The end of the scheduler was not reported: ${reasonOf(error)}.`),
+  );
+  await endWorkers({ lockDir, jobs: scheduler.jobs(), stop, msLeft, log, announcement: "" });
+  await within(Math.max(0, Math.min(msLeft(), stop.msUntil(1))), telling);
+  return EXIT.failed;
+}
+
+/** How many milliseconds of STOP_TIMEOUT are left, counted from the signal where one has come, else from now. */
+function budgetOf({ settings }: Context, stop: Stop): () => number {
+  const ms = settings.seconds("STOP_TIMEOUT") * 1000;
+  const end = performance.now() + (stop.forced ? ms : Math.min(ms, stop.msUntil(1)));
+  return () => end - performance.now();
 }
 
 /** How often entry looks whether its mark still stands, in milliseconds. */
@@ -94,184 +138,63 @@ function marking({ log }: Context, lockDir: string, mark: EntryMark) {
   };
 }
 
-/** How often markers are looked at, in milliseconds. */
-const DEATHS_MS = 1000;
+/** How often cron.log is read, in milliseconds. */
+const FOLLOW_MS = 1000;
+/** Milliseconds that a reader of stdout may take nothing at the end, before the rest is left out. */
+const LAST_MS = 1000;
+/** How often that is looked at, in milliseconds. */
+const LOOK_MS = 50;
 
-/** Runs the post-hooks of runs that die: a frozen application must not wait for the next run. */
-function settlingDeaths(context: Context, stop: Stop, lockDir: string) {
-  /** By the dead run's id: since when it has been seen dead. */
-  const seen = new Map<string, number>();
-  const busy = new Map<string, Promise<void>>();
-  const settle = async (job: string, runId: string) => {
-    const since = seen.get(runId) ?? performance.now();
-    seen.set(runId, since);
-    const own = context.forJob(job);
-    try {
-      const { settleDeath } = await import("../run/died.ts");
-      await settleDeath(own, stop, performance.now() - since);
-    } catch (error) {
-      own.log.error(`The post-hooks of run ${runId}, which died, cannot be run: ${reasonOf(error)}`);
-      seen.set(runId, Number.POSITIVE_INFINITY);
-    }
-  };
-  const look = () => {
-    if (stop.signal !== undefined) return;
-    for (const job of namesIn(lockDir)) {
-      const mark = readMark(markerPath(lockDir, job));
-      if (mark === undefined || busy.has(job) || isRunning(mark) || owedBy(mark) === undefined) continue;
-      if (seen.get(mark.run_id) === Number.POSITIVE_INFINITY) continue;
-      busy.set(
-        job,
-        settle(job, mark.run_id).finally(() => busy.delete(job)),
-      );
-    }
-  };
-  const timer = setInterval(look, DEATHS_MS);
-  return {
-    /** Resolves when those that have begun have ended, within STOP_TIMEOUT. */
-    async end() {
-      clearInterval(timer);
-      const ms = context.settings.seconds("STOP_TIMEOUT") * 1000;
-      await within(Math.min(ms, stop.msUntil(1)), Promise.all(busy.values()));
-    },
-  };
-}
-
-/** A log that cannot be read (a dead mount) must not end the schedule: it is warned of, once. */
-function following({ log }: Context, path: string) {
-  const follower = new Follower(path);
+/**
+ * Shows what jobs append to cron.log, as fast as stdout is read. A log that cannot be read (a dead mount) must not end
+ * the schedule: it is warned of, once.
+ */
+function follow({ log, settings }: Context, stop: Stop, path: string) {
+  const shown = new Shown();
+  const follower = new Follower(
+    path,
+    (text) => shown.put(text),
+    () => shown.isBusy,
+  );
   let said = "";
   const look = () => {
     try {
-      follower.look();
+      const isAll = follower.look();
       said = "";
+      return isAll;
     } catch (error) {
       const reason = reasonOf(error);
       if (reason !== said) log.warn(`${path} cannot be read: ${reason}. The jobs' log is not shown here.`);
       said = reason;
+      return true;
     }
   };
-  const timer = setInterval(look, FOLLOW_MS);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
+  const turn = () => {
+    if (isOver) return;
+    if (look()) timer = setTimeout(turn, FOLLOW_MS);
+    else void shown.idle.then(turn);
+  };
+  timer = setTimeout(turn, FOLLOW_MS);
   return {
-    end() {
-      clearInterval(timer);
-      look();
-      follower.close();
+    /** Shows the rest, while somebody takes it and STOP_TIMEOUT leaves time. */
+    async end() {
+      isOver = true;
+      clearTimeout(timer);
+      const ms = Math.min(settings.seconds("STOP_TIMEOUT") * 1000, stop.msUntil(1));
+      const until = performance.now() + Math.max(LAST_MS, ms);
+      let [taken, movedMs] = [shown.taken, performance.now()];
+      let isAll = false;
+      while (!isAll || shown.isBusy) {
+        if (!isAll) {
+          isAll = look();
+          if (isAll) follower.close();
+        }
+        await within(LOOK_MS, shown.idle);
+        if (shown.taken > taken) [taken, movedMs] = [shown.taken, performance.now()];
+        if (performance.now() > Math.min(until, movedMs + LAST_MS)) return;
+      }
     },
   };
-}
-
-async function endBySignal(
-  { log, settings }: Context,
-  stop: Stop,
-  scheduler: Scheduler,
-  signal: Signal,
-  lockDir: string,
-) {
-  log.info(
-    `Received ${signal}: starting no more jobs; running ones have ${settings.seconds("STOP_TIMEOUT")} s to exit.`,
-  );
-  const end = performance.now() + settings.seconds("STOP_TIMEOUT") * 1000;
-  const jobs = await scheduler.stop();
-  await endWorkers(lockDir, jobs, stop, () => end - performance.now(), log);
-  return EXIT.ok;
-}
-
-async function endByDeath({ log }: Context, stop: Stop, died: string, lockDir: string) {
-  const message = `${died}: no more backups would be made. Exiting so that the container is restarted.`;
-  log.error(message);
-  leaveLastWords(log.mask(`entry: ${message}`));
-  const end = performance.now() + DEAD_MS;
-  await endWorkers(lockDir, [], stop, () => end - performance.now(), log);
-  return EXIT.failed;
-}
-
-function whenStopped(stop: Stop): Promise<{ signal: Signal }> {
-  return new Promise((resolve) => {
-    stop.listen(() => stop.signal && resolve({ signal: stop.signal }));
-  });
-}
-
-/** How often the running processes are looked up, in milliseconds. */
-const LOOK_MS = 50;
-/** Milliseconds. After a second signal a worker kills its children, and writes its record. */
-const FORCED_MS = 1000;
-/** Milliseconds that killed processes have to disappear: one in uninterruptible sleep never does. */
-const GONE_MS = 300;
-
-/** A running worker, found by its marker. */
-interface Running {
-  readonly pid: number;
-  readonly name: string;
-}
-
-/** Every running worker, whether crond started it or an operator by `docker exec`. */
-export function runningWorkers(lockDir: string): Running[] {
-  return namesIn(lockDir).flatMap((name) => {
-    const mark = readMark(markerPath(lockDir, name));
-    return mark !== undefined && isRunning(mark) ? [{ pid: mark.pid, name }] : [];
-  });
-}
-
-function namesIn(lockDir: string): string[] {
-  try {
-    return readdirSync(lockDir).flatMap((file) => /^(.+)\.run\.json$/.exec(file)?.[1] ?? []);
-  } catch {
-    // LOCK_DIR is gone with its tmpfs: no worker has a marker, and only the scheduler's jobs are known.
-    return [];
-  }
-}
-
-/**
- * Sends SIGTERM to the workers and to `jobs`, the pids that the scheduler has started. Resolves when all have exited,
- * or were killed when `msLeft` reached 0. A second signal is passed on: it ends a worker at once.
- */
-export async function endWorkers(
-  lockDir: string,
-  jobs: readonly number[],
-  stop: Stop,
-  msLeft: () => number,
-  log: Log,
-): Promise<void> {
-  const asked = new Map<number, string>();
-  const ask = ({ pid, name }: Running) => {
-    if (asked.has(pid)) return;
-    asked.set(pid, name);
-    log.info(`Sending SIGTERM to ${name} (pid ${pid}).`);
-    signal(pid, "SIGTERM");
-  };
-  let patience = Number.POSITIVE_INFINITY;
-  const leftNow = () => Math.min(msLeft(), patience - performance.now());
-  for (;;) {
-    // In every round: a worker that had just started may not have had its marker yet.
-    for (const running of runningWorkers(lockDir)) ask(running);
-    for (const pid of jobs.filter(isOurs)) ask({ pid, name: "a job" });
-    const left = [...asked.keys(), ...jobs].filter(isAlive);
-    if (left.length === 0) return;
-    if (leftNow() <= 0) return kill(left, asked, log);
-    if (stop.forced && patience === Number.POSITIVE_INFINITY) {
-      patience = performance.now() + FORCED_MS;
-      for (const pid of asked.keys()) signal(pid, "SIGTERM");
-    }
-    await sleep(Math.min(LOOK_MS, leftNow()));
-  }
-}
-
-/** Is it a link of this program? restic itself is left to its worker, which knows how to stop it. */
-function isOurs(pid: number): boolean {
-  try {
-    return realpathSync(`/proc/${pid}/exe`) === realpathSync(process.execPath) && isAlive(pid);
-  } catch {
-    // It has exited.
-    return false;
-  }
-}
-
-async function kill(pids: readonly number[], names: ReadonlyMap<number, string>, log: Log): Promise<void> {
-  const named = pids.map((pid) => `${names.get(pid) ?? "a job"} (pid ${pid})`);
-  log.error(`${named.join(", ")} did not exit in time; killing ${pids.length === 1 ? "it" : "them"}.`);
-  const all = [...pids, ...descendantsOf(pids)];
-  for (const pid of all) signal(pid, "SIGKILL");
-  const end = performance.now() + GONE_MS;
-  while (all.some(isAlive) && performance.now() < end) await sleep(LOOK_MS);
 }

@@ -1,12 +1,13 @@
 /**
- * The log of a run: the same lines to stdout (crond appends it to cron.log) and to the run's own file.
+ * The log of a run: the same lines to stdout (or, in a line of the crontab, to cron.log) and to the run's own file.
  * A line is `2026-05-11 09:30:00 INFO  backup  message`; on a terminal with colour, never in a file.
  */
 
-import { closeSync, constants, ftruncateSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, openSync } from "node:fs";
 import { type ConsolaInstance, createConsola } from "consola/core";
 import { environment } from "../environment.ts";
-import { reasonOf } from "../errors.ts";
+import { errnoOf, reasonOf } from "../errors.ts";
+import { isFileAt } from "../files/files.ts";
 import type { Mask } from "../mask.ts";
 import { formatBytes, plural, visible, visibleLines } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
@@ -26,6 +27,35 @@ const CLEAR = "\r\x1b[K";
 const CHILDREN_MOST = 64 * 1024 * 1024;
 
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
+
+/**
+ * Begins the last word of a job's command in the crontab, which names cron.log: the program itself appends its lines there,
+ * and shows them on stdout where it cannot. By a redirection of the shell the job would not even start then.
+ */
+export const CRON_LOG_WORD = "--cron-log=";
+
+/** The cron.log of this process; "" for none. main.ts takes the word out of those of the command. */
+const CRON_LOG = process.argv.at(-1)?.startsWith(CRON_LOG_WORD)
+  ? (process.argv.at(-1) ?? "").slice(CRON_LOG_WORD.length)
+  : "";
+
+/**
+ * Opens cron.log for append, and creates it where it is missing. Waits for nobody: a pipe or a device is refused, and a
+ * link is not followed. Throws.
+ */
+export function openCronLog(path: string): number {
+  const other = new Error("it is not a regular file");
+  let fd: number;
+  try {
+    fd = openSync(path, APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o644);
+  } catch (error) {
+    // A pipe that nobody reads.
+    throw errnoOf(error) === "ENXIO" ? other : error;
+  }
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw other;
+}
 
 /** Bytes of log lines. */
 export interface Written {
@@ -61,14 +91,16 @@ export class ChildLog {
 const NOTHING = { source: "", lines: "" };
 
 export class Log {
-  /** Is stdout a terminal, where colour and a progress bar make sense? */
-  readonly onTerminal = isTerminal(1);
+  /** Are the lines shown on a terminal, where colour and a progress bar make sense? */
+  readonly onTerminal = CRON_LOG === "" && isTerminal(1);
   /** Keep what is neither a warning nor an error off stdout, as long as the run's own file takes it? */
   quiet = false;
   private readonly zone = localZone();
   readonly colour = this.onTerminal && !environment.NO_COLOR;
   private readonly consola: ConsolaInstance;
   private stdout: Stdout | undefined;
+  /** What `stdout` writes to: cron.log, while that can be written. */
+  private stdoutFd = 1;
   private file: number | undefined;
   private path = "";
   private bar = false;
@@ -83,11 +115,23 @@ export class Log {
     private readonly source: string,
     readonly mask: Mask,
   ) {
-    this.stdout = new Stdout(1, this.events);
     this.consola = createConsola({
       throttle: 0,
       reporters: [{ log: ({ type, args }) => this.write(levelOf(type), args.join(" ").split("\n")) }],
     });
+    try {
+      if (CRON_LOG !== "") this.stdoutFd = openCronLog(CRON_LOG);
+      this.stdout = new Stdout(this.stdoutFd, this.events);
+    } catch (error) {
+      this.leaveCronLog(error);
+    }
+  }
+
+  /** From here on the lines of this job go to stdout, which is the container's. */
+  private leaveCronLog(error: unknown): void {
+    this.stdoutFd = 1;
+    this.stdout = new Stdout(1, this.events);
+    this.warn(`${CRON_LOG} cannot be written: ${reasonOf(error)}. The lines of this job are on stdout only.`);
   }
 
   info(message: string): void {
@@ -195,9 +239,15 @@ export class Log {
     return this.file !== undefined;
   }
 
+  /** Is the file at `path` the one that is shown to, as stdout or as cron.log? */
+  isShownIn(path: string): boolean {
+    return isFileAt(path, this.stdoutFd);
+  }
+
   /** From here on what goes to stdout goes to this descriptor: the file behind stdout has been set aside. */
   divert(fd: number): void {
     this.stdout?.close();
+    this.stdoutFd = fd;
     this.stdout = new Stdout(fd, this.events);
   }
 
@@ -247,7 +297,7 @@ export class Log {
       const cleared = this.bar ? this.stdout.write(CLEAR) : undefined;
       this.bar = false;
       const error = cleared ?? this.stdout.write(shown);
-      if (error !== undefined) this.giveUpStdout(error);
+      if (error !== undefined) this.giveUpStdout(error, shown);
     }
     if (kept === undefined || this.file === undefined) return;
     const error = writeAll(this.file, kept);
@@ -258,8 +308,16 @@ export class Log {
     this.put(undefined, kept);
   }
 
-  /** Nobody reads stdout any more, or its disk is full. The work matters more: the file still gets it all. */
-  private giveUpStdout(error: unknown): void {
+  /**
+   * Nobody reads stdout any more, or its disk is full. The work matters more: the file still gets it all. Of cron.log the
+   * container's stdout takes over.
+   */
+  private giveUpStdout(error: unknown, shown: string | Uint8Array): void {
+    if (CRON_LOG !== "" && this.stdoutFd !== 1) {
+      this.leaveCronLog(error);
+      this.put(shown);
+      return;
+    }
     this.stdout = undefined;
     this.toFile(this.render("WARN", [`stdout cannot be written any more: ${reasonOf(error)}.`], false));
   }

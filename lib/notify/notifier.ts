@@ -103,6 +103,15 @@ export class Notifier {
     await this.beside;
   }
 
+  /** Sends everything about a run that has died, and cannot do so itself. `title`: of the mail. */
+  async tellDeath(record: RunRecord, title: string, skips: () => number): Promise<void> {
+    // The pid is no figure to be drawn.
+    const { pid: _, ...figures } = record;
+    await this.complete(figures, skips);
+    if (this.stop.signal !== undefined) return;
+    await Promise.all([this.tellApart(record, title), this.ping(record)]);
+  }
+
   /** Sends everything. To be called once the post-hooks have ended, or take long. `skips`: runs skipped in a row so far. */
   async tell(record: RunRecord, skips: () => number): Promise<void> {
     await this.complete(record, skips);

@@ -1,7 +1,8 @@
 /**
- * What becomes of a run that died (SIGKILL, out of memory): a line in the history, and its post-hooks, which undo what
- * its pre-hooks did. They are run once: by entry within seconds, where it lives, else by the next run before its own
- * pre-hooks. Who begins them says so in the marker first.
+ * What becomes of a run that died (SIGKILL, out of memory): a line in the history, a word to the alert channels, and its
+ * post-hooks, which undo what its pre-hooks did. By entry within seconds, where it lives, else by the next run before its
+ * own pre-hooks. All of it once: who begins the post-hooks says so in the marker first, and who finds the death in the
+ * history does not report it again.
  */
 
 import { closeSync } from "node:fs";
@@ -10,14 +11,14 @@ import { hookPaths } from "../hooks/discover.ts";
 import { hookEnvironment, resultEnvironment, runPhase } from "../hooks/execute.ts";
 import { masked } from "../mask.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
-import { type Stop, stopBudget } from "../process/stop.ts";
+import { type Stop, stopBudget, within } from "../process/stop.ts";
 import { newestLines } from "../state/history.ts";
-import { processesHolding } from "../state/holder.ts";
+import { processesHolding, skipsInARow } from "../state/holder.ts";
 import { signLock, takeLock, unsignLock } from "../state/lock.ts";
-import { claimOwed, markerPath, type Owed, type RunMark } from "../state/marker.ts";
-import { type HookResult, lastFields, type RunRecord, recordHeader } from "../state/record.ts";
+import { claimOwed, isRunning, markerPath, type Owed, type RunMark, readMark } from "../state/marker.ts";
+import { type HookResult, hookAlerts, lastFields, type RunRecord, recordHeader } from "../state/record.ts";
 import { localZone, stamp } from "../time/zone.ts";
-import { addToHistory } from "./finish.ts";
+import { addToHistory, loadNotifier } from "./finish.ts";
 
 /** Lines of the history among which the last word of a run that has died since is looked for. */
 const DEATH_LOOKED_BACK = 200;
@@ -99,30 +100,63 @@ export async function runOwedHooks(
 
 /** Milliseconds that what a dead run has started and left may still take, before its post-hooks no longer wait for it. */
 const ORPHANS_MS = 3000;
+/** Milliseconds after which the channels no longer wait for the post-hooks, as at the end of any run. */
+const TELL_AFTER_MS = 60_000;
 
 /**
- * For entry, which looks every second: runs the post-hooks that the dead run of `job` owes. `sinceMs`: how long it has
- * been seen dead. Throws LockFailure.
+ * For entry, which looks every second: runs the post-hooks that the dead run of `job` owes, and reports its death.
+ * `deadMs`: how long it has been seen dead. Resolves to false when it must be looked at again. Throws LockFailure.
  */
-export async function settleDeath(context: Context, stop: Stop, sinceMs: number): Promise<void> {
+export async function settleDeath(context: Context, stop: Stop, deadMs: number): Promise<boolean> {
   const { job, lockDir, lockPath, log, env } = context;
   const lock = await takeLock(lockPath, env);
   if (lock === undefined) {
     // The next run has it, or another container; or what the dead run left behind, which may go on for hours.
     const orphans = processesHolding(lockPath);
-    if (sinceMs < ORPHANS_MS || orphans.length === 0) return;
+    if (deadMs < ORPHANS_MS || orphans.length === 0) return false;
     const names = orphans.map(({ name, pid }) => `${name} with pid ${pid}`).join(", ");
     log.warn(`The post-hooks of ${job} do not wait for what its dead run left running: ${names}.`);
   }
+  let told: Promise<void> = Promise.resolve();
   try {
-    const owed = claimOwed(markerPath(lockDir, job));
-    if (owed === undefined) return;
+    const path = markerPath(lockDir, job);
+    const died = readMark(path);
+    // Another run has come and gone meanwhile.
+    if (died === undefined || isRunning(died)) return true;
     if (lock !== undefined) signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\n`);
-    await runOwedHooks(context, stop, owed, []);
+    const owed = claimOwed(path);
+    const isNews = await recordDeath(context, died, Date.now());
+    if (isNews) log.warn(deathText(died));
+    const results: HookResult[] = [];
+    const hooks = owed === undefined ? Promise.resolve() : runOwedHooks(context, stop, owed, results);
+    if (isNews) told = within(TELL_AFTER_MS, hooks).then(() => tellDeath(context, stop, died, results));
+    await hooks;
   } finally {
     if (lock?.fd !== undefined) {
       unsignLock(lock);
       closeSync(lock.fd);
     }
   }
+  // Without the lock: the next run does not wait for a receiver that is slow.
+  await told;
+  return true;
 }
+
+async function tellDeath(
+  context: Context,
+  stop: Stop,
+  died: RunMark,
+  hooks: readonly HookResult[],
+): Promise<void> {
+  const alerts = hookAlerts(hooks);
+  const record = {
+    ...deathRecord(context, died, Date.now()),
+    ...(alerts.length === 0 ? {} : { alerts }),
+    hooks: [...hooks],
+  };
+  const notifier = await loadNotifier(context, stop, { died: false });
+  await notifier?.tellDeath(record, deathTitle(context), () => skipsInARow(context.lockDir, context.job));
+}
+
+/** Of the mail about a death. */
+export const deathTitle = ({ job, hostname }: Context): string => `[DIED] ${job} ${hostname}`;

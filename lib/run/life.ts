@@ -191,10 +191,9 @@ class Execution {
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     this.notifier = await loadNotifier(context, stop, { ...this.announced, died: died !== undefined });
     if (died !== undefined) {
-      const { deathRecord, deathText } = await import("./died.ts");
+      const { deathRecord, deathText, deathTitle } = await import("./died.ts");
       log.warn(deathText(died));
-      const title = `[DIED] ${context.job} ${context.hostname}`;
-      this.notifier?.tellBeside(deathRecord(context, died, this.startedMs), title);
+      this.notifier?.tellBeside(deathRecord(context, died, this.startedMs), deathTitle(context));
     }
     stop.listen(() => this.announceStop());
   }

@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import type { Settings } from "../config/settings.ts";
 import { declarations, type NameOf, type VariableName, variables } from "../config/variables.ts";
 import { ConfigError } from "../errors.ts";
+import { CRON_LOG_WORD } from "../log/log.ts";
 import { type Cron, CronError, parseCron } from "./cron.ts";
 
 export type CronVariable = NameOf<"cron">;
@@ -52,8 +53,8 @@ export interface Places {
   /** The directory of the links, `/bin` in the image. */
   readonly binDir: string;
   readonly lockDir: string;
-  /** What the jobs' output is appended to: `LOG_DIR/cron.log`. */
-  readonly output: string;
+  /** `LOG_DIR/cron.log`, to which the jobs append their lines. */
+  readonly cronLog: string;
 }
 
 /** A shell and crond have to take these paths as they are: no blank, quote, `%`, `#` or newline in them. */
@@ -72,7 +73,7 @@ export function readPlaces(settings: Settings): Places {
   return {
     binDir: binDirOf(settings.env.PATH ?? ""),
     lockDir: plain("LOCK_DIR"),
-    output: `${plain("LOG_DIR")}/cron.log`,
+    cronLog: `${plain("LOG_DIR")}/cron.log`,
   };
 }
 
@@ -84,8 +85,10 @@ export function renderCrontab(settings: Settings, places: Places): string {
   return schedule.map(({ job, cron }) => (cron ? crontabLine(cron.text, job, places) : "")).join("");
 }
 
-function crontabLine(text: string, job: string, { binDir, lockDir, output }: Places): string {
-  return `${text} ${binDir}/locked_run ${job} ${lockDir}/${job}.lock ${binDir}/${job} >> ${output} 2>&1\n`;
+/** Without a redirection: a shell that cannot open its target starts nothing. */
+function crontabLine(text: string, job: string, { binDir, lockDir, cronLog }: Places): string {
+  const command = `${binDir}/locked_run ${job} ${lockDir}/${job}.lock ${binDir}/${job}`;
+  return `${text} ${command} ${CRON_LOG_WORD}${cronLog}\n`;
 }
 
 /** `/bin` as in the image; where the links lie elsewhere, the first directory of PATH that has them. */

@@ -3,7 +3,7 @@
  * marker that is still there when the next run has the lock was left by a run that died without a record.
  */
 
-import { closeSync, constants, fsyncSync, linkSync, openSync } from "node:fs";
+import { closeSync, constants, fsyncSync, linkSync, openSync, readdirSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { discard, readIfThere, temporaryOf, writeAt } from "../files/files.ts";
 import { readStat, removeDeadTempFiles } from "../process/proc.ts";
@@ -58,6 +58,16 @@ export function owedBy({ owes, phase, run_id, started_epoch }: RunMark): Owed | 
 const TEXT_BYTES = 511;
 
 export const markerPath = (lockDir: string, worker: string): string => `${lockDir}/${worker}.run.json`;
+
+/** The jobs of which there is a marker. */
+export function markedJobs(lockDir: string): string[] {
+  try {
+    return readdirSync(lockDir).flatMap((file) => /^(.+)\.run\.json$/.exec(file)?.[1] ?? []);
+  } catch {
+    // LOCK_DIR is gone with its tmpfs, or not ours to read: no run has a marker then.
+    return [];
+  }
+}
 
 export class Marker {
   private mark: RunMark;

@@ -129,8 +129,8 @@ async function live(context: Context, stop: Stop, warnings: readonly string[]): 
   banner(context);
   for (const warning of warnings) log.warn(warning);
   // A mistake in the schedule is found before anything is mounted or created.
-  const planned = readPlaces(settings);
-  renderCrontab(settings, planned);
+  const places = readPlaces(settings);
+  const crontab = renderCrontab(settings, places);
   await mountNfs(context, stop);
   if (stop.signal === undefined && settings.flag("RESTIC_CHECK_REPOSITORY_STATUS"))
     await readyRepository(context, stop);
@@ -138,13 +138,11 @@ async function live(context: Context, stop: Stop, warnings: readonly string[]): 
     log.info(`Received ${stop.signal} before the first job was started.`);
     return EXIT.ok;
   }
-  const places = readyFolders(context, planned);
-  const crontab = renderCrontab(settings, places);
+  readyFolders(context, places);
   writeCrontab(context, crontab);
   // The jobs do not wait for a receiver that is slow.
   void tellStarted(context, stop).catch((error) =>
     log.warn(`The notice that all is well again was not sent: ${reasonOf(error)}.`),
   );
-  const followed = places.output === planned.output ? places.output : undefined;
-  return watch(context, stop, crontab, places.lockDir, followed);
+  return watch(context, stop, crontab, places);
 }

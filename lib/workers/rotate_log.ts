@@ -19,7 +19,6 @@ import { declarations } from "../config/variables.ts";
 import { Context } from "../context.ts";
 import { environment } from "../environment.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
-import { isFileAt } from "../files/files.ts";
 import type { Log } from "../log/log.ts";
 import { writersOf } from "../process/proc.ts";
 import { spawn } from "../process/spawn.ts";
@@ -105,8 +104,8 @@ function setAside(path: string, { size, mode }: Stats, log: Log): void {
   const aside = freeName(path);
   renameSync(path, aside);
   const fd = openSync(path, "a", mode & 0o777);
-  // Where crond appends our own output to cron.log, it goes on in the new file: the old one is about to be packed.
-  if (isFileAt(aside, 1)) log.divert(fd);
+  // Where our own lines are appended to cron.log, they go on in the new file: the old one is about to be packed.
+  if (log.isShownIn(aside)) log.divert(fd);
   else closeSync(fd);
   log.info(`${path} (${formatBytes(size)}) was renamed to ${aside}.`);
 }

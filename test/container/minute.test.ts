@@ -202,7 +202,7 @@ describe.skipIf(!canEnter)(`a minute of crond in ${tree}`, () => {
       const inOrder = [
         "It is 20",
         "There is no repository at /mnt/restic yet; creating it.",
-        "/bin/locked_run backup /var/run/backup.lock /bin/backup >> /var/log/cron.log 2>&1",
+        "/bin/locked_run backup /var/run/backup.lock /bin/backup --cron-log=/var/log/cron.log",
         "crond started",
         "backup started (run backup-",
         "pre-backup | the application stands still",
@@ -256,7 +256,7 @@ describe.skipIf(!canEnter)(`a minute of crond in ${tree}`, () => {
       );
       expect(user.output).toContain("pre-backup | I am 1000");
       expect(user.read("home/crontabs/root")).toContain(
-        "* * * * * /bin/locked_run backup /home/run/backup.lock /bin/backup >> /home/log/cron.log 2>&1\n",
+        "* * * * * /bin/locked_run backup /home/run/backup.lock /bin/backup --cron-log=/home/log/cron.log\n",
       );
       expect(user.record("backup", "home/log")).toMatchObject({ status: "ok" });
       expect(lstatSync(join(user.root, "home/crontabs/root"))).toMatchObject({ uid: 1000 });

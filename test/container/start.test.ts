@@ -14,9 +14,9 @@ container(`a start in ${tree}`, () => {
     await container.says("crond started");
     expect(container.output).toContain("The repository /repository exists and can be opened.");
     expect(container.read("var/spool/cron/crontabs/root")).toBe(
-      "0 0 1 1 * /bin/locked_run backup /var/run/backup.lock /bin/backup >> /var/log/cron.log 2>&1\n" +
-        "0 0 * * 0 /bin/locked_run check /var/run/check.lock /bin/check >> /var/log/cron.log 2>&1\n" +
-        "0 0 * * 6 /bin/locked_run rotate_log /var/run/rotate_log.lock /bin/rotate_log >> /var/log/cron.log 2>&1\n",
+      "0 0 1 1 * /bin/locked_run backup /var/run/backup.lock /bin/backup --cron-log=/var/log/cron.log\n" +
+        "0 0 * * 0 /bin/locked_run check /var/run/check.lock /bin/check --cron-log=/var/log/cron.log\n" +
+        "0 0 * * 6 /bin/locked_run rotate_log /var/run/rotate_log.lock /bin/rotate_log --cron-log=/var/log/cron.log\n",
     );
     expect((await container.exec("stat", "-c", "%a %U", "/var/spool/cron/crontabs/root")).stdout).toBe(
       "600 root\n",
