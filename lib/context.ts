@@ -46,6 +46,8 @@ export class Context {
   /** What sendmail said last. */
   readonly mailLogPath: string;
   readonly recordPath: string;
+  /** Where a run leaves its record that cannot leave it in LOG_DIR. */
+  readonly unrecordedPath: string;
   private resolved: Resolved | undefined;
   private madeMask: Mask | undefined;
   private madeLog: Log | undefined;
@@ -66,6 +68,7 @@ export class Context {
     this.errorLogPath = `${this.logDir}/${job}-error-last.log`;
     this.mailLogPath = `${this.logDir}/${job}-mail-last.log`;
     this.recordPath = recordPath(this.logDir, job);
+    this.unrecordedPath = unrecordedPath(this.lockDir, job);
   }
 
   /** Makes now what a run will need, so that it is done while something else (flock) is waited for. */
@@ -150,6 +153,9 @@ export class Context {
 
 /** The record of a job's last run. */
 export const recordPath = (logDir: string, job: string): string => `${logDir}/last-${job}.json`;
+
+/** See state/unrecorded.ts. */
+export const unrecordedPath = (lockDir: string, job: string): string => `${lockDir}/${job}.unrecorded.json`;
 
 /** RBH_* tells a child about its own run; those of a run that started us would mislead. */
 export function withoutOurs(env: Environment): ChildEnvironment {

@@ -47,11 +47,10 @@ const TOLD_ELSEWHERE: ReadonlySet<string> = new Set([
   "skipped",
 ]);
 
-function reportLast(checks: Checks, { job, found, result }: Judged, patient: DoctorContext): void {
-  if (found === undefined) checks.info(`${job.job}: no record yet.`);
-  else if (found.record !== undefined && result !== undefined) {
-    checks.add(result, `${job.job}: ${describeRun(found.record, patient)}`);
-  }
+function reportLast(checks: Checks, { job, found, record, result }: Judged, patient: DoctorContext): void {
+  if (record !== undefined && result !== undefined)
+    checks.add(result, `${job.job}: ${describeRun(record, patient)}`);
+  else if (found === undefined) checks.info(`${job.job}: no record yet.`);
 }
 
 function describeRun(record: PastRecord, { now, zone }: DoctorContext): string {

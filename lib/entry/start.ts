@@ -126,8 +126,9 @@ export async function readyRepository(context: Context, stop: Stop): Promise<voi
 }
 
 /** The id is not noted here: the next backup says it too, as an alert. */
-function warnOfAnother({ log, logDir, mask, shownRepository = "" }: Context, id: string | undefined): void {
-  const before = repositoryIdOf(lastFields(logDir, "backup"), mask(shownRepository));
+function warnOfAnother(context: Context, id: string | undefined): void {
+  const { log, mask, shownRepository = "" } = context;
+  const before = repositoryIdOf(lastFields(context, "backup"), mask(shownRepository));
   if (id !== undefined && before !== undefined && id !== before)
     log.warn(changedText(shownRepository, before, id));
 }

@@ -100,6 +100,8 @@ export interface Result {
   /** Of the work. */
   readonly durationSeconds: number;
   readonly snapshotId: string | undefined;
+  /** Does its record stand in its place? Otherwise that of an earlier run may. */
+  readonly hasRecord: boolean;
 }
 
 /** Added for post-hooks. */
@@ -107,7 +109,7 @@ export function resultEnvironment(context: Context, result: Result): ChildEnviro
   return {
     RBH_EXIT_CODE: String(result.exitCode),
     RBH_STATUS: result.status,
-    RBH_RECORD: context.recordPath,
+    RBH_RECORD: result.hasRecord ? context.recordPath : undefined,
     RBH_DURATION_SECONDS: String(result.durationSeconds),
     ...(result.snapshotId === undefined ? {} : { RBH_SNAPSHOT_ID: result.snapshotId }),
   };

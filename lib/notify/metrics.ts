@@ -10,8 +10,9 @@ import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import { discard, readIfThere, replaceFile } from "../files/files.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
 import type { Fields } from "../schema/fields.ts";
+import { readRunsEnd, runsByJob } from "../state/history.ts";
 import { lockShortly } from "../state/lock.ts";
-import { hasSucceeded, hookName, NEITHER, type RunRecord } from "../state/record.ts";
+import { hasSucceeded, hookName, isAhead, NEITHER, type RunRecord } from "../state/record.ts";
 import { isPersonal } from "./trouble.ts";
 
 /** What outlives a run: read from the file that the run before has left. */
@@ -189,12 +190,28 @@ export class RunMetrics {
   async write(record: RunRecord, skips: () => number): Promise<void> {
     await rewrite(this.context, (text) => {
       // The second time the file holds this run already: it must not be counted twice.
-      this.before ??= parseMetrics(text, record.job);
+      this.before ??= withoutFuture(parseMetrics(text, record.job), this.context, record);
       const { died, facts } = this.occasion;
       const isNeither = NEITHER.includes(record.status) || isPersonal(record);
       return renderMetrics(record, stateAfter(this.before, record, died, isNeither), skips(), facts);
     });
   }
+}
+
+/** Bytes of runs at the history's end among which the last success is looked for. */
+const HISTORY_BYTES = 1024 * 1024;
+
+/**
+ * A success under a clock that was set back since would hide every failure until that time has come: the one before it
+ * counts, by the history.
+ */
+function withoutFuture(state: MetricsState, { logDir }: Context, { job, finished_epoch: now }: RunRecord) {
+  const { lastSuccess } = state;
+  if (lastSuccess === undefined || !isAhead({ started_epoch: 0, finished_epoch: lastSuccess }, now))
+    return state;
+  const past = runsByJob(readRunsEnd(logDir, HISTORY_BYTES), [job], Number.POSITIVE_INFINITY).get(job);
+  const real = past?.findLast((run) => hasSucceeded(run) && !isAhead(run, now));
+  return { ...state, lastSuccess: real?.finished_epoch };
 }
 
 /**

@@ -65,7 +65,7 @@ export function findPast({ context }: Run, { source, destination, mode }: JobRow
     .filter((line) => line.includes(`"job":"${identity.job}"`))
     .map((line) => parseRecord(line) ?? {})
     .reverse();
-  const last = lastFields(logDir, identity.job);
+  const last = lastFields(context, identity.job);
   const records: readonly Readonly<Record<string, unknown>>[] = inHistory.some(
     (record) => "run_id" in record && record.run_id === last.run_id,
   )

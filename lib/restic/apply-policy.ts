@@ -52,7 +52,7 @@ export class Retention {
 
   /** Throws a ConfigError when there is no policy, or it cannot be what was meant. */
   constructor(private readonly run: RetentionRun) {
-    const { retention_missed, finished_epoch } = lastFields(run.context.logDir, run.name);
+    const { retention_missed, finished_epoch } = lastFields(run.context, run.name);
     this.wasClockSetBack =
       typeof finished_epoch === "number" && finished_epoch * 1000 > Date.now() + AHEAD_MS;
     this.missedBefore = typeof retention_missed === "number" ? retention_missed : 0;

@@ -16,7 +16,7 @@ import { newestLines } from "../state/history.ts";
 import { processesHolding, skipsInARow } from "../state/holder.ts";
 import { signLock, takeLock, unsignLock } from "../state/lock.ts";
 import { claimOwed, isRunning, markerPath, type Owed, type RunMark, readMark } from "../state/marker.ts";
-import { type HookResult, hookAlerts, lastFields, type RunRecord, recordHeader } from "../state/record.ts";
+import { type HookResult, hookAlerts, type RunRecord, readRecord, recordHeader } from "../state/record.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { addToHistory, loadNotifier } from "./finish.ts";
 
@@ -71,7 +71,7 @@ export async function runOwedHooks(
   { runId, startedEpoch }: Owed,
   results: HookResult[],
 ): Promise<void> {
-  const { job, logDir, lockDir, hooksDir, log } = context;
+  const { job, recordPath, lockDir, hooksDir, log } = context;
   if (hookPaths(hooksDir, `post-${job}`).length === 0) return;
   log.warn(`Run ${runId} died after its pre-hooks: its post-hooks run now, with the exit code ${KILLED}.`);
   const result = {
@@ -79,16 +79,16 @@ export async function runOwedHooks(
     status: "died",
     durationSeconds: Math.max(0, Math.floor(Date.now() / 1000) - startedEpoch),
     snapshotId: undefined,
+    // The record there is may be that of a run before, whose success says nothing of this one.
+    hasRecord: readRecord(recordPath)?.record?.run_id === runId,
   } as const;
   const env = { ...hookEnvironment(context), ...resultEnvironment(context, result), RBH_RUN_ID: runId };
-  // The record there is may be that of a run before, whose success says nothing of this one.
-  const hasRecord = lastFields(logDir, job).run_id === runId;
   await runPhase(
     context,
     {
       phase: `post-${job}`,
       argument: String(KILLED),
-      env: hasRecord ? env : { ...env, RBH_RECORD: undefined },
+      env,
       stop,
       budget: stopBudget.postHook,
       pipePath: `${lockDir}/${job}.pipe`,

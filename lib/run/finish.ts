@@ -3,17 +3,25 @@
  * LOG_DIR; and who is notified.
  */
 
+import { existsSync } from "node:fs";
 import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { bugReport, EXIT, Failure, reasonOf } from "../errors.ts";
-import { copyWhole, replaceFile } from "../files/files.ts";
+import { copyWhole, discard, replaceFile } from "../files/files.ts";
 import { masked } from "../mask.ts";
 import type { Notifier, Occasion } from "../notify/notifier.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { appendHistory, historyPath, trimHistory } from "../state/history.ts";
 import { skipsInARow } from "../state/holder.ts";
-import { type HookResult, hookAlerts, type RunRecord, recordHeader, type Status } from "../state/record.ts";
+import {
+  type HookResult,
+  hookAlerts,
+  type RunRecord,
+  readLastRun,
+  recordHeader,
+  type Status,
+} from "../state/record.ts";
 import { type Outcome, type Run, Stopped } from "./run.ts";
 
 export type Work = (run: Run) => Promise<Outcome>;
@@ -120,21 +128,59 @@ export function buildRecord(
 /** What we have saved: without hooks the completed record is the first one, and a disk takes 30 ms to sync it again. */
 const saved = new Map<string, string>();
 
-/** Writes the record, and keeps the log of a failure where the next run does not overwrite it. */
-export function saveRecord(context: Context, record: RunRecord): void {
-  const { recordPath, logPath, errorLogPath } = context;
+/** Words of runs that could not leave their record, ours or an earlier one's: the record that is saved next ends them. */
+const words = new Set<string>();
+
+/** Says what the run before this one came to, when it could not leave its record. */
+export async function reportUnrecorded(context: Context): Promise<void> {
+  const { job, log, logDir, unrecordedPath, zone } = context;
+  if (!existsSync(unrecordedPath)) return;
+  words.add(unrecordedPath);
+  const { unrecordedText } = await import("../state/unrecorded.ts");
+  const { record, unrecorded } = readLastRun(context, job);
+  if (record !== undefined && unrecorded !== undefined)
+    log.warn(`The run before this one ${unrecordedText(record, unrecorded, logDir, zone)}`);
+}
+
+/**
+ * Writes the record, and keeps the log of a failure where the next run does not overwrite it. Resolves to whether a
+ * record of this run stands in its place; where none does, a word of it is left in LOCK_DIR.
+ */
+export async function saveRecord(context: Context, record: RunRecord): Promise<boolean> {
+  const { recordPath, unrecordedPath, logPath, errorLogPath } = context;
   try {
     const text = `${JSON.stringify(record, null, 2)}\n`;
     if (text !== saved.get(recordPath)) replaceFile(recordPath, text);
     saved.set(recordPath, text);
+    if (words.delete(unrecordedPath)) discard(unrecordedPath);
   } catch (error) {
     context.log.lost(`The record ${recordPath}`, error);
+    if (!saved.has(recordPath)) await leaveWord(context, record, error);
   }
-  if (record.exit_code === 0 || !context.log.hasFile) return;
+  if (record.exit_code !== 0 && context.log.hasFile) {
+    try {
+      copyWhole(logPath, errorLogPath);
+    } catch (error) {
+      context.log.lost(`The copy ${errorLogPath} of this failure's log`, error);
+    }
+  }
+  return saved.has(recordPath);
+}
+
+/** So that neither status nor the next run takes an earlier record for this one. */
+async function leaveWord(
+  { log, mask, lockDir, unrecordedPath }: Context,
+  record: RunRecord,
+  why: unknown,
+): Promise<void> {
   try {
-    copyWhole(logPath, errorLogPath);
+    const { leaveUnrecorded } = await import("../state/unrecorded.ts");
+    leaveUnrecorded(unrecordedPath, record, mask(reasonOf(why)));
+    words.add(unrecordedPath);
   } catch (error) {
-    context.log.lost(`The copy ${errorLogPath} of this failure's log`, error);
+    log.warn(
+      `${lockDir} takes no word of this run either: ${reasonOf(error)}. status knows only of earlier ones.`,
+    );
   }
 }
 

@@ -34,6 +34,7 @@ import {
   interrupted,
   loadNotifier,
   type RunOutcome,
+  reportUnrecorded,
   saveRecord,
   type Work,
 } from "./finish.ts";
@@ -102,6 +103,8 @@ class Execution {
   private owed: Owed | undefined;
   private readonly owedHooks: HookResult[] = [];
   private notifier: Notifier | undefined;
+  /** Does a record of this run stand in its place? */
+  private hasRecord = false;
   /** What the notifications went out with, as long as nothing has been added to it. */
   private notified: { readonly outcome: RunOutcome; readonly record: RunRecord } | undefined;
 
@@ -175,7 +178,7 @@ class Execution {
       tookMs: 0,
       error: failure.message,
     });
-    saveRecord(context, record);
+    await saveRecord(context, record);
     await addToHistory(context, record);
     this.notifier = await loadNotifier(context, this.stop, { ...this.announced, died: false });
     await this.notifier?.tell(record, this.skips);
@@ -189,6 +192,7 @@ class Execution {
     if (lock !== undefined) signLock(lock, this.signature());
     log.openFile(context.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
+    await reportUnrecorded(context);
     this.notifier = await loadNotifier(context, stop, { ...this.announced, died: died !== undefined });
     if (died !== undefined) {
       const { deathRecord, deathText, deathTitle } = await import("./died.ts");
@@ -223,6 +227,7 @@ class Execution {
           status: outcome.status,
           durationSeconds: Math.round(outcome.tookMs / 1000),
           snapshotId: snapshot_id,
+          hasRecord: this.hasRecord,
         }),
       },
       budget: stopBudget.postHook,
@@ -252,13 +257,13 @@ class Execution {
   private async record(worked: RunOutcome): Promise<RunOutcome> {
     const { context, stop } = this;
     let record = this.recordOf(worked);
-    saveRecord(context, record);
+    this.hasRecord = await saveRecord(context, record);
     // A signal that came while we waited for the disk is heard now, before the post-hooks get the outcome.
     await eventLoopTurn();
     const outcome = interrupted(worked, stop);
     if (outcome !== worked) {
       record = this.recordOf(outcome);
-      saveRecord(context, record);
+      this.hasRecord = await saveRecord(context, record);
     }
     await this.notifier?.complete(record, this.skips);
     return outcome;
@@ -282,7 +287,7 @@ class Execution {
 
   private async notify(outcome: RunOutcome): Promise<RunRecord> {
     const record = this.recordOf(outcome);
-    saveRecord(this.context, record);
+    await saveRecord(this.context, record);
     await this.notifier?.tell(record, this.skips);
     this.notified = { outcome, record };
     return record;
@@ -303,7 +308,7 @@ class Execution {
     else if (hooks !== undefined) log.warn(said);
     else log.info(said);
     leaveLastWords(context.mask(outcome.error === undefined ? said : `${said}: ${outcome.error}`));
-    saveRecord(context, record);
+    await saveRecord(context, record);
     if (record !== this.notified?.record) await this.notifier?.complete(record, this.skips);
     await addToHistory(context, record);
     marker.release();

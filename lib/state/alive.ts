@@ -4,15 +4,15 @@
  * over a failed backup only interrupts the next one.
  */
 
-import { recordPath } from "../context.ts";
 import { discard, readIfThere, replaceFile } from "../files/files.ts";
-import { readStat } from "../process/proc.ts";
+import { epochOfTicks, readStat } from "../process/proc.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import { plural } from "../text.ts";
 import { stamp, type Zone } from "../time/zone.ts";
 import { isRunning, markerPath, readMark } from "./marker.ts";
-import { readRecord } from "./record.ts";
+import { isAhead, readLastRun } from "./record.ts";
 import { lateAfter, parseCrontab, type Schedule } from "./schedules.ts";
+import { unrecordedText } from "./unrecorded.ts";
 
 /** With its start in ticks since boot a pid names one process only. */
 export interface ProcessMark {
@@ -84,16 +84,33 @@ export function judgeAlive(view: AliveView): Alive {
     return mark !== undefined && isRunning(mark);
   });
   const problems = problemsOf(view);
+  const notes = workers.flatMap((worker) => lastRunNotes(worker, view));
   if (running.length > 0) {
-    return { alive: true, reasons: [`Not to be interrupted: ${running.join(", ")}.`, ...problems] };
+    const said = `Not to be interrupted: ${running.join(", ")}.`;
+    return { alive: true, reasons: [said, ...problems, ...notes] };
   }
-  if (problems.length > 0) return { alive: false, reasons: problems };
+  if (problems.length > 0) return { alive: false, reasons: [...problems, ...notes] };
   const mark = readEntryMark(lockDir);
-  if (mark?.scheduler === undefined) return { alive: true, reasons: ["entry makes ready."] };
+  if (mark?.scheduler === undefined) return { alive: true, reasons: ["entry makes ready.", ...notes] };
   return {
     alive: true,
-    reasons: [`The scheduler runs (pid ${mark.scheduler.pid}); no job is long overdue.`],
+    reasons: [`The scheduler runs (pid ${mark.scheduler.pid}); no job is long overdue.`, ...notes],
   };
+}
+
+/** What makes its last record worth little: it says nothing of whether the schedule lives. */
+function lastRunNotes(job: string, view: AliveView): string[] {
+  const { logDir, now, zone } = view;
+  const { record, unrecorded } = readLastRun(view, job);
+  if (record === undefined) return [];
+  const notes: string[] = [];
+  if (unrecorded !== undefined)
+    notes.push(`The last run of ${job} ${unrecordedText(record, unrecorded, logDir, zone)}`);
+  if (isAhead(record, now)) {
+    const when = stamp(record.finished_epoch * 1000, zone);
+    notes.push(`The last run of ${job} ended at ${when}, which is still to come. Was the clock set back?`);
+  }
+  return notes;
 }
 
 function problemsOf(view: AliveView): string[] {
@@ -112,9 +129,14 @@ function problemsOf(view: AliveView): string[] {
       `The crontab ${crontab.path} is not what entry wrote there: the jobs of this container may not be started.`,
     ];
   }
-  return parseCrontab(crontab.text).flatMap(
-    (schedule) => longOverdue(schedule, mark.since_epoch, view) ?? [],
-  );
+  const since = scheduleStart(mark, scheduler, view.now);
+  return parseCrontab(crontab.text).flatMap((schedule) => longOverdue(schedule, since, view) ?? []);
+}
+
+/** Under a clock that was set back since, the mark names a time to come; the kernel knows when the scheduler began. */
+function scheduleStart({ since_epoch }: EntryMark, { ticks }: ProcessMark, now: number): number {
+  if (!isAhead({ started_epoch: since_epoch, finished_epoch: 0 }, now)) return since_epoch;
+  return Math.floor((epochOfTicks(ticks) ?? 0) / 1000) || now;
 }
 
 const isThere = (mark: ProcessMark): boolean => {
@@ -135,13 +157,10 @@ function isAnother({ path, text }: { readonly path: string; readonly text: strin
 const MISSED_MOST = 2;
 
 /** Counted from the end of the last run, whatever it came to, or from the start of the schedule. */
-function longOverdue(
-  { job, cron }: Schedule,
-  since: number,
-  { logDir, now, zone }: AliveView,
-): string | undefined {
+function longOverdue({ job, cron }: Schedule, since: number, view: AliveView): string | undefined {
   if (cron === undefined) return undefined;
-  const finished = readRecord(recordPath(logDir, job))?.record?.finished_epoch ?? 0;
+  const { now, zone } = view;
+  const finished = readLastRun(view, job).record?.finished_epoch ?? 0;
   // A record of the future, from before the clock was set back, says nothing of when the next is due.
   const from = Math.max(since, finished > now ? 0 : finished);
   const [expected, ...later] = nextTimes(cron, from, zone, MISSED_MOST + 1);

@@ -4,7 +4,6 @@
  */
 
 import { readdirSync } from "node:fs";
-import { recordPath } from "../context.ts";
 import { formatDuration, plural } from "../text.ts";
 import { iso, stamp, type Zone } from "../time/zone.ts";
 import { changesIn, RUNS_COMPARED } from "./changes.ts";
@@ -15,9 +14,10 @@ import {
   alertsOf,
   HOOK_FAILED,
   hasSucceeded,
+  isAhead,
   type PastRecord,
   type RecordFile,
-  readRecord,
+  readLastRun,
 } from "./record.ts";
 import { judgeDue, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
 
@@ -65,8 +65,10 @@ export interface Finding {
 
 export interface Judged {
   readonly job: Job;
-  /** The record of the last run. */
+  /** What stands in the place of the last run's record. */
   readonly found: RecordFile | undefined;
+  /** The record of the last run, wherever it could leave it. */
+  readonly record: PastRecord | undefined;
   /** What the last run's result is worth; undefined without a record that can be read. */
   readonly result: Result | undefined;
   /** The mark of the run that is alive. */
@@ -120,8 +122,7 @@ function judgeJob(
   inLockDir: ReadonlySet<string>,
   { logDir, lockDir, now, zone }: StatusContext,
 ): Judged {
-  const found = readRecord(recordPath(logDir, worker));
-  const record = found?.record;
+  const { found, record, unrecorded } = readLastRun({ logDir, lockDir }, worker);
   const isScheduled = schedule !== undefined;
   const markPath = markerPath(lockDir, worker);
   const mark = inLockDir.has(markPath) ? readMark(markPath) : undefined;
@@ -140,11 +141,18 @@ function judgeJob(
   const warn = (kind: string, message: string) =>
     findings.push({ job: worker, status: "WARN", kind, message });
   if (schedule?.problem !== undefined) warn("schedule", schedule.problem);
-  if (found === undefined && isScheduled && running === undefined) {
+  if (found === undefined && record === undefined && isScheduled && running === undefined) {
     warn("no-record", "it is scheduled, but has left no record yet.");
   }
   if (found?.problem !== undefined) {
     warn("unreadable", `its record ${found.path} cannot be read: ${found.problem}.`);
+  }
+  if (unrecorded !== undefined) {
+    warn(
+      "unrecorded",
+      `its last run could not leave its record in ${logDir}: ${unrecorded}. What stands there is of an earlier run. ` +
+        "Make room there, and see that it can be written.",
+    );
   }
   const ahead = [record, ...past.toReversed()].find((run) => run !== undefined && isAhead(run, now));
   if (ahead !== undefined) warn("future", future(ahead, ahead === record, now, zone));
@@ -168,6 +176,7 @@ function judgeJob(
   const at = (epoch: number | undefined) => (epoch === undefined ? null : iso(epoch * 1000, zone));
   return {
     found,
+    record,
     result,
     running,
     findings,
@@ -253,21 +262,14 @@ function skipReason(running: RunMark | undefined, lockPath: string): string {
   return "and has not run since. Nothing is in its way any more: the next run ends this.";
 }
 
-/** A record from further ahead than this was written before the clock was set back. */
-const AHEAD_SECONDS = 60;
-
-/** Under a clock that was set in between, either end of a run may lie there. */
-const isAhead = ({ started_epoch, finished_epoch }: PastRecord, now: number): boolean =>
-  Math.max(started_epoch, finished_epoch) > now + AHEAD_SECONDS;
-
 function future(
   { started_epoch, finished_epoch }: PastRecord,
   isLast: boolean,
   now: number,
   zone: Zone,
 ): string {
-  const [what, epoch] =
-    started_epoch > now + AHEAD_SECONDS ? ["began", started_epoch] : ["ended", finished_epoch];
+  const hasBegun = !isAhead({ started_epoch, finished_epoch: 0 }, now);
+  const [what, epoch] = hasBegun ? ["ended", finished_epoch] : ["began", started_epoch];
   const which = isLast ? "its last run" : "a run before its last one";
   return `${which} ${what} at ${stamp(epoch * 1000, zone)}, which is still to come. Was the clock set back?`;
 }

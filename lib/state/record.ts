@@ -3,7 +3,8 @@
  * and the one judgement of whether its run was a success.
  */
 
-import { type Identity, recordPath } from "../context.ts";
+import { existsSync } from "node:fs";
+import { type Identity, recordPath, unrecordedPath } from "../context.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
 import { plural } from "../text.ts";
@@ -211,16 +212,73 @@ export function readRecord(path: string): RecordFile | undefined {
   }
 }
 
-/** All fields of a job's last record, whatever they are; {} where there is none that can be read. */
-export function lastFields(logDir: string, job: string): Readonly<Record<string, unknown>> {
+/** Where runs leave their records, and where those that cannot. */
+interface Folders {
+  readonly logDir: string;
+  readonly lockDir: string;
+}
+
+/** The last run of a job, wherever its record is. */
+export interface LastRun {
+  /** What stands in the record's own place. */
+  readonly found: RecordFile | undefined;
+  readonly record: PastRecord | undefined;
+  /** Why `record` does not stand there, a clause; undefined when it does. */
+  readonly unrecorded?: string;
+}
+
+/** Throws nothing. */
+export function readLastRun({ logDir, lockDir }: Folders, job: string): LastRun {
+  const found = readRecord(recordPath(logDir, job));
+  const word = readWord(unrecordedPath(lockDir, job), found?.record);
+  const record = word === undefined ? undefined : parseRecord(JSON.stringify(word));
+  if (record === undefined) return { found, record: found?.record };
+  return { found, record, unrecorded: String(record.unrecorded ?? "for an unknown reason") };
+}
+
+/** All fields of a job's last run, whatever they are; {} where nothing of it can be read. */
+export function lastFields({ logDir, lockDir }: Folders, job: string): Readonly<Record<string, unknown>> {
+  const [path, wordPath] = [recordPath(logDir, job), unrecordedPath(lockDir, job)];
+  const fields = fieldsAt(path);
+  return readWord(wordPath, fields) ?? fields;
+}
+
+/** What a run that could not leave its record has left instead; undefined where `recorded` is of a later run. */
+function readWord(
+  path: string,
+  recorded: Readonly<Record<string, unknown>> | undefined,
+): Readonly<Record<string, unknown>> | undefined {
+  if (!existsSync(path)) return undefined;
+  const word = fieldsAt(path);
+  if (!isEpoch(word.started_epoch)) return undefined;
+  if (recorded === undefined || !isEpoch(recorded.started_epoch)) return word;
+  if (recorded.run_id === word.run_id) return undefined;
+  // A record of the future, from before the clock was set back, is of an earlier run all the same.
+  const isEarlier =
+    recorded.started_epoch <= word.started_epoch || recorded.started_epoch > nowEpoch() + AHEAD_SECONDS;
+  return isEarlier ? word : undefined;
+}
+
+function fieldsAt(path: string): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = JSON.parse(readSmallFile(recordPath(logDir, job), RECORD_MOST));
+    const value: unknown = JSON.parse(readSmallFile(path, RECORD_MOST));
     return (value ?? {}) as Record<string, unknown>;
   } catch {
     // No run yet, unreadable, or torn by a power cut: nothing is known.
     return {};
   }
 }
+
+/** Seconds. What lies further ahead is of a clock that was set back since; those of two machines may differ by less. */
+const AHEAD_SECONDS = 60;
+
+const nowEpoch = (): number => Math.floor(Date.now() / 1000);
+
+/** Does either end of a run, in epoch seconds, lie in the future? Under a clock that is set meanwhile only one may. */
+export const isAhead = (
+  { started_epoch, finished_epoch }: Pick<PastRecord, "started_epoch" | "finished_epoch">,
+  now: number,
+): boolean => Math.max(started_epoch, finished_epoch) > now + AHEAD_SECONDS;
 
 /** The id that the repository shown as `shown` had at the run of these fields; undefined where that is not known. */
 export const repositoryIdOf = (

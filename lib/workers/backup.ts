@@ -101,7 +101,7 @@ export default defineWorker({
 
 async function work(run: BackupRun, { flags }: { readonly flags: BackupFlags }): Promise<Outcome> {
   const { logDir, mask } = run.context;
-  const last = lastFields(logDir, "backup");
+  const last = lastFields(run.context, "backup");
   const former = formerUsual(logDir, last);
   // Handed on, whatever becomes of this run; a good one sets its own.
   run.addFacts(former);

@@ -56,7 +56,13 @@ async function main({ operands, table }: Invocation): Promise<number> {
   const stop = new Stop(() => context.settings.seconds("STOP_TIMEOUT") * 1000);
   stop.install();
   const exitCode = Number(argument ?? 0);
-  const result = { exitCode, status: statusForExit(exitCode), durationSeconds: 0, snapshotId: undefined };
+  const result = {
+    exitCode,
+    status: statusForExit(exitCode),
+    durationSeconds: 0,
+    snapshotId: undefined,
+    hasRecord: true,
+  };
   // A pipe of its own: a real run of the same worker may be using the worker's.
   const pipePath = `${context.lockDir}/hook-test-${process.pid}.pipe`;
   try {

@@ -45,7 +45,7 @@ async function work(
   const shrunk = plan.ofEnvironment
     ? judgeShrinkage(
         { files, bytes: plan.sizes ? bytes : -1 },
-        lastFields(run.context.logDir, "backup") as LastBackup,
+        lastFields(run.context, "backup") as LastBackup,
       )
     : undefined;
   const warnings = [...formatWarnings(examination), ...(shrunk === undefined ? [] : [shrunk])];

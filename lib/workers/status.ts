@@ -113,12 +113,14 @@ function formatStatus(
   findings: readonly Finding[],
   verdict: Verdict,
 ): string {
-  const shown = judged.filter(({ job }) => job.enabled || job.present || job.running !== null);
-  const jobs = shown.map(({ job, found }) => {
+  const shown = judged.filter(
+    ({ job, record }) => job.enabled || job.present || record !== undefined || job.running !== null,
+  );
+  const jobs = shown.map(({ job, record }) => {
     const cron = scheduleFor(schedules, job.job)?.cron;
     return {
       job,
-      started: found?.record?.started_epoch,
+      started: record?.started_epoch,
       next: cron && nextTimes(cron, now, zone, 1)[0],
     };
   });

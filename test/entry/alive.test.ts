@@ -156,6 +156,35 @@ describe("status --alive", () => {
     await run;
   });
 
+  test("a schedule that began, or a run that ended, under a clock that was set back is overdue all the same", async () => {
+    using world = new Entered();
+    await world.enter({ BACKUP_CRON: "* * * * *" });
+    const { scheduler } = world.mark();
+    // Since the machine has started: some minutes at the least.
+    const first = Number(readFileSync("/proc/1/stat", "latin1").split(") ")[1]?.split(" ")[19]);
+    const initial = { pid: 1, ticks: first };
+    world.remark({ since_epoch: now() + DAY * 30_000, scheduler: initial });
+    const uptime = Number(readFileSync("/proc/uptime", "latin1").split(".")[0]) - first / 100;
+    const [code, said] = await world.alive();
+    if (uptime > 600) {
+      expect(code).toBe(1);
+      expect(said).toContain("backup is overdue by more than 2 intervals");
+    }
+    world.remark({ since_epoch: now() + DAY * 30_000, scheduler });
+    expect((await world.alive())[0]).toBe(0);
+    expect((await world.run("backup")).code).toBe(0);
+    const record = { ...world.record(), finished_epoch: now() + DAY * 30_000 };
+    writeFileSync(join(world.log, "last-backup.json"), JSON.stringify(record));
+    expect(await world.alive()).toEqual([
+      0,
+      expect.stringMatching(
+        /^alive: The scheduler runs .* The last run of backup ended at .*, which is still to come\./,
+      ),
+    ]);
+    world.remark({ since_epoch: now() - 3600 });
+    expect((await world.alive())[0]).toBe(1);
+  });
+
   test("an emptied LOCK_DIR gets its mark back", async () => {
     using world = new Entered();
     await world.enter();

@@ -278,6 +278,31 @@ describe("real runs", () => {
     ]);
   });
 
+  test("a success under a clock that was set back since hides no failure: the one before it counts", async () => {
+    using world = new World();
+    const METRICS_DIR = world.folder("metrics");
+    world.restic('exit "$CODE"');
+    const path = join(METRICS_DIR, "restic_backup.testhost.prom");
+    const run = async (CODE: string) => {
+      await world.run("backup", [], { env: { METRICS_DIR, CODE } });
+      return samples(world.read("metrics/restic_backup.testhost.prom"));
+    };
+    const name = 'restic_backup_last_success_timestamp_seconds{hostname="testhost"}';
+    await run("1");
+    const now = Math.floor(Date.now() / 1000);
+    const line = (finished_epoch: number) =>
+      `${JSON.stringify({ ...world.record(), status: "ok", exit_code: 0, started_epoch: finished_epoch, finished_epoch })}\n`;
+    writeFileSync(join(world.log, "history.jsonl"), line(now - 500) + line(now - 100) + line(now + 1e9));
+    writeFileSync(path, `${name} ${now + 1e9}\n`);
+    expect((await run("1"))[name]).toBe(now - 100);
+    // Where the history does not know of one either, none is claimed.
+    writeFileSync(join(world.log, "history.jsonl"), line(now + 1e9));
+    writeFileSync(path, `${name} ${now + 1e9}\n`);
+    expect(name in (await run("1"))).toBe(false);
+    writeFileSync(path, `${name} ${now + 20}\n`);
+    expect((await run("1"))[name]).toBe(now + 20);
+  });
+
   test("a stop in the post-hooks leaves a success a success", async () => {
     using world = new Measured();
     expect(await stopInPostHook(world)).toBe(143);
