@@ -118,8 +118,12 @@ export const variables = {
   "HOOK_TIMEOUT_<PHASE>": count("the same for one phase, for example HOOK_TIMEOUT_PRE_BACKUP"),
   HOOK_KILL_AFTER: count("seconds from a timed-out hook's SIGTERM to its SIGKILL", "10"),
   HOOK_LOG_MAX_BYTES: count(
-    "bytes that one hook may add to the run's log; cron.log gets all of its output",
+    "bytes that one hook may add to the run's log; what is more goes to stdout only",
     "1048576",
+  ),
+  HOOK_STDOUT_MAX_BYTES: count(
+    "bytes that one hook may add to stdout, which is cron.log; what is more is counted and left out",
+    "67108864",
   ),
   STOP_TIMEOUT: seconds("limit for everything that happens after SIGTERM, SIGINT or SIGHUP", "8"),
   "<WORKER>_TIMEOUT": seconds("limit for the work itself, for example BACKUP_TIMEOUT=6h; none when empty"),

@@ -95,6 +95,7 @@ function judgeSettings(checks: Checks, settings: Settings, misspelt: readonly Mi
   // These settings report odd values to the checks.
   settings.count("HOOK_KILL_AFTER");
   settings.count("HOOK_LOG_MAX_BYTES");
+  settings.count("HOOK_STDOUT_MAX_BYTES");
   for (const { name, nearest } of misspelt.filter(({ name }) => isAboutHooks(name))) {
     checks.warn(`${name} ${misspeltText({ name, nearest })}`);
   }

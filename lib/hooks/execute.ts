@@ -7,7 +7,7 @@ import { statSync } from "node:fs";
 import type { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import { EXIT, reasonOf } from "../errors.ts";
-import type { Log } from "../log/log.ts";
+import type { Bytes, Log } from "../log/log.ts";
 import { type BothStreams, type ChildEnd, runChild } from "../process/child.ts";
 import { openPipe, type Pipe } from "../process/pipe.ts";
 import { writeTo } from "../process/pump.ts";
@@ -68,6 +68,7 @@ export async function runPhase(
         timeout: settings.hookTimeout(phase),
         killAfter: settings.count("HOOK_KILL_AFTER"),
         logMost: settings.count("HOOK_LOG_MAX_BYTES"),
+        stdoutMost: settings.count("HOOK_STDOUT_MAX_BYTES"),
         pipePath: plan.pipePath,
       }),
     );
@@ -126,7 +127,9 @@ export interface HookPlan {
   readonly timeout: number;
   /** Seconds from SIGTERM to SIGKILL. */
   readonly killAfter: number;
+  /** Bytes that the hook may add to the run's own log (HOOK_LOG_MAX_BYTES), and to stdout (HOOK_STDOUT_MAX_BYTES). */
   readonly logMost: number;
+  readonly stdoutMost: number;
   readonly pipePath: string;
 }
 
@@ -142,7 +145,7 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
 
   const env = { ...plan.env, RBH_HOOK: phase, RBH_HOOK_PATH: hook.path };
   const pipe = await openPipe(plan.pipePath, env);
-  const output = hookOutput({ log, source: phase, pipe, env, fileMost: plan.logMost });
+  const output = hookOutput({ log, source: phase, pipe, env, file: plan.logMost, stdout: plan.stdoutMost });
   const words = plan.argument === undefined ? [] : [plan.argument];
   log.info(`hook ${phase} started: ${[hook.path, ...words].join(" ")}`);
   let ended: ChildEnd;
@@ -206,25 +209,23 @@ function buildMarks(env: ChildEnvironment): string[] {
   return ["RBH_RUN_ID", "RBH_HOOK", "RBH_HOOK_PATH"].map((name) => `${name}=${env[name] ?? ""}`);
 }
 
-interface OutputPlan {
+interface OutputPlan extends Bytes {
   readonly log: Log;
   /** The name before each line: the phase. */
   readonly source: string;
   readonly pipe: Pipe | undefined;
   readonly env: ChildEnvironment;
-  /** Bytes that may go into the run's own log (HOOK_LOG_MAX_BYTES). */
-  readonly fileMost: number;
 }
 
 interface HookOutput {
   readonly streams: BothStreams;
-  /** Says what went to stdout only. To be called once all has come. */
+  /** Says what was left out. To be called once all has come. */
   readonly end: () => void;
 }
 
-/** The way of its lines into the log: in order, bounded in the run's own log, whole on stdout. */
-function hookOutput({ log, source, pipe, env, fileMost }: OutputPlan): HookOutput {
-  const lines = log.child(fileMost);
+/** The way of its lines into the log: in order, and bounded, so that no hook can fill the disk. */
+function hookOutput({ log, source, pipe, env, file, stdout }: OutputPlan): HookOutput {
+  const lines = log.child({ file, stdout });
   return {
     streams: {
       pipe,
@@ -232,11 +233,19 @@ function hookOutput({ log, source, pipe, env, fileMost }: OutputPlan): HookOutpu
       onHeld: (read) => drainForEver(log, source, env, read),
     },
     end: () => {
-      if (lines.leftOut === 0) return;
-      log.info(
-        `hook ${source}: ${formatBytes(lines.leftOut)} more of its lines went to stdout only ` +
-          `(HOOK_LOG_MAX_BYTES=${fileMost}).`,
-      );
+      const { leftOut } = lines;
+      const onStdoutOnly = leftOut.file - leftOut.stdout;
+      if (onStdoutOnly > 0) {
+        log.info(
+          `hook ${source}: ${formatBytes(onStdoutOnly)} more of its lines went to stdout only (HOOK_LOG_MAX_BYTES=${file}).`,
+        );
+      }
+      if (leftOut.stdout > 0) {
+        log.warn(
+          `hook ${source} printed too much: ${formatBytes(leftOut.stdout)} of its lines were left out on stdout ` +
+            `(HOOK_STDOUT_MAX_BYTES=${stdout}). Have it print less, or raise that.`,
+        );
+      }
     },
   };
 }

@@ -22,9 +22,11 @@ const CLEAR = "\r\x1b[K";
 
 /**
  * Bytes of what the work's children print that go into the run's own file: a hundred times what a large backup with many
- * unreadable files prints, and little enough for any LOG_DIR. All of it goes to stdout.
+ * unreadable files prints, and little enough for any LOG_DIR.
  */
 const CHILDREN_MOST = 64 * 1024 * 1024;
+/** The same for stdout, which is cron.log: more is a program that has gone mad, and would fill the disk. */
+const CHILDREN_STDOUT_MOST = 1024 * 1024 * 1024;
 
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
 
@@ -57,33 +59,45 @@ export function openCronLog(path: string): number {
   throw other;
 }
 
-/** Bytes of log lines. */
-export interface Written {
-  readonly inFile: number;
-  readonly leftOut: number;
+/** Bytes of log lines: for the run's own file, and for stdout. */
+export interface Bytes {
+  readonly file: number;
+  readonly stdout: number;
 }
 
-/** Writes safe lines to stdout, and those that fit in `fileMost` bytes into the run's own file too. */
-export type WriteLines = (source: string, lines: string, fileMost: number) => Written;
+/** Writes safe lines to each of the two places, as far as they fit there; returns what did. */
+export type WriteLines = (source: string, lines: string, room: Bytes) => Written;
+
+interface Written extends Bytes {
+  /** Bytes of all of them. */
+  readonly all: number;
+}
+
+const NONE: Bytes = { file: 0, stdout: 0 };
 
 export class ChildLog {
-  /** Bytes of log lines that went to stdout only. */
-  leftOut = 0;
+  /** Bytes of log lines that were left out. */
+  leftOut = NONE;
 
-  /** `room`: bytes that may go into the run's own file. */
   constructor(
     private readonly writeLines: WriteLines,
-    private room = Number.POSITIVE_INFINITY,
+    private room: Bytes,
   ) {}
 
-  /** Whole lines that are safe; true when they are the first that did not fit in the run's own file. */
-  write(source: string, lines: string): boolean {
+  /** Whole lines that are safe. Returns where these are the first that did not fit. */
+  write(source: string, lines: string): { readonly file: boolean; readonly stdout: boolean } {
+    const before = this.leftOut;
     // After the first line that did not fit, none goes there any more, however short it is.
-    const isFull = this.leftOut > 0;
-    const { inFile, leftOut } = this.writeLines(source, lines, isFull ? 0 : this.room);
-    this.room -= inFile;
-    this.leftOut += leftOut;
-    return !isFull && leftOut > 0;
+    const { file, stdout, all } = this.writeLines(source, lines, {
+      file: before.file > 0 ? 0 : this.room.file,
+      stdout: before.stdout > 0 ? 0 : this.room.stdout,
+    });
+    this.room = { file: this.room.file - file, stdout: this.room.stdout - stdout };
+    this.leftOut = { file: before.file + all - file, stdout: before.stdout + all - stdout };
+    return {
+      file: before.file === 0 && this.leftOut.file > 0,
+      stdout: before.stdout === 0 && this.leftOut.stdout > 0,
+    };
   }
 }
 
@@ -146,21 +160,28 @@ export class Log {
     this.consola.error(visible(this.mask(message)));
   }
 
-  /** A way into the log for a child of its own; `room`: bytes that it may add to the run's own file. */
-  child(room?: number): ChildLog {
+  /** A way into the log for a child of its own; `room`: bytes that it may add. */
+  child(room: Bytes): ChildLog {
     return new ChildLog(this.writeLines, room);
   }
 
-  private readonly writeLines: WriteLines = (source, lines, fileMost) => {
-    const bytes = prefixLines(`${this.head("INFO")}${source} | `, lines);
-    const fits =
-      bytes.length <= fileMost ? bytes.length : fileMost < 1 ? 0 : bytes.lastIndexOf("\n", fileMost - 1) + 1;
-    this.put(this.keepsOffStdout ? undefined : bytes, bytes.subarray(0, fits));
-    return { inFile: fits, leftOut: bytes.length - fits };
+  private readonly writeLines: WriteLines = (source, lines, room) => {
+    const head = `${this.head("INFO")}${source} | `;
+    // What nobody gets is only counted: a hook that prints for ever must not cost more than that.
+    if (room.file < 1 && room.stdout < 1) {
+      const all = Buffer.byteLength(lines) + countLines(lines) * Buffer.byteLength(head);
+      return { file: 0, stdout: this.keepsOffStdout ? all : 0, all };
+    }
+    const bytes = prefixLines(head, lines);
+    const [file, stdout] = [fitting(bytes, room.file), fitting(bytes, room.stdout)];
+    const shown = this.keepsOffStdout || stdout === 0 ? undefined : bytes.subarray(0, stdout);
+    this.put(shown, bytes.subarray(0, file));
+    // What a quiet log keeps off stdout is not left out there.
+    return { file, stdout: this.keepsOffStdout ? bytes.length : stdout, all: bytes.length };
   };
 
   /** What all children of the work print. */
-  private readonly work = this.child(CHILDREN_MOST);
+  private readonly work = this.child({ file: CHILDREN_MOST, stdout: CHILDREN_STDOUT_MOST });
 
   /** A line that a child of the work printed, as it is. */
   childLine(source: string, line: string): void {
@@ -187,9 +208,17 @@ export class Log {
     const { source, lines } = this.gathered;
     if (lines === "") return;
     this.gathered = NOTHING;
-    if (!this.work.write(source, visibleLines(this.mask(lines)))) return;
+    const isFull = this.work.write(source, visibleLines(this.mask(lines)));
     const said = `${source} printed more than ${formatBytes(CHILDREN_MOST)}; the rest is on stdout only.`;
-    this.toFile(this.render("WARN", [said], false));
+    if (isFull.file) this.toFile(this.render("WARN", [said], false));
+    if (isFull.stdout)
+      this.put(
+        this.render(
+          "WARN",
+          [`${source} printed more than ${formatBytes(CHILDREN_STDOUT_MOST)}; the rest is left out.`],
+          false,
+        ),
+      );
   }
 
   /** A quiet line: only in the run's own file. */
@@ -338,6 +367,16 @@ export class Log {
       return this.render("WARN", [said], false);
     },
   };
+}
+
+/** Bytes of the whole lines that fit in `room`. */
+const fitting = (bytes: Buffer, room: number): number =>
+  bytes.length <= room ? bytes.length : room < 1 ? 0 : bytes.lastIndexOf("\n", room - 1) + 1;
+
+function countLines(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) count++;
+  return count;
 }
 
 function levelOf(type: string): Level {

@@ -58,6 +58,7 @@ const command: Command = {
     "HOOK_TIMEOUT_<PHASE>",
     "HOOK_KILL_AFTER",
     "HOOK_LOG_MAX_BYTES",
+    "HOOK_STDOUT_MAX_BYTES",
     "STOP_TIMEOUT",
     "CRONTAB_DIR",
     "LOG_DIR",

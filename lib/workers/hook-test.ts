@@ -27,6 +27,7 @@ const command: Command = {
     "HOOK_TIMEOUT_<PHASE>",
     "HOOK_KILL_AFTER",
     "HOOK_LOG_MAX_BYTES",
+    "HOOK_STDOUT_MAX_BYTES",
     "RESTIC_REPOSITORY",
     "RESTIC_REPOSITORY_FILE",
     "LOG_DIR",

@@ -28,7 +28,9 @@ async function flooded({ print, bytes, to }: Flood) {
     "post-backup",
     `sed -n 's/^VmHWM:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$PPID/status > ${it.dir}/peak`,
   );
-  const { code, stderr } = await it.exec(["sh", "-c", 'exec "$0" > "$1"', it.link("backup"), to]);
+  const { code, stderr } = await it.exec(["sh", "-c", 'exec "$0" > "$1"', it.link("backup"), to], {
+    env: { HOOK_STDOUT_MAX_BYTES: String(1000 * MB) },
+  });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const record = it.record();
   expect(record.hooks[0]).toMatchObject({ exit_code: 0, timed_out: false, output_bytes: bytes });
@@ -98,6 +100,28 @@ describe("memory stays below 100 MiB, the log below its bound and a page", () =>
     expect({ lines, characters }).toEqual({ lines: 10 * MB, characters: 10 * MB });
     expect(peak).toBeLessThan(100 * MIB);
   });
+});
+
+test("a hook that prints for ever fills no disk: stdout gets 64 MiB, and the last line about it says what was left out", async () => {
+  using it = new World();
+  it.restic();
+  it.hook("pre-backup", "yes");
+  it.env.HOOK_TIMEOUT_PRE_BACKUP = "3";
+  const { code } = await it.exec(["sh", "-c", 'exec "$0" > out', it.link("backup")]);
+  expect(code).toBe(0);
+  expect(statSync(`${it.dir}/out`).size).toBeGreaterThan(63 * MIB);
+  expect(statSync(`${it.dir}/out`).size).toBeLessThan(64 * MIB + 4096);
+  const { stdout } = await it.exec(["sh", "-c", "grep -v 'pre-backup |' out"]);
+  const said = stdout.split("\n").filter((line) => line.includes("of its lines"));
+  expect(said).toEqual([
+    expect.stringMatching(
+      / INFO {2}backup {2}hook pre-backup: 63\.\d+ MiB more of its lines went to stdout only/,
+    ),
+    expect.stringMatching(
+      / WARN {2}backup {2}hook pre-backup printed too much: \d+\.\d+ [MG]iB of its lines were left out on stdout \(HOOK_STDOUT_MAX_BYTES=67108864\)/,
+    ),
+  ]);
+  expect(stdout).toContain("backup finished: ok, exit 0");
 });
 
 needing("python3").test("a slow reader of stdout slows the hook down, and nothing is lost", async () => {

@@ -117,8 +117,37 @@ describe("HOOK_LOG_MAX_BYTES", () => {
     expect((await outputOf(body, { HOOK_LOG_MAX_BYTES: "2000" })).inFile).toEqual(["one"]);
   });
 
+  test.each([
+    ["1000", "50000", 1000, 50_000],
+    ["50000", "1000", 50_000, 1000],
+    ["0", "0", 0, 0],
+    ["100", "0", 100, 0],
+  ])(
+    "of %s bytes, HOOK_STDOUT_MAX_BYTES of %s: each place has its own bound, and all is accounted for",
+    async (log, out, inLog, onStdout) => {
+      const { inFile, lines, stdout } = await outputOf("seq 19000", {
+        HOOK_LOG_MAX_BYTES: log,
+        HOOK_STDOUT_MAX_BYTES: out,
+      });
+      const frame = "2026-05-11 09:30:00 INFO  backup  pre-backup | \n".length;
+      const sizeOf = (words: readonly string[]) => words.reduce((sum, word) => sum + word.length + frame, 0);
+      const all = Array.from({ length: 19_000 }, (_, n) => String(n + 1));
+      expect(inFile).toEqual(all.slice(0, inFile.length));
+      expect(lines).toEqual(all.slice(0, lines.length));
+      for (const [kept, most] of [
+        [inFile, inLog],
+        [lines, onStdout],
+      ] as const) {
+        expect(sizeOf(kept)).toBeLessThanOrEqual(most);
+        expect(sizeOf(kept)).toBeGreaterThan(most - frame - 6);
+      }
+      const left = ((sizeOf(all) - sizeOf(lines)) / 1024).toFixed(3);
+      expect(stdout).toContain(`printed too much: ${left} KiB of its lines were left out on stdout`);
+    },
+  );
+
   test("a hook that stays below it is not spoken of", async () => {
     const { log } = await outputOf("seq 100");
-    expect(log).not.toContain("more of its lines");
+    expect(log).not.toContain("of its lines");
   });
 });
