@@ -4,8 +4,9 @@
  * shown once. A reader that is slow, or stands still, makes nothing wait but the copy: the file has the rest.
  */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, write } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, readSync, write } from "node:fs";
 import { errnoOf } from "../errors.ts";
+import { openOurs } from "../files/files.ts";
 import { sleep } from "../process/stop.ts";
 
 interface Followed {
@@ -23,8 +24,6 @@ const LINE_MOST = 1024 * 1024;
 /** Files that lost the name and are still behind: a reader that stands still for months must not hold them all. */
 const FILES_MOST = 5;
 const NEWLINE = 10;
-/** Never through a link, which could lead to a file of secrets; and a pipe that takes the name is not waited for. */
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export class Follower {
   /** The file that has the name now comes last; before it, those that had the name and may still be written to. */
@@ -66,7 +65,7 @@ export class Follower {
       if (!there?.isFile() || (last !== undefined && last.ino === there.ino && last.dev === there.dev)) {
         return false;
       }
-      const fd = openSync(this.path, READ);
+      const fd = openOurs(this.path, constants.O_RDONLY);
       const { ino, dev } = fstatSync(fd);
       this.files.push({ fd, ino, dev, offset: 0, rest: Buffer.alloc(0) });
       for (const file of this.files.slice(0, -FILES_MOST)) this.end(file);

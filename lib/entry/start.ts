@@ -4,12 +4,12 @@
  * Failure, and no job is ever started.
  */
 
-import { accessSync, closeSync, constants, mkdirSync } from "node:fs";
+import { accessSync, closeSync, constants } from "node:fs";
 import { type Variable, variables } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { type Environment, release, version } from "../environment.ts";
 import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
-import { replaceFile } from "../files/files.ts";
+import { makeFolder, replaceFile } from "../files/files.ts";
 import { openCronLog } from "../log/log.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
@@ -84,7 +84,7 @@ export async function mountNfs({ log, settings, env }: Context, stop: Stop): Pro
   const target = settings.text("NFS_TARGET");
   if (target === "") return;
   try {
-    mkdirSync(MOUNT_POINT, { recursive: true });
+    makeFolder(MOUNT_POINT);
   } catch (error) {
     throw new Failure(
       `${MOUNT_POINT}, the mount point of NFS_TARGET, cannot be created: ${reasonOf(error)}.`,
@@ -177,7 +177,7 @@ const answerLines = ({ stdout, stderr }: Answer) =>
  */
 export function readyFolders({ log }: Context, places: Places): void {
   try {
-    mkdirSync(places.lockDir, { recursive: true });
+    makeFolder(places.lockDir);
     accessSync(places.lockDir, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new Failure(
@@ -187,7 +187,7 @@ export function readyFolders({ log }: Context, places: Places): void {
     );
   }
   try {
-    mkdirSync(dirname(places.cronLog), { recursive: true });
+    makeFolder(dirname(places.cronLog));
     closeSync(openCronLog(places.cronLog));
   } catch (error) {
     log.warn(
@@ -202,7 +202,7 @@ const dirname = (path: string): string => path.slice(0, path.lastIndexOf("/"));
 export function writeCrontab({ log, settings }: Context, text: string): void {
   const path = crontabPath(settings);
   try {
-    mkdirSync(settings.text("CRONTAB_DIR"), { recursive: true });
+    makeFolder(settings.text("CRONTAB_DIR"));
     replaceFile(path, text, { mode: 0o600 });
   } catch (error) {
     throw new Failure(

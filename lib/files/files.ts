@@ -1,18 +1,21 @@
 /**
- * Single files: replacing one atomically, reading one safely, telling whether two are the same, hashing one of any size
- * in constant memory.
+ * Single files. Those of ours, in LOG_DIR, LOCK_DIR, METRICS_DIR and CRONTAB_DIR, are opened here and nowhere else:
+ * others may be able to write in these folders, so that none is opened through a link, none is waited for that is a named
+ * pipe, and no temporary name can be foreseen. And those of the operator, which may well be links; whether two are the
+ * same; the hash of one of any size in constant memory.
  */
 
 import {
   closeSync,
   constants,
-  copyFileSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   promises,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   type Stats,
@@ -24,31 +27,123 @@ import { errnoOf } from "../errors.ts";
 import { builtin } from "../runtime.ts";
 import { plural } from "../text.ts";
 
+/** O_NOFOLLOW refuses a link, and with O_NONBLOCK neither a pipe nor a device is waited for. */
+const OURS = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** No errno of Linux, but of the BSDs: "inappropriate file type". See reasonOf. */
+const NOT_REGULAR = "EFTYPE";
+
+/**
+ * Opens a file of ours by these flags of open(2); with O_CREAT a missing one is made, and gets `mode` whatever the umask
+ * is; one that is there keeps its own, but is closed to others where `mode` is 0600. Throws the error of open(2), ELOOP
+ * for a link, and EFTYPE for what is not a regular file.
+ */
+export function openOurs(path: string, flags: number, mode = 0o644): number {
+  const plain = flags & ~constants.O_CREAT;
+  for (;;) {
+    try {
+      return regular(openSync(path, plain | OURS), mode);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" || plain === flags) throw error;
+    }
+    try {
+      return openNew(path, plain, mode);
+    } catch (error) {
+      // Another process was faster.
+      if (errnoOf(error) !== "EEXIST") throw error;
+    }
+  }
+}
+
+/** Makes a file that nobody else has made, with exactly this mode, and opens it. Throws the error of open(2). */
+export function openNew(path: string, flags: number, mode = 0o644): number {
+  const fd = openSync(path, flags | OURS | constants.O_CREAT | constants.O_EXCL, mode);
+  setMode(fd, mode);
+  return fd;
+}
+
+/** Gives an open file this mode. Where its file system or its owner does not let us, it keeps its own. */
+export function setMode(fd: number, mode: number): void {
+  try {
+    fchmodSync(fd, mode);
+  } catch {
+    // A share of another system, or another user's file: the umask may have taken rights from it, and added none.
+  }
+}
+
+/** Is it the error of openOurs for something that nobody of ours has put there? */
+export const isInTheWay = (error: unknown): boolean =>
+  ["ELOOP", "ENXIO", NOT_REGULAR].includes(errnoOf(error) ?? "");
+
+/** The descriptor; throws for what is not a regular file of ours, and closes it. */
+function regular(fd: number, wanted: number): number {
+  const stat = fstatSync(fd);
+  const isPrivate = wanted === PRIVATE;
+  if (!stat.isFile() || (isPrivate && stat.nlink > 1)) {
+    closeSync(fd);
+    throw stat.isFile() ? new Error("it has a second name (a hard link): remove it") : notRegular();
+  }
+  // An older release left its locks open to others, and who can open a lock can hold it.
+  if (isPrivate && (stat.mode & 0o077) !== 0 && stat.uid === process.geteuid?.()) setMode(fd, PRIVATE);
+  return fd;
+}
+
+/** The mode of what is its owner's alone. */
+export const PRIVATE = 0o600;
+
+const notRegular = () => Object.assign(new Error("it is not a regular file"), { code: NOT_REGULAR });
+
+/** Makes a folder of ours, and those above it that are missing, with this mode whatever the umask is. */
+export function makeFolder(path: string, mode = 0o755): void {
+  const before = process.umask(0o777 & ~mode);
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } finally {
+    process.umask(before);
+  }
+}
+
 export interface WriteOptions {
-  /** Permission bits of the new file. */
+  /** Permission bits of the new file, whatever the umask is. */
   readonly mode?: number;
   /** Sync it to the disk before it replaces the old one. Default: true. */
   readonly durable?: boolean;
-  /** Give it `mode` whatever the umask is. Default: false. */
-  readonly isExact?: boolean;
 }
 
 /**
  * Writes `text` to a temporary file beside `path` and renames it. On any failure the old file is unchanged, the
  * temporary one is removed, and the error is thrown.
  */
-export function replaceFile(
-  path: string,
-  text: string,
-  { mode = 0o644, durable = true, isExact = false }: WriteOptions = {},
-): void {
+export function replaceFile(path: string, text: string, { mode, durable = true }: WriteOptions = {}): void {
+  replace(path, mode, (fd) => {
+    writeFileSync(fd, text);
+    if (durable) fsyncSync(fd);
+  });
+}
+
+/** Bytes that are copied at once. */
+const COPIED = 1024 * 1024;
+
+/** Copies `from` to `to` completely or not at all: on any failure the old `to` is unchanged, and the error is thrown. */
+export function copyWhole(from: string, to: string): void {
+  withRegularFile(from, (source) =>
+    replace(to, undefined, (fd) => {
+      const piece = Buffer.allocUnsafe(COPIED);
+      for (;;) {
+        const read = readSync(source, piece, 0, COPIED, null);
+        if (read === 0) return;
+        writeFileSync(fd, piece.subarray(0, read));
+      }
+    }),
+  );
+}
+
+function replace(path: string, mode: number | undefined, write: (fd: number) => void): void {
   const temporary = temporaryOf(path);
+  const fd = openNew(temporary, constants.O_WRONLY, mode);
   try {
-    const fd = openSync(temporary, "w", mode);
     try {
-      if (isExact) fchmodSync(fd, mode);
-      writeFileSync(fd, text);
-      if (durable) fsyncSync(fd);
+      write(fd);
     } finally {
       closeSync(fd);
     }
@@ -59,20 +154,14 @@ export function replaceFile(
   }
 }
 
-/** Copies `from` to `to` completely or not at all: on any failure the old `to` is unchanged, and the error is thrown. */
-export function copyWhole(from: string, to: string): void {
-  const temporary = temporaryOf(to);
-  try {
-    copyFileSync(from, temporary);
-    renameSync(temporary, to);
-  } catch (error) {
-    discard(temporary);
-    throw error;
-  }
-}
+/** A name for the file in which this process prepares the next `path`: another one each time, which nobody can guess. */
+export const temporaryOf = (path: string): string => `${path}.${process.pid}-${randomHex()}.tmp`;
 
-/** The temporary file in which the process `pid` prepares the next `path`. */
-export const temporaryOf = (path: string, pid = process.pid): string => `${path}.${pid}.tmp`;
+/** 48 random bits. Of the runtime itself: loading node:crypto would cost a tick a millisecond. */
+function randomHex(): string {
+  const { crypto } = globalThis as unknown as { readonly crypto: { randomUUID(): string } };
+  return crypto.randomUUID().slice(-12);
+}
 
 /**
  * Removes a file if possible, to clean up after something that has already failed. Returns false when it may still be
@@ -88,38 +177,53 @@ export function discard(path: string): boolean {
   }
 }
 
-/** The file's text, or undefined when there is none. Other errors are thrown. */
-export function readIfThere(path: string): string | undefined {
+/** Bytes: more than any file of ours has that is read whole. */
+const OURS_MOST = 16 * 1024 * 1024;
+
+/** The text of a file of ours, or undefined when there is none. Throws as openOurs, and for a larger one. */
+export function readIfThere(path: string, most = OURS_MOST): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return readOurs(path, most);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }
 
+/** The text of a file of ours. Throws as openOurs, and for one that has more than `most` bytes. */
+export const readOurs = (path: string, most: number): string =>
+  withRegularFile(path, (fd, size) => textOf(fd, size, most, "utf8"));
+
 /**
- * Opens a regular file for reading and passes its descriptor and size to `read`. Anything else at `path` (a named pipe,
- * a device) is refused: reading it could block for ever, or consume another reader's data. Throws the error of open(2),
- * and an Error for what is not a regular file.
+ * Opens a file of ours for reading and passes its descriptor and size to `read`. Throws as openOurs, and what `read`
+ * throws.
  */
 export function withRegularFile<T>(path: string, read: (fd: number, size: number) => T): T {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return reading(path, OURS, read);
+}
+
+/**
+ * The text of a file of the operator's, which may be a link, of at most `most` bytes. Throws the error of open(2), EFTYPE
+ * for what is not a regular file (a pipe's data may be another reader's), and an Error for a larger one.
+ */
+export function readSmallFile(path: string, most: number, encoding: "utf8" | "latin1" = "utf8"): string {
+  return reading(path, constants.O_NONBLOCK, (fd, size) => textOf(fd, size, most, encoding));
+}
+
+function reading<T>(path: string, flags: number, read: (fd: number, size: number) => T): T {
+  const fd = openSync(path, constants.O_RDONLY | flags);
   try {
     const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Error("it is not a regular file");
+    if (!stat.isFile()) throw notRegular();
     return read(fd, stat.size);
   } finally {
     closeSync(fd);
   }
 }
 
-/** The text of a regular file of at most `most` bytes. Throws as withRegularFile, and for one that is larger. */
-export function readSmallFile(path: string, most: number, encoding: "utf8" | "latin1" = "utf8"): string {
-  return withRegularFile(path, (fd, size) => {
-    if (size > most) throw new Error(`it is larger than ${plural(most, "byte")}`);
-    return readFileSync(fd, encoding);
-  });
+function textOf(fd: number, size: number, most: number, encoding: "utf8" | "latin1"): string {
+  if (size > most) throw new Error(`it is larger than ${plural(most, "byte")}`);
+  return readFileSync(fd, encoding);
 }
 
 /** Writes a short text at a place of the file. By bytes: for a string Deno (2.9) passes over the position. */
@@ -144,7 +248,7 @@ function areSame(look: () => readonly [Stats, Stats]): boolean {
   }
 }
 
-const crypto = () => builtin("node:crypto");
+const hashing = () => builtin("node:crypto");
 
 /** Bytes of a piece: hashed in a millisecond or two, so that signals are handled in between. */
 const PIECE = 1024 * 1024;
@@ -157,8 +261,8 @@ export async function sha256Of(path: string | Buffer, enough: () => boolean): Pr
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const file = await promises.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
-    if (!(await file.stat()).isFile()) throw new Error("it is not a regular file");
-    const hash = crypto().createHash("sha256");
+    if (!(await file.stat()).isFile()) throw notRegular();
+    const hash = hashing().createHash("sha256");
     const piece = Buffer.allocUnsafe(PIECE);
     for (;;) {
       const { bytesRead } = await file.read(piece, 0, PIECE, null);

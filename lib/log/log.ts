@@ -3,11 +3,11 @@
  * A line is `2026-05-11 09:30:00 INFO  backup  message`; on a terminal with colour, never in a file.
  */
 
-import { closeSync, constants, fstatSync, ftruncateSync, openSync } from "node:fs";
+import { closeSync, constants, ftruncateSync } from "node:fs";
 import { type ConsolaInstance, createConsola } from "consola/core";
 import { environment } from "../environment.ts";
-import { errnoOf, reasonOf } from "../errors.ts";
-import { isFileAt } from "../files/files.ts";
+import { reasonOf } from "../errors.ts";
+import { isFileAt, isInTheWay, openOurs } from "../files/files.ts";
 import type { Mask } from "../mask.ts";
 import { formatBytes, plural, visible, visibleLines } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
@@ -41,23 +41,8 @@ const CRON_LOG = process.argv.at(-1)?.startsWith(CRON_LOG_WORD)
   ? (process.argv.at(-1) ?? "").slice(CRON_LOG_WORD.length)
   : "";
 
-/**
- * Opens cron.log for append, and creates it where it is missing. Waits for nobody: a pipe or a device is refused, and a
- * link is not followed. Throws.
- */
-export function openCronLog(path: string): number {
-  const other = new Error("it is not a regular file");
-  let fd: number;
-  try {
-    fd = openSync(path, APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o644);
-  } catch (error) {
-    // A pipe that nobody reads.
-    throw errnoOf(error) === "ENXIO" ? other : error;
-  }
-  if (fstatSync(fd).isFile()) return fd;
-  closeSync(fd);
-  throw other;
-}
+/** Opens cron.log for append, and creates it where it is missing. Throws as openOurs. */
+export const openCronLog = (path: string): number => openOurs(path, APPEND);
 
 /** Bytes of log lines: for the run's own file, and for stdout. */
 export interface Bytes {
@@ -242,8 +227,9 @@ export class Log {
   lost(what: string, error: unknown): void {
     if (this.lostSomething) return;
     this.lostSomething = true;
+    const remedy = isInTheWay(error) ? " Remove it." : "";
     this.warn(
-      `${what} cannot be written: ${reasonOf(error)}. Nothing else changes by that; if more of its ` +
+      `${what} cannot be written: ${reasonOf(error)}.${remedy} Nothing else changes by that; if more of its ` +
         "log, record or history cannot be written there, that is not said again.",
     );
   }
@@ -255,7 +241,7 @@ export class Log {
   openFile(path: string): void {
     this.path = path;
     try {
-      this.file = openSync(path, APPEND, 0o644);
+      this.file = openOurs(path, APPEND);
       // Not by O_TRUNC: Deno refuses it together with O_APPEND.
       ftruncateSync(this.file, 0);
     } catch (error) {

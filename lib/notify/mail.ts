@@ -1,9 +1,9 @@
 /** Mails a text to MAILX_RCPT through sendmail(1), which is msmtp in the image. */
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { readSync } from "node:fs";
 import type { Context } from "../context.ts";
 import { ConfigError, Failure, reasonOf } from "../errors.ts";
-import { replaceFile } from "../files/files.ts";
+import { replaceFile, withRegularFile } from "../files/files.ts";
 import { type ChildEnd, runChild } from "../process/child.ts";
 import { writeTo } from "../process/pump.ts";
 import { type Stop, stopBudget } from "../process/stop.ts";
@@ -54,20 +54,15 @@ export async function sendMail(
 
 /** The run's log, or its last `most` bytes; undefined when there is none to be read. */
 export function endOfLog({ logPath, identity, mask }: Context, most = MAIL_MOST_BYTES): string | undefined {
-  let fd: number;
   try {
-    fd = openSync(logPath, "r");
+    return withRegularFile(logPath, (fd, size) => {
+      const bytes = Buffer.allocUnsafe(Math.min(size, most));
+      const text = bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, size - bytes.length));
+      return size > most ? shortened(text, size, `${logPath} on ${mask(identity.hostname)}`) : text;
+    });
   } catch {
     // LOG_DIR is missing or full: the run has logged that already, and the caller mails something else.
     return undefined;
-  }
-  try {
-    const { size } = fstatSync(fd);
-    const bytes = Buffer.allocUnsafe(Math.min(size, most));
-    const text = bytes.toString("utf8", 0, readSync(fd, bytes, 0, bytes.length, size - bytes.length));
-    return size > most ? shortened(text, size, `${logPath} on ${mask(identity.hostname)}`) : text;
-  } finally {
-    closeSync(fd);
   }
 }
 

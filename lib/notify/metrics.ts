@@ -249,8 +249,7 @@ async function rewrite(context: Context, render: (text: string) => string): Prom
   }
   try {
     takeOver(`${folder}/${metricsPrefix(job)}.prom`, path, hostOf(context));
-    // node_exporter reads it as another user, whatever our umask is.
-    replaceFile(path, render(readIfThere(path) ?? ""), { isExact: true });
+    replaceFile(path, render(readIfThere(path) ?? ""));
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     throw new Failure(

@@ -102,6 +102,8 @@ class Execution {
   /** What the run before this one has left to us, and what those hooks came to. */
   private owed: Owed | undefined;
   private readonly owedHooks: HookResult[] = [];
+  /** What stood in the place of our marker and was none. */
+  private oddMarker: string | undefined;
   private notifier: Notifier | undefined;
   /** Does a record of this run stand in its place? */
   private hasRecord = false;
@@ -128,6 +130,7 @@ class Execution {
     const { lock, marker, context } = this;
     this.stop.install();
     const claimed = marker.claim(() => lock !== undefined && processesHoldingDeleted(lock.path).length > 0);
+    this.oddMarker = claimed.problem;
     if (claimed.died === undefined) return claimed;
     const { recordDeath } = await import("./died.ts");
     const isNews = await recordDeath(context, claimed.died, this.startedMs);
@@ -194,6 +197,7 @@ class Execution {
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     await reportUnrecorded(context);
     this.notifier = await loadNotifier(context, stop, { ...this.announced, died: died !== undefined });
+    if (this.oddMarker !== undefined) log.warn(this.oddMarker);
     if (died !== undefined) {
       const { deathRecord, deathText, deathTitle } = await import("./died.ts");
       log.warn(deathText(died));

@@ -15,19 +15,18 @@
 
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   ftruncateSync,
-  openSync,
+  lstatSync,
   readSync,
   renameSync,
-  rmSync,
-  statSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
 import type { ChildEnvironment } from "../environment.ts";
-import { isFileAt, withRegularFile } from "../files/files.ts";
+import { discard, isFileAt, openNew, openOurs, withRegularFile } from "../files/files.ts";
 import { lastLines, linesBackwards } from "../files/tail.ts";
 import { sleep } from "../process/stop.ts";
 import { lockShortly } from "./lock.ts";
@@ -53,6 +52,8 @@ const JUST_APPENDED = 64 * 1024 * 1024;
 /** Bytes of the history that are read at the most, however many of its lines are skips. */
 const SKIPS_READ_MOST = 16 * 1024 * 1024;
 
+const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
+
 export const historyPath = (logDir: string): string => `${logDir}/history.jsonl`;
 const temporaryPath = (logDir: string) => `${logDir}/history.jsonl.tmp`;
 const lockPath = (logDir: string) => `${logDir}/history.lock`;
@@ -63,7 +64,7 @@ const lockPath = (logDir: string) => `${logDir}/history.lock`;
  */
 export async function appendHistory(logDir: string, entry: object, env: ChildEnvironment): Promise<number> {
   const line = `${JSON.stringify(entry)}\n`;
-  const fd = openSync(historyPath(logDir), "a+", 0o644);
+  const fd = openOurs(historyPath(logDir), APPEND);
   try {
     const size = await writeLine(fd, line);
     const stands = !isThere(temporaryPath(logDir)) && isFileAt(historyPath(logDir), fd);
@@ -93,7 +94,9 @@ export async function trimHistory(
   if (lock === undefined) return;
   const temporary = temporaryPath(logDir);
   try {
-    const fd = openSync(temporary, "w", 0o644);
+    // Left by a process that died while it trimmed, or put there by a stranger.
+    discard(temporary);
+    const fd = openNew(temporary, constants.O_WRONLY);
     try {
       withRegularFile(historyPath(logDir), (from, size) => copyNewest(from, size, fd, keep));
       fsyncSync(fd);
@@ -102,7 +105,7 @@ export async function trimHistory(
     }
     renameSync(temporary, historyPath(logDir));
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw error;
   } finally {
     closeSync(lock);
@@ -214,9 +217,9 @@ async function settle(logDir: string, fd: number, line: string, env: ChildEnviro
   const lock = await lockShortly(lockPath(logDir), TRIM_MS, env);
   if (lock === undefined) throw new Error(`${lockPath(logDir)} was held for ${TRIM_MS / 1000} seconds`);
   try {
-    rmSync(temporaryPath(logDir), { force: true });
+    discard(temporaryPath(logDir));
     if (isFileAt(historyPath(logDir), fd)) return;
-    const now = openSync(historyPath(logDir), "a+", 0o644);
+    const now = openOurs(historyPath(logDir), APPEND);
     try {
       if (!hasLine(now, line)) await writeLine(now, line);
     } finally {
@@ -228,7 +231,7 @@ async function settle(logDir: string, fd: number, line: string, env: ChildEnviro
 }
 
 const sizeOf = (logDir: string): number =>
-  statSync(historyPath(logDir), { throwIfNoEntry: false })?.size ?? 0;
+  lstatSync(historyPath(logDir), { throwIfNoEntry: false })?.size ?? 0;
 
 /** The number of the block that a file ends in; from 1 on, so that a size of 0 (unknown) is always in another one. */
 const blockOf = (size: number): number => (size === 0 ? 0 : 1 + Math.floor(size / BLOCK_BYTES));
@@ -302,4 +305,4 @@ function endsInNewline(fd: number): boolean {
   return last[0] === NEWLINE;
 }
 
-const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;

@@ -6,16 +6,17 @@
  */
 
 import {
-  appendFileSync,
+  closeSync,
+  constants,
+  lstatSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
   realpathSync,
   rmSync,
-  statSync,
+  writeSync,
 } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { isSameFile, readSmallFile } from "../files/files.ts";
+import { isSameFile, openOurs, readIfThere, readOurs } from "../files/files.ts";
 import { pause } from "../log/stdout.ts";
 import { isAlive, isAncestor, pids, processName } from "../process/proc.ts";
 import { INHERITED_FD } from "../process/spawn.ts";
@@ -60,7 +61,7 @@ const SIGNATURE_MOST = 4096;
 export function inspectLock(path: string): LockState {
   let text: string;
   try {
-    text = readSmallFile(path, SIGNATURE_MOST);
+    text = readOurs(path, SIGNATURE_MOST);
   } catch (error) {
     return errnoOf(error) === "ENOENT"
       ? { state: "free" }
@@ -77,7 +78,7 @@ export function inspectLock(path: string): LockState {
 function signatureAt(path: string): string {
   for (let look = 0; look < LOOKS; look++) {
     try {
-      const text = readFileSync(path, "utf8");
+      const text = readOurs(path, SIGNATURE_MOST);
       if (text !== "") return text;
     } catch {
       // Unreadable, or gone this very moment: the holder is unknown, and the caller says so.
@@ -168,7 +169,7 @@ export const SKIPS_MANY = 3;
 export function countSkip(lockDir: string, job: string, stamp: string): number {
   const path = pathOf(lockDir, job);
   try {
-    appendFileSync(path, `${stamp}\n`);
+    append(path, `${stamp}\n`);
     return Math.max(1, skipsInARow(lockDir, job));
   } catch {
     // LOCK_DIR is full or read-only: the skip itself is logged all the same.
@@ -179,7 +180,7 @@ export function countSkip(lockDir: string, job: string, stamp: string): number {
 /** How many there are in a row by now; 0 where that cannot be read. */
 export function skipsInARow(lockDir: string, job: string): number {
   try {
-    return Math.round((statSync(pathOf(lockDir, job), { throwIfNoEntry: false })?.size ?? 0) / LINE_BYTES);
+    return Math.round((lstatSync(pathOf(lockDir, job), { throwIfNoEntry: false })?.size ?? 0) / LINE_BYTES);
   } catch {
     // LOCK_DIR is not a folder, or we may not enter it: taking the lock there fails next, and says so.
     return 0;
@@ -194,10 +195,19 @@ export function forgetSkips(lockDir: string, job: string, before: number): void 
   if (before === 0) return;
   const path = pathOf(lockDir, job);
   try {
-    const since = readFileSync(path, "latin1").slice(before * LINE_BYTES);
+    const since = readIfThere(path)?.slice(before * LINE_BYTES) ?? "";
     rmSync(path, { force: true });
-    if (since !== "") appendFileSync(path, since);
+    if (since !== "") append(path, since);
   } catch {
     // LOCK_DIR is full or read-only, or somebody removed the file: the count may be wrong, and the run goes on.
+  }
+}
+
+function append(path: string, text: string): void {
+  const fd = openOurs(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
+  try {
+    writeSync(fd, text);
+  } finally {
+    closeSync(fd);
   }
 }

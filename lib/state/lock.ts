@@ -4,10 +4,20 @@
  * descriptor keeps it too, and it is free when the last descriptor of that open file is closed.
  */
 
-import { closeSync, constants, ftruncateSync, openSync } from "node:fs";
+import { closeSync, constants, existsSync, ftruncateSync } from "node:fs";
 import type { ChildEnvironment, Environment } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
-import { discard, isFileAt, isSameFile, writeAt } from "../files/files.ts";
+import {
+  discard,
+  isFileAt,
+  isInTheWay,
+  isSameFile,
+  makeFolder,
+  openNew,
+  openOurs,
+  PRIVATE,
+  writeAt,
+} from "../files/files.ts";
 import { isAncestor } from "../process/proc.ts";
 import { CannotStart, INHERITED_FD, spawn } from "../process/spawn.ts";
 import { sleep } from "../process/stop.ts";
@@ -37,10 +47,10 @@ export const formatLockVariable = (lock: Lock, job: string): string =>
 
 /**
  * Takes the lock at `path`; undefined when another process has it. `held` is a lock that this process has already: it
- * is returned if it is the same file, by whatever path. Throws LockFailure.
+ * is returned if it is the same file, by whatever path. A missing folder is made. Throws LockFailure.
  */
 export async function takeLock(path: string, env: Environment, held?: Lock): Promise<Lock | undefined> {
-  if (held !== undefined && isSameFile(held.path, path)) return held;
+  if (held !== undefined && (held.path === path || isSameFile(held.path, path))) return held;
   const inherited = inheritedLock(path, env[LOCK_VARIABLE]);
   if (inherited !== undefined) return inherited;
   for (;;) {
@@ -80,7 +90,7 @@ export function signLock(lock: Lock, text: string): void {
   if (lock.fd === undefined || lock.inherited) return;
   try {
     ftruncateSync(lock.fd, 0);
-    writeAt(lock.fd, text, 0);
+    if (text !== "") writeAt(lock.fd, text, 0);
   } catch {
     // The disk is full: the lock holds all the same; only the line that a skipped run prints lacks the pid.
   }
@@ -102,25 +112,28 @@ function inheritedLock(path: string, value: string | undefined): Lock | undefine
   return { path, fd: isFileAt(path, Number(fd)) ? Number(fd) : undefined, inherited: job };
 }
 
+/** It is its owner's alone: who can open a lock can hold it, and stop all runs by that. */
 function openLockFile(path: string): { fd: number; isNew: boolean } {
-  // A symbolic link is refused: in a folder that others can write it could make us truncate any file.
-  const flags = constants.O_RDWR | constants.O_NOFOLLOW;
   try {
     for (;;) {
-      const there = unless("ENOENT", () => openSync(path, flags));
+      const there = unless("ENOENT", () => openOurs(path, constants.O_RDWR, PRIVATE));
       if (there !== undefined) return { fd: there, isNew: false };
-      const made = unless("EEXIST", () =>
-        openSync(path, flags | constants.O_CREAT | constants.O_EXCL, 0o644),
-      );
+      // LOCK_DIR is often on a tmpfs, and gone after a restart.
+      const folder = path.slice(0, path.lastIndexOf("/"));
+      if (!existsSync(folder)) makeFolder(folder);
+      const made = unless("EEXIST", () => openNew(path, constants.O_RDWR, PRIVATE));
       if (made !== undefined) return { fd: made, isNew: true };
     }
   } catch (error) {
-    const hint =
-      errnoOf(error) === "ENOENT" || errnoOf(error) === "EACCES" || errnoOf(error) === "EROFS"
-        ? " Create the folder, or set LOCK_DIR to one that the running user can write."
-        : "";
-    throw new LockFailure(path, `${reasonOf(error)}.${hint}`);
+    throw new LockFailure(path, `${reasonOf(error)}.${hintFor(error)}`);
   }
+}
+
+function hintFor(error: unknown): string {
+  if (isInTheWay(error)) return " Remove it, or set LOCK_DIR to another folder.";
+  return ["ENOENT", "EEXIST", "EACCES", "EROFS"].includes(errnoOf(error) ?? "")
+    ? " Create the folder, or set LOCK_DIR to one that the running user can write."
+    : "";
 }
 
 /** What `open` returns; undefined when it fails with this errno. */
@@ -178,7 +191,7 @@ export async function unflock(fd: number, env: Environment): Promise<void> {
  * FlockFailed, CannotStart.
  */
 export async function lockShortly(path: string, ms: number, env: Environment): Promise<number | undefined> {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
+  const fd = openOurs(path, constants.O_RDWR | constants.O_CREAT, PRIVATE);
   const end = performance.now() + ms;
   try {
     for (;;) {

@@ -3,12 +3,14 @@
  * marker that is still there when the next run has the lock was left by a run that died without a record.
  */
 
-import { closeSync, constants, fsyncSync, linkSync, openSync, readdirSync } from "node:fs";
-import { errnoOf } from "../errors.ts";
-import { discard, readIfThere, temporaryOf, writeAt } from "../files/files.ts";
+import { closeSync, constants, fsyncSync, linkSync, readdirSync } from "node:fs";
+import { errnoOf, reasonOf } from "../errors.ts";
+import { discard, openNew, openOurs, readIfThere, temporaryOf, writeAt } from "../files/files.ts";
 import { readStat, removeDeadTempFiles } from "../process/proc.ts";
+import { isEpoch } from "../time/zone.ts";
 
-export type Phase = "starting" | "pre-hooks" | "work" | "record" | "post-hooks" | "notifications";
+const PHASES = ["starting", "pre-hooks", "work", "record", "post-hooks", "notifications"] as const;
+export type Phase = (typeof PHASES)[number];
 
 /** A child of a run (its restic or rclone): see pidSpace for what tells it from a later process with its pid. */
 export interface ChildMark {
@@ -73,8 +75,8 @@ export class Marker {
   private mark: RunMark;
   private readonly path: string;
   private fd: number | undefined;
-  /** The temporary file that the marker was linked from could not be removed. */
-  private leftTemporary = false;
+  /** The temporary file that the marker was linked from, where it could not be removed. */
+  private leftTemporary: string | undefined;
 
   constructor(lockDir: string, worker: string, runId: string, startedEpoch: number) {
     this.path = markerPath(lockDir, worker);
@@ -91,15 +93,18 @@ export class Marker {
    * Creates the marker. Where there is one already it stays, and its mark is returned: of a run that died (until
    * takeOver), or of one that is alive although we have the lock, because its lock file was replaced while it ran, or
    * because it shares the lock of one `locked_run` with us. `isStillHeld` says whether something that a dead run has
-   * started still holds its lock.
+   * started still holds its lock. `problem`, a sentence: what stood there and is no marker; it is replaced.
    */
-  claim(isStillHeld: () => boolean): { died?: RunMark; alive?: RunMark } {
+  claim(isStillHeld: () => boolean): { died?: RunMark; alive?: RunMark; problem?: string } {
     removeDeadTempFiles(this.path);
     if (this.create()) return {};
-    const other = readMark(this.path);
+    const { mark: other, problem } = inspectMark(this.path);
     if (other !== undefined) return isRunning(other) || isStillHeld() ? { alive: other } : { died: other };
     const alive = this.takeOver();
-    return alive === undefined ? {} : { alive };
+    if (alive !== undefined) return { alive };
+    if (problem === undefined) return {};
+    const state = this.fd === undefined ? "This run has none" : "It was replaced";
+    return { problem: `${this.path} is no marker of a run: ${problem}. ${state}.` };
   }
 
   /**
@@ -139,15 +144,16 @@ export class Marker {
     closeSync(this.fd);
     this.fd = undefined;
     discard(this.path);
-    if (this.leftTemporary) discard(temporaryOf(this.path));
+    if (this.leftTemporary !== undefined) discard(this.leftTemporary);
   }
 
   /** link(2) creates it whole, and only if there is none: of two runs exactly one succeeds. False when there is one. */
   private create(): boolean {
+    const text = this.text();
     const temporary = temporaryOf(this.path);
     try {
-      this.fd = openSync(temporary, "w", 0o644);
-      writeAt(this.fd, this.text(), 0);
+      this.fd = openNew(temporary, constants.O_WRONLY);
+      writeAt(this.fd, text, 0);
       linkSync(temporary, this.path);
       return true;
     } catch (error) {
@@ -156,7 +162,7 @@ export class Marker {
       // Anything but "there is one": no room or no links in LOCK_DIR. The lock protects the run all the same.
       return errnoOf(error) !== "EEXIST";
     } finally {
-      this.leftTemporary = !discard(temporary);
+      this.leftTemporary = discard(temporary) ? undefined : temporary;
     }
   }
 
@@ -187,7 +193,7 @@ export function claimOwed(path: string): Owed | undefined {
   if (mark === undefined || owed === undefined) return undefined;
   let fd: number | undefined;
   try {
-    fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
+    fd = openOurs(path, constants.O_RDWR);
     writeAt(fd, textOf({ ...mark, owes: "" }), 0);
     fsyncSync(fd);
     return owed;
@@ -200,22 +206,53 @@ export function claimOwed(path: string): Owed | undefined {
 }
 
 /** The mark at `path`; undefined when there is none or it cannot be understood. */
-export function readMark(path: string): RunMark | undefined {
+export const readMark = (path: string): RunMark | undefined => inspectMark(path).mark;
+
+/** Bytes: a hundred times what a mark has. Others may be able to write in LOCK_DIR. */
+const MARK_MOST = 64 * 1024;
+
+/** The mark at `path`, or why there is none although there is something, as a clause. Throws nothing. */
+export function inspectMark(path: string): { readonly mark?: RunMark; readonly problem?: string } {
   try {
-    const mark: unknown = JSON.parse(readIfThere(path) ?? "null");
-    return isMark(mark) ? mark : undefined;
-  } catch {
-    // Torn by a power cut, or unreadable: it names no process.
-    return undefined;
+    const text = readIfThere(path, MARK_MOST);
+    if (text === undefined) return {};
+    const value: unknown = JSON.parse(text);
+    return isMark(value) ? { mark: value } : { problem: "its values are not those of a run" };
+  } catch (error) {
+    // Torn by a power cut, unreadable, or somebody else's: it names no process.
+    return { problem: error instanceof SyntaxError ? "it is not JSON" : reasonOf(error) };
   }
 }
 
+/** Linux gives no pid beyond it (PID_MAX_LIMIT). */
+const PID_MOST = 2 ** 22;
+/** Characters of the longest run id, or name of a pid space, and some more. */
+const NAME_MOST = 512;
+
+/** Only values that a run can have written: what reads them computes with them, shows them, and signals the process. */
 function isMark(value: unknown): value is RunMark {
-  const mark = value as Partial<RunMark> | null;
+  if (typeof value !== "object" || value === null) return false;
+  const { pid, ticks, run_id, started_epoch, phase, percent, eta_seconds, child, owes } =
+    value as Partial<RunMark>;
   return (
-    typeof mark?.pid === "number" && typeof mark.run_id === "string" && typeof mark.started_epoch === "number"
+    isProcess(pid, ticks) &&
+    isName(run_id) &&
+    isEpoch(started_epoch) &&
+    (phase === undefined || PHASES.includes(phase)) &&
+    isAmount(percent) &&
+    isAmount(eta_seconds) &&
+    (owes === undefined || isName(owes)) &&
+    (child === undefined || (child !== null && isProcess(child.pid, child.ticks) && isName(child.pid_space)))
   );
 }
+
+const isProcess = (pid: unknown, ticks: unknown): boolean =>
+  isWhole(pid) && pid > 0 && pid <= PID_MOST && (ticks === undefined || isWhole(ticks));
+
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isName = (value: unknown): boolean => typeof value === "string" && value.length <= NAME_MOST;
+const isAmount = (value: unknown): boolean =>
+  value === undefined || (typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER);
 
 /** Is exactly that process still running? Without /proc the answer is no, as its pid alone does not prove it. */
 export function isRunning(mark: RunMark): boolean {

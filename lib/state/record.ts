@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { type Identity, recordPath, unrecordedPath } from "../context.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { readSmallFile } from "../files/files.ts";
+import { readOurs } from "../files/files.ts";
 import { plural } from "../text.ts";
 import { isEpoch, iso, localZone } from "../time/zone.ts";
 import type { ChildMark } from "./marker.ts";
@@ -201,7 +201,7 @@ const RECORD_MOST = 4 * 1024 * 1024;
 /** The record at `path`, or why it cannot be used; undefined when there is no file. Throws nothing. */
 export function readRecord(path: string): RecordFile | undefined {
   try {
-    const text = readSmallFile(path, RECORD_MOST);
+    const text = readOurs(path, RECORD_MOST);
     const record = parseRecord(text);
     const found = { path, size: Buffer.byteLength(text) };
     return record === undefined
@@ -239,6 +239,7 @@ export function readLastRun({ logDir, lockDir }: Folders, job: string): LastRun 
 /** All fields of a job's last run, whatever they are; {} where nothing of it can be read. */
 export function lastFields({ logDir, lockDir }: Folders, job: string): Readonly<Record<string, unknown>> {
   const [path, wordPath] = [recordPath(logDir, job), unrecordedPath(lockDir, job)];
+  if (!existsSync(wordPath)) return fieldsAt(path);
   const fields = fieldsAt(path);
   return readWord(wordPath, fields) ?? fields;
 }
@@ -261,7 +262,7 @@ function readWord(
 
 function fieldsAt(path: string): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = JSON.parse(readSmallFile(path, RECORD_MOST));
+    const value: unknown = JSON.parse(readOurs(path, RECORD_MOST));
     return (value ?? {}) as Record<string, unknown>;
   } catch {
     // No run yet, unreadable, or torn by a power cut: nothing is known.

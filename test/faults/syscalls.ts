@@ -119,7 +119,7 @@ function parse(trace: string, folders: readonly string[]): Call[] {
 function essenceOf(line: string): string {
   return line
     .replace(/\) += .*$/s, "")
-    .replace(/\.\d+\.tmp/g, ".PID.tmp")
+    .replace(/\.\d+(-[0-9a-f]+)?\.tmp/g, ".PID.tmp")
     .replace(/\b\d+</g, "<")
     .replace(/, \d+(, \d+)?$/, "");
 }

@@ -40,7 +40,9 @@ const deaths: Record<string, (world: World) => Promise<Death>> = {
   "writing the record": async (world) => {
     const kill = ["-f", "-qq", "-o", "strace.out", "-e", "inject=fsync:signal=SIGKILL:when=1"];
     await world.exec(["strace", ...kill, "-e", "trace=fsync", "backup"]);
-    expect(readdirSync(world.log)).toContainEqual(expect.stringMatching(/^last-backup\.json\.\d+\.tmp$/));
+    expect(readdirSync(world.log)).toContainEqual(
+      expect.stringMatching(/^last-backup\.json\.\d+-[0-9a-f]{12}\.tmp$/),
+    );
     return { phase: "record", pid: JSON.parse(world.read("lock/backup.run.json")).pid };
   },
 };

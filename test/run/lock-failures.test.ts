@@ -1,6 +1,6 @@
 // A lock that cannot be taken, not because somebody has it: a clear error, exit 1, and never "skipped".
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { World } from "../support/world.ts";
 
 interface Case {
@@ -39,9 +39,12 @@ const cases: Record<string, Case> = {
     spoil: (world) => world.program("flock", "kill -9 $$"),
     says: "flock(1) ended with 137",
   },
-  "LOCK_DIR is missing": {
-    spoil: (world) => rmSync(world.lock, { recursive: true }),
-    says: "no such file or directory. Create the folder, or set LOCK_DIR to one that the running user can write.",
+  "LOCK_DIR is a link that leads nowhere": {
+    spoil: (world) => {
+      rmSync(world.lock, { recursive: true });
+      symlinkSync(`${world.dir}/none`, world.lock);
+    },
+    says: "Create the folder, or set LOCK_DIR to one that the running user can write.",
   },
   "LOCK_DIR is a file": {
     spoil: (world) => {
@@ -53,6 +56,14 @@ const cases: Record<string, Case> = {
   "the lock file is a directory": {
     spoil: (world) => mkdirSync(`${world.lock}/backup.lock`),
     says: "it is a directory",
+  },
+  "the lock file is a named pipe": {
+    spoil: (world) => Bun.spawnSync(["mkfifo", `${world.lock}/backup.lock`]),
+    says: "it is not a regular file. Remove it, or set LOCK_DIR to another folder.",
+  },
+  "the lock file has a second name": {
+    spoil: (world) => linkSync(world.file("precious", "precious"), `${world.lock}/backup.lock`),
+    says: "it has a second name (a hard link): remove it",
   },
   "the lock file is a symbolic link": {
     spoil: (world) => symlinkSync(world.file("precious", "precious"), `${world.lock}/backup.lock`),
@@ -98,6 +109,31 @@ describe("when", () => {
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
     expect(world.has("ran")).toBe(false);
   });
+});
+
+test("a LOCK_DIR that is missing is made, and holds the lock", async () => {
+  using world = new World();
+  world.restic();
+  const folder = `${world.dir}/run/locks`;
+  for (const start of [["backup"], ["locked_run", "backup", "backup"]]) {
+    rmSync(`${world.dir}/run`, { recursive: true, force: true });
+    // Whatever the umask is, others can look into it and nobody else can write there.
+    const shell = ["sh", "-c", 'umask 000; exec "$@"', "sh", ...start];
+    expect(await world.exec(shell, { env: { LOCK_DIR: folder } })).toMatchObject({ code: 0 });
+    expect(statSync(folder).mode & 0o777).toBe(0o755);
+    expect(statSync(`${folder}/backup.lock`).mode & 0o777).toBe(0o600);
+  }
+});
+
+test("a lock of an older release is closed to others, whose flock would stop all runs", async () => {
+  using world = new World();
+  world.restic();
+  world.file("lock/backup.lock", "", 0o644);
+  world.file("lock/backup.metrics.lock", "", 0o666);
+  const metrics = world.folder("metrics");
+  expect(await world.run("backup", [], { env: { METRICS_DIR: metrics } })).toMatchObject({ code: 0 });
+  for (const name of ["backup.lock", "backup.metrics.lock"])
+    expect(statSync(`${world.lock}/${name}`).mode & 0o777).toBe(0o600);
 });
 
 // Becoming another user takes root.
