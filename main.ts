@@ -1,5 +1,6 @@
 import { dispatch } from "./lib/cli/dispatch.ts";
 import { CRON_LOG_WORD } from "./lib/log/log.ts";
+import { afterStdout } from "./lib/log/stdout.ts";
 import { table } from "./lib/workers/index.ts";
 
 // A umask that takes a file's own user out would have the next run stand before its own lock and log.
@@ -10,4 +11,4 @@ if ((umask & 0o700) !== 0) process.umask(umask & 0o077);
 const words = process.argv.slice(2);
 // This one is not the command's: it says where the log goes.
 if (words.at(-1)?.startsWith(CRON_LOG_WORD)) words.pop();
-process.exit(await dispatch(table, process.argv0, words));
+process.exit(await dispatch(table, process.argv0, words).then(afterStdout));

@@ -125,7 +125,7 @@ export const variables = {
     "bytes that one hook may add to stdout, which is cron.log; what is more is counted and left out",
     "67108864",
   ),
-  STOP_TIMEOUT: seconds("limit for everything that happens after SIGTERM, SIGINT or SIGHUP", "8"),
+  STOP_TIMEOUT: seconds("limit for everything that happens after SIGTERM, SIGINT, SIGHUP or SIGQUIT", "8"),
   "<WORKER>_TIMEOUT": seconds("limit for the work itself, for example BACKUP_TIMEOUT=6h; none when empty"),
   WORK_KILL_AFTER: seconds("time from the SIGINT to SIGKILL, when the work has timed out", "30"),
   PROGRESS_INTERVAL: seconds("time between two progress lines in a log; 0 for no such lines", "60"),

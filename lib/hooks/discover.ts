@@ -87,14 +87,10 @@ function inspect(
     stat = statSync(path);
   } catch (error) {
     const code = errnoOf(error);
-    if (code === "ELOOP") return broken("a link that leads back to itself", "Remove the link.");
-    if (code !== "ENOENT") {
-      return broken(
-        `cannot be examined (${reasonOf(error)})`,
-        "Make its folder readable for the running user.",
-      );
-    }
-    if (isLink(path)) return broken("a dangling link", "Mount what the link points to, or remove the link.");
+    const isOfLink = isLink(path);
+    if (code === "ELOOP" && isOfLink) return broken("a link that leads back to itself", "Remove the link.");
+    if (code !== "ENOENT") return broken(`cannot be examined (${reasonOf(error)})`, examinationRemedy(code));
+    if (isOfLink) return broken("a dangling link", "Mount what the link points to, or remove the link.");
     // Listed, but not found: decoding has changed its name.
     return path.includes("\ufffd") ? broken("a name that is not UTF-8", "Rename it.") : undefined;
   }
@@ -216,8 +212,32 @@ function allows(path: string, mode: number): boolean {
   }
 }
 
+/** What to do where a file or its folder cannot be examined, by the errno that says so. */
+function examinationRemedy(code: string | undefined): string {
+  switch (code) {
+    case "EACCES":
+      return "Make its folder, and the folders above it, searchable for the running user (chmod a+x).";
+    case "ELOOP":
+      return "A link on the way to it leads back to itself: remove that link.";
+    case "ENOTDIR":
+    case "ENAMETOOLONG":
+      return "Set HOOKS_DIR to a folder.";
+    case "EMFILE":
+    case "ENFILE":
+    case "ENOMEM":
+      return "The next run tries again.";
+    default:
+      return "Is its file system still mounted, and does its server answer?";
+  }
+}
+
 function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  } catch {
+    // Not there, or its folder is what cannot be searched.
+    return false;
+  }
 }
 
 function describeIrregular(stat: Stats): string {

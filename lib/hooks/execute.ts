@@ -6,7 +6,7 @@
 import { statSync } from "node:fs";
 import type { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
-import { EXIT, reasonOf } from "../errors.ts";
+import { EXIT, errnoOf, reasonOf } from "../errors.ts";
 import type { Bytes, Log } from "../log/log.ts";
 import { type BothStreams, type ChildEnd, runChild } from "../process/child.ts";
 import { openPipe, type Pipe } from "../process/pipe.ts";
@@ -78,8 +78,13 @@ export async function runPhase(
 
 /** Who can write the folder can replace every hook in it. */
 function warnOfFolder(log: Log, hooksDir: string): void {
-  const stat = statSync(hooksDir, { throwIfNoEntry: false });
-  const caution = stat && judgeAccess(stat);
+  let caution: string | undefined;
+  try {
+    const stat = statSync(hooksDir, { throwIfNoEntry: false });
+    caution = stat && judgeAccess(stat);
+  } catch {
+    // What cannot be examined stands in the place of its hooks (see discoverHooks), with the reason.
+  }
   if (caution !== undefined) log.warn(`HOOKS_DIR=${hooksDir}: ${caution}. Its hooks run all the same.`);
 }
 
@@ -148,9 +153,9 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
   const output = hookOutput({ log, source: phase, pipe, env, file: plan.logMost, stdout: plan.stdoutMost });
   const words = plan.argument === undefined ? [] : [plan.argument];
   log.info(`hook ${phase} started: ${[hook.path, ...words].join(" ")}`);
-  let ended: ChildEnd;
+  let ended: ChildEnd | undefined;
   try {
-    ended = await runChild([...hook.command, ...words], {
+    await runChild([...hook.command, ...words], {
       env,
       cwd: "/",
       both: output.streams,
@@ -159,12 +164,20 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
       graceMs: plan.killAfter * 1000,
       stop: plan.stop,
       budget: plan.budget,
+      onEnd: (end) => {
+        ended = end;
+      },
     });
   } catch (error) {
-    if (!(error instanceof CannotStart)) throw error;
-    log.error(`hook ${phase} could not be started: ${reasonOf(error)}`);
-    return { ...named, error: reasonOf(error) };
+    if (error instanceof CannotStart) {
+      log.error(`hook ${phase} could not be started: ${reasonOf(error)}`);
+      return { ...named, error: reasonOf(error) };
+    }
+    // What the system refused has cost its output only; the hook itself was waited for.
+    if (ended === undefined || errnoOf(error) === undefined) throw error;
+    log.warn(`The output of hook ${phase} could not be read: ${reasonOf(error)}.`);
   }
+  if (ended === undefined) throw new Error(`The end of hook ${phase} was never reported.`);
   output.end();
   if (!ended.isDrained && ended.cause === undefined) {
     log.info(`hook ${phase} left a process behind that still holds its output; it is left alive.`);

@@ -212,6 +212,12 @@ export class Log {
     this.toFile(this.render("INFO", [this.mask(message)], false));
   }
 
+  /** Text for a person, on stdout only, as it is. */
+  say(text: string): void {
+    this.flush();
+    this.put(text);
+  }
+
   /** Text on the last line of the terminal, replaced by the next call and by the next log line. */
   status(text: string): void {
     if (!this.onTerminal || this.quiet) return;

@@ -1,19 +1,35 @@
 /**
  * stdout as a run writes it, how any descriptor is written that may be a full pipe, and where a pod leaves its last words.
  *
- * A pipe whose reader stands still (a log driver that blocks, a pager that somebody has left) must not make the run
- * stand still with it: a write that waits in the kernel would keep time-outs and signals waiting too. So a reader is
- * waited for as long as it takes something; after that, lines are left out and counted.
+ * A reader of stdout that stands still (a log driver that blocks, a pager that somebody has left, Ctrl-S on a terminal)
+ * must not make the run stand still with it: a write that waits in the kernel would keep time-outs and signals waiting
+ * too. So nothing here waits: what is not taken at once is kept until it is, those who bring much are asked to wait (see
+ * `full`), and while nothing is taken for a while, lines are left out and counted.
  */
 
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  type Stats,
+  writeSync,
+  write as writeToThread,
+} from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { builtin, WRITE_MOST } from "../runtime.ts";
 
 const NEWLINE = 10;
+const NOTHING = new Uint8Array(0);
 /** A reader that takes nothing for this many milliseconds is not waited for any more. A stop has 8 s by default. */
 const PATIENCE_MS = 2000;
-const NOTHING = new Uint8Array(0);
+/** Milliseconds after which a full pipe is tried again, and one whose reader stands still. */
+const RETRY_MS = { moving: 2, still: 100 };
+/** Bytes that are kept before whoever brings more is asked to wait, and before lines are left out all the same. */
+const KEPT = { much: 64 * 1024, most: 4 * 1024 * 1024 };
+/** Bytes that a thread is given at once: it says nothing before all of them are taken, and a reader may be slow. */
+const THREAD_BYTES = 4096;
 
 export interface StdoutEvents {
   /** The reader has stood still for this many seconds: from here on lines are left out. */
@@ -22,76 +38,249 @@ export interface StdoutEvents {
   readonly gap: (lines: number) => string;
 }
 
+/**
+ * How a descriptor can be written without waiting: a file and the like at once; what can be opened again (a pipe, a
+ * terminal) without blocking; the rest (a socket, another user's pipe) by a thread, which may be left waiting.
+ */
+type Way = "at once" | "reopened" | "thread";
+
+/** Those that still keep something. */
+const waiting = new Set<Stdout>();
+
 export class Stdout {
   private readonly fd: number;
-  private readonly own: boolean;
-  /** The end of a line that was begun when the reader stood still. */
-  private rest: Uint8Array = NOTHING;
+  private readonly way: Way;
+  /** What has not been taken yet; of the first piece, what comes after `taken`. */
+  private kept: Uint8Array[] = [];
+  private keptBytes = 0;
+  private taken = 0;
+  private movedMs = 0;
+  /** Is somebody at it already: a thread, or a timer? */
+  private isBusy = false;
+  /** Are lines being left out? How many were? */
+  private isLeavingOut = false;
   private left = 0;
-  private isStalled = false;
+  /** Is what is kept the word about so many of them? */
+  private said = 0;
+  private isStill = false;
+  private error: unknown;
+  private room: PromiseWithResolvers<void> | undefined;
 
+  /** Without `events` nothing is left out: for a tool, whose words are few and all that it is for. */
   constructor(
     fd: number,
-    private readonly events: StdoutEvents,
+    private readonly events?: StdoutEvents,
   ) {
-    const opened = reopened(fd);
-    this.own = opened !== undefined;
-    this.fd = opened ?? fd;
+    const { way, own } = wayTo(fd);
+    this.way = way;
+    this.fd = own ?? fd;
   }
 
   /** Writes it all, or leaves it out and counts its lines; returns the error that makes writing impossible. */
   write(content: string | Uint8Array): unknown {
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
-    try {
-      if (this.isStalled && !this.resume()) this.left += countNewlines(bytes);
-      else this.put(bytes);
-      return undefined;
-    } catch (error) {
-      return error;
+    if (this.way === "at once") return writeAll(this.fd, bytes);
+    if (this.error !== undefined || bytes.length === 0) return this.error;
+    if (this.isLeavingOut || (this.events !== undefined && this.keptBytes + bytes.length > KEPT.most)) {
+      this.isLeavingOut = true;
+      this.left += countNewlines(bytes);
+    } else {
+      if (this.kept.length === 0) this.movedMs = performance.now();
+      // A copy: the caller may use its bytes again.
+      this.kept.push(Uint8Array.from(bytes));
+      this.keptBytes += bytes.length;
     }
+    waiting.add(this);
+    this.go();
+    return this.error;
+  }
+
+  /** Resolves when the reader has caught up, or is not waited for any more; undefined where there is no need to wait. */
+  get full(): Promise<void> | undefined {
+    if (this.keptBytes < KEPT.much || this.isLeavingOut) return undefined;
+    this.room ??= Promise.withResolvers();
+    return this.room.promise;
+  }
+
+  /** Is the rest not waited for any more? */
+  get isGivenUp(): boolean {
+    return this.isStill && this.events !== undefined;
   }
 
   close(): void {
-    if (this.own) closeSync(this.fd);
+    this.end(new Error("closed"));
+    if (this.way === "reopened") closeSync(this.fd);
   }
 
-  /** Says what was left out, if the reader takes it now. True when lines can be written again. */
-  private resume(): boolean {
-    const said = Buffer.concat([this.rest, Buffer.from(this.left > 0 ? this.events.gap(this.left) : "")]);
-    const taken = offer(this.fd, said, 0);
-    if (taken > 0) {
-      // A line that is half written is written to its end first; more lines may be left out until then.
-      this.rest = said.subarray(taken);
-      this.left = 0;
+  /** Gives what is kept to the reader, until it takes no more. */
+  private go(): void {
+    if (this.isBusy) return;
+    const piece = this.next();
+    if (piece === undefined) waiting.delete(this);
+    else if (this.way === "thread") this.giveToThread(piece);
+    else this.give(piece);
+  }
+
+  private give(piece: Uint8Array): void {
+    try {
+      for (let next: Uint8Array | undefined = piece; next !== undefined; next = this.next())
+        this.advance(writeSync(this.fd, next));
+      waiting.delete(this);
+    } catch (error) {
+      this.refused(error);
     }
-    this.isStalled = taken < said.length;
-    return !this.isStalled;
   }
 
-  private put(bytes: Uint8Array): void {
-    const taken = offer(this.fd, bytes, PATIENCE_MS);
-    if (taken === bytes.length) return;
-    const atStart = taken === 0 || bytes[taken - 1] === NEWLINE;
-    const end = atStart ? taken : bytes.indexOf(NEWLINE, taken) + 1 || bytes.length;
-    // A copy: the caller may use its bytes again.
-    this.rest = Uint8Array.from(bytes.subarray(taken, end));
-    this.left = countNewlines(bytes.subarray(end));
-    this.isStalled = true;
+  private giveToThread(piece: Uint8Array): void {
+    this.isBusy = true;
+    const timer = setTimeout(() => this.stall(), PATIENCE_MS);
+    writeToThread(this.fd, piece, 0, piece.length, null, (error, taken) => {
+      clearTimeout(timer);
+      this.isBusy = false;
+      if (error) {
+        this.refused(error);
+        return;
+      }
+      this.advance(taken);
+      this.go();
+    });
+  }
+
+  /** What is to be written next; undefined when there is nothing. */
+  private next(): Uint8Array | undefined {
+    if (this.kept.length === 0 && this.isLeavingOut) this.sayGap();
+    const most = this.way === "thread" ? THREAD_BYTES : WRITE_MOST;
+    // Many short pieces are one.
+    while (this.kept.length > 1 && (this.kept[0]?.length ?? 0) - this.taken < THREAD_BYTES) {
+      const [first, second] = this.kept.splice(0, 2);
+      this.kept.unshift(Buffer.concat([first?.subarray(this.taken) ?? NOTHING, second ?? NOTHING]));
+      this.taken = 0;
+    }
+    return this.kept[0]?.subarray(this.taken, this.taken + most);
+  }
+
+  /** All that was kept has been taken: what was left out is said in its place, if the reader takes that. */
+  private sayGap(): void {
+    const text = Buffer.from(this.left > 0 ? (this.events?.gap(this.left) ?? "") : "");
+    if (text.length === 0) {
+      this.isLeavingOut = false;
+      return;
+    }
+    this.kept = [text];
+    this.keptBytes = text.length;
+    this.said = this.left;
+  }
+
+  private advance(bytes: number): void {
+    this.movedMs = performance.now();
+    this.isStill = false;
+    this.left -= this.said;
+    this.said = 0;
+    this.isLeavingOut &&= this.left > 0;
+    this.taken += bytes;
+    this.keptBytes -= bytes;
+    if (this.taken >= (this.kept[0]?.length ?? 0)) {
+      this.kept.shift();
+      this.taken = 0;
+    }
+    if (this.keptBytes < KEPT.much) this.makeRoom();
+  }
+
+  private makeRoom(): void {
+    this.room?.resolve();
+    this.room = undefined;
+  }
+
+  /** It is full, which a descriptor that is shared with us may say, too: it is tried again. Any other error is the end. */
+  private refused(error: unknown): void {
+    if (errnoOf(error) !== "EAGAIN") {
+      this.end(error);
+      return;
+    }
+    if (this.said > 0) {
+      this.kept = [];
+      this.keptBytes = 0;
+      this.said = 0;
+    }
+    if (performance.now() - this.movedMs >= PATIENCE_MS) this.stall();
+    this.isBusy = true;
+    const again = () => {
+      this.isBusy = false;
+      this.go();
+    };
+    setTimeout(again, this.isStill ? RETRY_MS.still : RETRY_MS.moving);
+  }
+
+  private end(error: unknown): void {
+    this.error = error;
+    this.kept = [];
+    this.keptBytes = 0;
+    this.isLeavingOut = false;
+    this.makeRoom();
+    waiting.delete(this);
+  }
+
+  /** Keeps a line that was begun, so that it can be ended, and what a thread has; leaves out the lines after it. */
+  private stall(): void {
+    if (this.isStill) return;
+    this.isStill = true;
+    if (this.events === undefined) return;
+    const all = Buffer.concat(this.kept);
+    const given = this.way === "thread" ? Math.min(all.length, this.taken + THREAD_BYTES) : this.taken;
+    const atStart = given === 0 || all[given - 1] === NEWLINE;
+    const end = atStart ? given : all.indexOf(NEWLINE, given) + 1 || all.length;
+    this.kept = end > this.taken ? [all.subarray(0, end)] : [];
+    this.taken = this.kept.length === 0 ? 0 : this.taken;
+    this.keptBytes = this.kept.length === 0 ? 0 : end - this.taken;
+    this.left += countNewlines(all.subarray(end));
+    this.isLeavingOut = true;
+    this.makeRoom();
     this.events.stalled(PATIENCE_MS / 1000);
   }
 }
 
+/** Resolves when all readers have caught up, or are not waited for any more; undefined where there is no need to wait. */
+export function stdoutRoom(): Promise<unknown> | undefined {
+  if (waiting.size === 0) return undefined;
+  const full = [...waiting].map((each) => each.full).filter((each) => each !== undefined);
+  return full.length === 0 ? undefined : Promise.all(full);
+}
+
+/** Milliseconds that may still be spent on a reader at the end. */
+let msLeft = () => Number.POSITIVE_INFINITY;
+
+/** A stop has come: it bounds the wait for a slow reader at the end as well. */
+export function boundStdout(left: () => number): void {
+  msLeft = left;
+}
+
+/** Milliseconds between two looks whether a reader has taken the last of it: doubled from the first to the most. */
+const LOOK_MS = { first: 1, most: 32 };
+
+/** Resolves to `result` when all that was written has been taken, or is not waited for any more. To be awaited before an exit. */
+export async function afterStdout<T>(result: T): Promise<T> {
+  let look = LOOK_MS.first;
+  while ([...waiting].some(({ isGivenUp }) => !isGivenUp) && msLeft() > 0) {
+    await new Promise((resolve) => setTimeout(resolve, look));
+    look = Math.min(look * 2, LOOK_MS.most);
+  }
+  return result;
+}
+
 /**
- * Opens the pipe behind `fd` again, for us alone and non-blocking: a flag set on `fd` itself would change it for
- * everybody who shares it. undefined for what is not a pipe, and for one that may not be opened (another user's).
+ * Opens the pipe or terminal behind `fd` again, for us alone and non-blocking: a flag set on `fd` itself would change it
+ * for everybody who shares it.
  */
-function reopened(fd: number): number | undefined {
+function wayTo(fd: number): { way: Way; own?: number } {
   try {
-    if (!fstatSync(fd).isFIFO()) return undefined;
-    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
-  } catch {
-    // Closed, without a reader, another user's, or no /proc: `fd` itself is written to, and that write fails with the reason.
-    return undefined;
+    const stat = fstatSync(fd);
+    if (stat.isSocket()) return { way: "thread" };
+    if (!stat.isFIFO() && !isTerminalDevice(stat)) return { way: "at once" };
+    const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+    return { way: "reopened", own: openSync(`/proc/self/fd/${fd}`, flags) };
+  } catch (error) {
+    // Another user's, or no /proc. Whatever else it is (closed, without a reader), a write fails at once with the reason.
+    return { way: ["EACCES", "EPERM", "ENOENT"].includes(errnoOf(error) ?? "") ? "thread" : "at once" };
   }
 }
 
@@ -158,38 +347,19 @@ export function print(text: string): void {
   writeAll(1, text);
 }
 
-/** Milliseconds after which a pipe that was full is tried again. */
-const RETRY_MS = 2;
-
-/**
- * Writes to a descriptor that may be a full pipe, waiting while its reader takes something at least every `patienceMs`
- * milliseconds. Returns how many bytes were taken. Throws what write(2) says.
- */
-export function offer(fd: number, bytes: Uint8Array, patienceMs: number): number {
-  let taken = 0;
-  let movedMs = performance.now();
-  while (taken < bytes.length) {
-    try {
-      taken += writeSync(fd, bytes.subarray(taken, taken + WRITE_MOST));
-      movedMs = performance.now();
-    } catch (error) {
-      // A non-blocking pipe that is full: whoever shares it with us set it so, or we did (see Stdout).
-      if (errnoOf(error) !== "EAGAIN") throw error;
-      if (performance.now() - movedMs >= patienceMs) break;
-      pause(RETRY_MS);
-    }
-  }
-  return taken;
-}
-
 /** Writes all of it, however long a pipe is full; returns the error that made it impossible. */
 export function writeAll(fd: number, content: string | Uint8Array): unknown {
-  try {
-    offer(fd, typeof content === "string" ? Buffer.from(content) : content, Number.POSITIVE_INFINITY);
-    return undefined;
-  } catch (error) {
-    return error;
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
+  for (let taken = 0; taken < bytes.length; ) {
+    try {
+      taken += writeSync(fd, bytes.subarray(taken, taken + WRITE_MOST));
+    } catch (error) {
+      // A non-blocking pipe that is full: whoever shares it with us set it so.
+      if (errnoOf(error) !== "EAGAIN") return error;
+      pause(RETRY_MS.moving);
+    }
   }
+  return undefined;
 }
 
 /** Blocks this thread for `ms` milliseconds. For moments only: no signal is taken meanwhile. */
@@ -206,14 +376,17 @@ const MEMORY_DEVICES = 1;
  */
 export function isTerminal(fd: number): boolean {
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isCharacterDevice() || stat.rdev >> 8 === MEMORY_DEVICES) return false;
+    if (!isTerminalDevice(fstatSync(fd))) return false;
   } catch {
     // A closed descriptor is not a terminal.
     return false;
   }
   return builtin("node:tty").isatty(fd);
 }
+
+/** A character device other than /dev/null and its like is nearly always a terminal. */
+const isTerminalDevice = (stat: Stats): boolean =>
+  stat.isCharacterDevice() && stat.rdev >> 8 !== MEMORY_DEVICES;
 
 /** The present width of the terminal that stdout is. Call it only for a terminal: it costs 7 ms once. */
 export function terminalColumns(): number {

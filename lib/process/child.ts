@@ -8,8 +8,8 @@ import { closeSync } from "node:fs";
 import type { ChildEnvironment, Environment } from "../environment.ts";
 import { streamOf } from "../runtime.ts";
 import type { Pipe } from "./pipe.ts";
-import { collect, type Pump, pump, type Reader } from "./pump.ts";
-import { type Child, type Signal, type Stdio, spawn } from "./spawn.ts";
+import { collect, type Pump, pump, type Reader, type Source } from "./pump.ts";
+import { CannotStart, type Child, type Signal, type Stdio, spawn } from "./spawn.ts";
 import { Stop, type StopBudget, stopBudget, within } from "./stop.ts";
 import { type Ended, supervise } from "./supervise.ts";
 
@@ -52,7 +52,10 @@ export function startChild(command: readonly string[], plan: StartPlan): Started
   const stderr = both === undefined ? plan.stderr : (both.pipe?.write ?? both.reader());
   const pipe = both?.pipe;
   let child: Child;
+  let merged: Source | undefined;
   try {
+    // Before there is a child: this may fail.
+    if (pipe !== undefined) merged = streamOf(pipe.read).getReader();
     child = spawn(command, {
       env,
       ...(cwd === undefined ? {} : { cwd }),
@@ -64,24 +67,23 @@ export function startChild(command: readonly string[], plan: StartPlan): Started
     });
   } catch (error) {
     for (const fd of pipe === undefined ? [] : [pipe.write, pipe.read]) closeSync(fd);
-    throw error;
+    if (error instanceof CannotStart || both === undefined || pipe === undefined) throw error;
+    // No descriptor or memory is left to read the pipe with: two sockets need less.
+    return startChild(command, { ...plan, both: { ...both, pipe: undefined } });
   }
+  // From here on only the child and what it starts hold the other end.
+  if (pipe !== undefined) closeSync(pipe.write);
+  const streams: [stream: ReadableStream<Uint8Array> | Source, reader: Reader][] = [];
+  if (both !== undefined && merged !== undefined) streams.push([merged, both.reader()]);
+  if (child.stdout !== undefined && isReader(stdout)) streams.push([child.stdout, stdout]);
+  if (child.stderr !== undefined && isReader(stderr)) streams.push([child.stderr, stderr]);
   const pumps: Pump[] = [];
   const failures: Promise<void>[] = [];
-  const read = (stream: ReadableStream<Uint8Array> | undefined, reader: Reader | Stdio | undefined) => {
-    if (stream === undefined || !isReader(reader)) return;
+  for (const [stream, reader] of streams) {
     const each = pump(stream, reader);
     pumps.push(each);
     if (reader.isVital) failures.push(each.failed);
-  };
-  if (both !== undefined && pipe !== undefined) {
-    const stream = streamOf(pipe.read);
-    // From here on only the child and what it starts hold the other end.
-    closeSync(pipe.write);
-    read(stream, both.reader());
   }
-  read(child.stdout, stdout);
-  read(child.stderr, stderr);
   const output = Promise.all(pumps.map(({ done }) => done));
   // Whoever awaits it hears of it; until then it must not count as unhandled.
   output.catch(() => {});
@@ -127,6 +129,8 @@ export interface ChildEnd extends Ended {
 
 /** hooks.md's second for what a daemon left behind still prints. */
 const DRAIN_MS = 1000;
+/** Milliseconds that a slow reader of our stdout may make us take longer over the rest of a child's output. */
+const SLOW_MS = 10_000;
 /** A stop that does not come, and all of its budget. */
 const NEVER = new Stop(() => 0);
 const ALL: StopBudget = { signalAt: 0, killAt: 1 };
@@ -148,22 +152,47 @@ export async function runChild(command: readonly string[], plan: ChildPlan): Pro
     useless.length === 0 ? limits : { ...limits, consumerFailed: Promise.race(useless) },
   );
   const tookMs = performance.now() - begun;
-  const isDrained = await drain(output, consumerFailed !== undefined, stop, drainMs);
+  const leftMs = timeoutMs === undefined ? undefined : Math.max(drainMs, timeoutMs - tookMs);
+  const { isDrained, isWhole } = await drain(pumps, output, stop, drainMs, leftMs);
   if (!isDrained) {
     if (both?.pipe !== undefined) both.onHeld?.(both.pipe.read);
     for (const each of pumps) await each.cancel();
   }
-  const outputBytes = pumps.reduce((sum, { bytes }) => sum + bytes, 0);
-  const end = { ...ended, pid, tookMs, isDrained, outputBytes };
+  let outputBytes = 0;
+  for (const each of pumps) outputBytes += each.bytes;
+  // Whoever still had what was to be taken whole was alive at the deadline.
+  const cause = ended.cause ?? (isWhole ? undefined : "timed out");
+  const end = { ...ended, cause, pid, tookMs, isDrained, outputBytes };
   onEnd?.(end);
   await output;
   return end;
 }
 
-/** True when all output has been taken in time. What a vital reader takes is waited for until a stop, not for `ms`. */
-async function drain(output: Promise<unknown>, isVital: boolean, stop: Stop, ms: number): Promise<boolean> {
-  if (isVital) await Promise.race([output.catch(() => {}), stopped(stop)]);
-  return within(Math.min(ms, stop.msUntil(1)), output);
+/**
+ * Waits for the output: for `ms`, but for what a vital reader takes until a stop, or until the `leftMs` that are left of
+ * the child's own time are over; a slow reader of our stdout is waited for, too. Something that the child left behind (an ssh, a password agent) may hold its stderr for
+ * as long as it likes. Has all of it come (`isDrained`)? Was the vital part's time enough (`isWhole`)?
+ */
+async function drain(
+  pumps: readonly Pump[],
+  output: Promise<unknown>,
+  stop: Stop,
+  ms: number,
+  leftMs: number | undefined,
+): Promise<{ isDrained: boolean; isWhole: boolean }> {
+  const vital = pumps.filter(({ isVital }) => isVital);
+  const taken = Promise.race([
+    Promise.all(vital.map(({ done, failed }) => Promise.race([done, failed]))),
+    stopped(stop),
+  ]);
+  const isWhole = vital.length === 0 || (await within(leftMs ?? Number.POSITIVE_INFINITY, taken));
+  const slowUntil = performance.now() + SLOW_MS;
+  for (;;) {
+    if (await within(Math.min(ms, stop.msUntil(1)), output)) return { isDrained: true, isWhole };
+    if (!pumps.some(({ isHeld }) => isHeld)) return { isDrained: false, isWhole };
+    if (stop.signal === undefined && performance.now() < slowUntil) continue;
+    for (const each of pumps) each.hurry();
+  }
 }
 
 const stopped = (stop: Stop): Promise<void> => new Promise((resolve) => stop.listen(resolve));

@@ -2,8 +2,7 @@
 
 import { signalNumber } from "../environment.ts";
 import { isTerminal } from "../log/stdout.ts";
-import { type Child, type Signal, type SpawnOptions, signal, spawn } from "./spawn.ts";
-import { wasIgnored } from "./stop.ts";
+import { type Child, ignoredSignals, type Signal, type SpawnOptions, signal, spawn } from "./spawn.ts";
 
 /** Signals that a person or a scheduler may send to a command. */
 const PASSED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const satisfies Signal[];
@@ -15,7 +14,7 @@ export async function foreground(
   words: readonly string[],
   options: Pick<SpawnOptions, "env" | "inherit">,
 ): Promise<number> {
-  const ignored = PASSED.filter((name) => wasIgnored(signalNumber(name) ?? 0));
+  const ignored = PASSED.filter((name) => ignoredSignals().has(signalNumber(name) ?? 0));
   // Before there is a child, so that no signal finds us without it; handlers run only once we wait.
   const onTerminal = isTerminal(0);
   let child: Child | undefined;

@@ -4,6 +4,7 @@
  * unfinished line is held back is bounded, so that memory stays flat.
  */
 
+import { stdoutRoom } from "../log/stdout.ts";
 import type { Mask } from "../mask.ts";
 import { enableJit } from "../runtime.ts";
 import { between, LINE_MOST, visibleLines } from "../text.ts";
@@ -22,12 +23,17 @@ export interface Reader {
 }
 
 export interface Pump {
-  /** Resolves at the end of the stream, also after cancel(); rejects then if the reader has thrown. */
+  /** Resolves at the end of the stream, also after cancel(); rejects then if the reader has thrown, or reading failed. */
   readonly done: Promise<void>;
-  /** Resolves as soon as the reader has thrown; never, when it does not. */
+  /** Resolves as soon as the reader has thrown, or nothing can be read; never, when neither happens. */
   readonly failed: Promise<void>;
   /** How many bytes have come so far. */
   readonly bytes: number;
+  readonly isVital: boolean;
+  /** Does it wait for a slow reader of our stdout? */
+  readonly isHeld: boolean;
+  /** From here on it waits for none. */
+  hurry(): void;
   /** Lets the stream go although somebody still holds its other end. */
   cancel(): Promise<void>;
 }
@@ -41,14 +47,25 @@ const MUCH = 16;
  */
 const TURN_MS = 10;
 
+/** What a program prints, piece by piece. */
+export interface Source {
+  read(): Promise<{ readonly value?: Uint8Array | undefined; readonly done: boolean }>;
+  cancel(): Promise<void>;
+}
+
 /**
  * What the reader throws is a bug of ours, or a full disk. It must not stop the reading, since the writer would wait
- * for ever on a pipe that nobody empties: the rest is read and dropped, and the error is thrown at the end.
+ * for ever on a pipe that nobody empties: the rest is read and dropped, and the error is thrown at the end. So is one of
+ * the stream, for there is a child already, which must not be left to itself.
  */
-export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
-  const source = stream.getReader();
+export function pump(stream: ReadableStream<Uint8Array> | Source, reader: Reader): Pump {
+  let source: Source | undefined;
   let failure: { readonly error: unknown } | undefined;
   let bytes = 0;
+  const isVital = reader.isVital === true;
+  const hurried = Promise.withResolvers<void>();
+  let isHurried = false;
+  let isHeld = false;
   let tellFailed = () => {};
   const failed = new Promise<void>((resolve) => {
     tellFailed = resolve;
@@ -64,15 +81,24 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
       fail(error);
     }
   };
+  const hold = async (room: Promise<unknown>) => {
+    isHeld = true;
+    await Promise.race([room, hurried.promise]);
+    isHeld = false;
+  };
   const read = async () => {
+    source = "getReader" in stream ? stream.getReader() : stream;
     let turned = performance.now();
     for (let chunks = 0; ; chunks++) {
       const { value, done } = await source.read();
-      if (done) break;
+      if (done || value === undefined) break;
       if (chunks === MUCH) enableJit();
       bytes += value.length;
       const taken = guarded(() => reader.take(value));
       if (taken !== undefined) await taken;
+      // What has been read is shown, mostly: where the reader of our stdout is slow, whoever prints waits for it.
+      const room = isVital || isHurried ? undefined : stdoutRoom();
+      if (room !== undefined) await hold(room);
       if (performance.now() - turned < TURN_MS) continue;
       await eventLoopTurn();
       turned = performance.now();
@@ -80,7 +106,10 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
     await guarded(() => reader.end());
     if (failure !== undefined) throw failure.error;
   };
-  const done = read();
+  const done = read().catch((error) => {
+    tellFailed();
+    throw error;
+  });
   // Whoever awaits it hears of it; until then it must not count as unhandled.
   done.catch(() => {});
   return {
@@ -89,7 +118,15 @@ export function pump(stream: ReadableStream<Uint8Array>, reader: Reader): Pump {
     get bytes() {
       return bytes;
     },
-    cancel: () => source.cancel(),
+    isVital,
+    get isHeld() {
+      return isHeld;
+    },
+    hurry: () => {
+      isHurried = true;
+      hurried.resolve();
+    },
+    cancel: async () => source?.cancel(),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Starts processes. */
 
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
 import type { ChildEnvironment } from "../environment.ts";
 import { signalName, signalNumber } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
@@ -57,12 +57,23 @@ export class CannotStart extends Failure {
   }
 }
 
+const SIGCHLD = 17;
+let isReaping = false;
+
+/** Where SIGCHLD is ignored, as a parent may have set it (`trap '' CHLD`), no child's end could be waited for. */
+function reapChildren(): void {
+  if (isReaping) return;
+  isReaping = true;
+  if (ignoredSignals().has(SIGCHLD)) process.on("SIGCHLD", () => {});
+}
+
 /** Starts `command[0]`, looked up in env.PATH. Throws CannotStart. */
 export function spawn(command: readonly string[], options: SpawnOptions): Child {
   const program = command[0] ?? "";
   const path = resolveProgram(program, options.env.PATH);
   const { stdin = "ignore", stdout = "ignore", stderr = "ignore", inherit } = options;
   const { env, cwd, session = false } = options;
+  reapChildren();
   const called = (words: string[], argv0: string) =>
     start(words, {
       argv0,
@@ -180,4 +191,29 @@ function exitOf(code: number | null, name: Signal | number | null): Exit {
 /** The exit code of a process that signal `name` ended: 128 plus its number. */
 export function exitCodeOfSignal(name: Signal): number {
   return 128 + (signalNumber(name) ?? 0);
+}
+
+let ignored: ReadonlySet<number> | undefined;
+
+/** The numbers of the signals that were ignored when we were started, as by nohup(1). Bun does not pass that on to children. */
+export function ignoredSignals(): ReadonlySet<number> {
+  ignored ??= new Set(bitsOf(ignoredMask()));
+  return ignored;
+}
+
+/** The set of ignored signals as a bit mask, from /proc/self/status. */
+function ignoredMask(): bigint {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
+    return BigInt(`0x${mask ?? "0"}`);
+  } catch {
+    // No /proc: signals are handled as if none had been ignored.
+    return 0n;
+  }
+}
+
+/** The places of the bits that are set, from 1. */
+function bitsOf(mask: bigint): number[] {
+  const bits = [...mask.toString(2)].reverse();
+  return bits.flatMap((bit, at) => (bit === "1" ? [at + 1] : []));
 }

@@ -1,17 +1,35 @@
 /**
- * Waiting: timers of any length, and the stop of a run, which cuts every wait short. SIGTERM, SIGINT or SIGHUP begin it,
- * STOP_TIMEOUT bounds all of it, and a second signal ends it at once.
+ * Waiting: timers of any length, and the stop of a run, which cuts every wait short. SIGTERM, SIGINT, SIGHUP or SIGQUIT
+ * begin it, STOP_TIMEOUT bounds all of it, and a second signal, two seconds later or more, ends it at once.
  */
 
-import { readFileSync } from "node:fs";
-import type { Signal } from "./spawn.ts";
+import { boundStdout } from "../log/stdout.ts";
+import { ignoredSignals, type Signal } from "./spawn.ts";
 
 /** The signals that begin a stop, with their numbers, which POSIX fixes. */
 const SIGNALS = [
   ["SIGTERM", 15],
   ["SIGINT", 2],
   ["SIGHUP", 1],
+  ["SIGQUIT", 3],
 ] as const satisfies readonly (readonly [Signal, number])[];
+
+/** Signals that mean nothing to us, and would end us without a word. Not SIGPWR, which the runtime uses itself. */
+const STRAY = [
+  ["SIGUSR1", 10],
+  ["SIGUSR2", 12],
+  ["SIGALRM", 14],
+  ["SIGVTALRM", 26],
+  ["SIGPROF", 27],
+  ["SIGIO", 29],
+] as const satisfies readonly (readonly [Signal, number])[];
+
+/**
+ * Milliseconds after the first signal in which others belong to the same stop: a terminal that is closed sends SIGHUP
+ * twice (the kernel and the shell), timeout(1) its signal to its child and to the group, systemd to all of a unit while
+ * entry asks its workers, too. A person who sends a second one has waited at least as long.
+ */
+const ONE_STOP_MS = 2000;
 
 /** When something that runs is ended in a stop, as shares (0 to 1) of STOP_TIMEOUT since the first signal. */
 export interface StopBudget {
@@ -49,8 +67,10 @@ export const stopBudget = {
 export class Stop {
   /** The first signal, once it has come. */
   signal: Signal | undefined;
-  /** Has a second signal come? Then nothing is waited for any more. */
+  /** Has a second signal come, ONE_STOP_MS after the first? Then nothing is waited for any more. */
   forced = false;
+  /** Are the signals over that belong to the first one? */
+  private isAlone = false;
   private begun = 0;
   private budget = 0;
   private readonly listeners = new Set<() => void>();
@@ -58,12 +78,20 @@ export class Stop {
   /** `budgetMs` is called once, when the stop begins, so that a value that makes no sense is warned of once. */
   constructor(private readonly budgetMs: () => number) {}
 
-  /** Handles signals from here on. A signal that was ignored when we were started (nohup) stays ignored. */
-  install(): void {
-    for (const [name, number] of SIGNALS) if (!wasIgnored(number)) process.on(name, () => this.receive(name));
+  /**
+   * Handles signals from here on; `onStray` is called with one that begins no stop. A signal that was ignored when we
+   * were started (nohup) stays ignored.
+   */
+  install(onStray: (name: Signal) => void = () => {}): void {
+    const ignored = ignoredSignals();
+    const handle = (name: Signal, number: number, handler: () => void) => {
+      if (!ignored.has(number)) process.on(name, handler);
+    };
+    for (const [name, number] of SIGNALS) handle(name, number, () => this.receive(name));
+    for (const [name, number] of STRAY) handle(name, number, () => onStray(name));
   }
 
-  /** Calls `listener` at the first and at the second signal, and at once when one has come already. */
+  /** Calls `listener` at the first signal and at the one that forces, and at once when one has come already. */
   listen(listener: () => void): () => void {
     this.listeners.add(listener);
     if (this.signal !== undefined) listener();
@@ -81,29 +109,15 @@ export class Stop {
       this.signal = name;
       this.begun = performance.now();
       this.budget = this.budgetMs();
-    } else {
+      boundStdout(() => this.msUntil(1));
+      // Where something kept this thread for longer, what came meanwhile is heard before any counts as a second one.
+      after(ONE_STOP_MS, () => void eventLoopTurn().then(() => (this.isAlone = true)));
+    } else if (this.isAlone) {
       this.forced = true;
+    } else {
+      return;
     }
     for (const listener of [...this.listeners]) listener();
-  }
-}
-
-let ignored: bigint | undefined;
-
-/** Was signal `number` ignored when we were started, as by nohup(1)? Bun does not pass that on to children. */
-export function wasIgnored(number: number): boolean {
-  ignored ??= ignoredSignals();
-  return ((ignored >> BigInt(number - 1)) & 1n) === 1n;
-}
-
-/** The set of ignored signals as a bit mask, from /proc/self/status. */
-function ignoredSignals(): bigint {
-  try {
-    const mask = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
-    return BigInt(`0x${mask ?? "0"}`);
-  } catch {
-    // No /proc: signals are handled as if none had been ignored.
-    return 0n;
   }
 }
 
@@ -130,7 +144,8 @@ export const eventLoopTurn = (): Promise<void> => new Promise((resolve) => setIm
 /** Resolves to true when `promise` settles within `ms` milliseconds, else to false. */
 export function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
-    const cancel = after(ms, () => resolve(false));
+    // We may have slept past it (SIGSTOP): what has settled meanwhile is heard first.
+    const cancel = after(ms, () => void eventLoopTurn().then(() => resolve(false)));
     const settled = () => {
       cancel();
       resolve(true);

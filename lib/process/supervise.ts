@@ -3,9 +3,9 @@
  * a time of grace, SIGKILL. The first cause of its end wins and is a fact, never a guess.
  */
 
-import { type Family, familyMembers, procIsReadable, programProcesses } from "./proc.ts";
+import { type Family, familyMembers, isAlive, procIsReadable, programProcesses } from "./proc.ts";
 import { type Child, type Exit, exitCodeOfSignal, type Signal, signal } from "./spawn.ts";
-import { after, type Stop, type StopBudget, sleep } from "./stop.ts";
+import { after, eventLoopTurn, type Stop, type StopBudget, sleep } from "./stop.ts";
 
 export interface Limits {
   /** The polite signal: SIGTERM for hooks, SIGINT for restic and rclone. */
@@ -21,7 +21,7 @@ export interface Limits {
 }
 
 export interface Ended extends Exit {
-  /** Why we ended it; undefined when it ended by itself. */
+  /** Why we ended it; undefined when it ended by itself, however late we learnt of it. */
   readonly cause: "timed out" | "stopped" | "consumer failed" | undefined;
 }
 
@@ -55,15 +55,19 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
     return () => Math.min(killAt - performance.now(), stop.msUntil(budget.killAt));
   };
 
+  // We may have slept past the deadline (SIGSTOP, a machine suspended): the child may have ended long before.
+  const timeOut = async () => {
+    await eventLoopTurn();
+    if (!procIsReadable() || isAlive(child.pid)) end("timed out", graceFromNow());
+  };
+
   let cancelAsk = () => {};
   const forget = stop.listen(() => {
     cancelAsk();
     cancelAsk = after(stop.msUntil(budget.signalAt), () => end("stopped", () => stop.msUntil(budget.killAt)));
   });
   const cancelTimeout =
-    limits.timeoutMs === undefined
-      ? () => {}
-      : after(limits.timeoutMs, () => end("timed out", graceFromNow()));
+    limits.timeoutMs === undefined ? () => {} : after(limits.timeoutMs, () => void timeOut());
   void limits.consumerFailed?.then(() => end("consumer failed", graceFromNow()));
 
   const exit = await Promise.race([child.exited, lost]);

@@ -128,7 +128,7 @@ class Execution {
    */
   async claim(): Promise<{ died?: RunMark; alive?: RunMark }> {
     const { lock, marker, context } = this;
-    this.stop.install();
+    this.stop.install((name) => context.log.info(`${name} came, which means nothing to a run: it goes on.`));
     const claimed = marker.claim(() => lock !== undefined && processesHoldingDeleted(lock.path).length > 0);
     this.oddMarker = claimed.problem;
     if (claimed.died === undefined) return claimed;

@@ -5,7 +5,7 @@
 
 import { read } from "node:fs";
 import { errnoOf } from "../errors.ts";
-import { isTerminal, writeAll } from "../log/stdout.ts";
+import { isTerminal } from "../log/stdout.ts";
 import { sleep } from "../process/stop.ts";
 import { visible } from "../text.ts";
 import type { Run } from "./run.ts";
@@ -30,15 +30,15 @@ export class Prompt {
 
   /** Lines for a person only, not for the log. */
   say(lines: readonly string[]): void {
-    writeAll(1, `${lines.map((line) => this.safe(line)).join("\n")}\n`);
+    this.run.log.say(`${lines.map((line) => this.safe(line)).join("\n")}\n`);
   }
 
   /** Asks until `understand` makes something of the answer. Throws Cancelled. */
   async ask<T>(question: string, understand: (answer: string) => T | Unusable): Promise<T> {
     for (;;) {
-      writeAll(1, `${this.safe(question)} `);
+      this.run.log.say(`${this.safe(question)} `);
       const answer = (await this.line())?.trim();
-      if (answer === undefined) writeAll(1, "\n");
+      if (answer === undefined) this.run.log.say("\n");
       this.run.log.note(`${question} ${answer ?? "(no answer)"}`);
       if (answer === undefined || answer.toLowerCase() === "q") throw new Cancelled();
       const meaning = understand(answer);

@@ -164,6 +164,7 @@ export class Run<F extends object = object> {
       onEnd: ({ pid, cause, signal, isDrained }) => {
         if (cause !== undefined || signal !== undefined) this.killedChild = this.currentChild;
         if (cause === "timed out") this.endByTimeout();
+        if (cause === undefined) this.forgiveSleep();
         this.lookBehind(pid, !isDrained || startsOthers);
       },
     });
@@ -201,6 +202,15 @@ export class Run<F extends object = object> {
       for (const line of lines) take(line);
     };
     return onLines((lines) => log.gather(() => takeAll(lines)), log.mask);
+  }
+
+  /**
+   * A child that ended by itself, although its time is over by now, ended in time while we slept (SIGSTOP): what is left
+   * to do after it gets as long as a child that is told to end.
+   */
+  private forgiveSleep(): void {
+    const nowMs = performance.now();
+    if (nowMs > this.deadline) this.deadline = nowMs + this.settings.seconds("WORK_KILL_AFTER") * 1000;
   }
 
   private endByTimeout(): void {

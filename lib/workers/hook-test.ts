@@ -94,7 +94,7 @@ async function main({ operands, table }: Invocation): Promise<number> {
 function statusForExit(exitCode: number): Status {
   if (exitCode === EXIT.ok) return "ok";
   if (exitCode === EXIT.timedOut) return "timed_out";
-  const stops = (["SIGHUP", "SIGINT", "SIGTERM"] as const).map(exitCodeOfSignal);
+  const stops = (["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const).map(exitCodeOfSignal);
   return stops.includes(exitCode) ? "interrupted" : "failed";
 }
 

@@ -83,7 +83,7 @@ test("bytes that are no text, characters cut between two looks, and a line witho
   const path = join(world.log, "cron.log");
   writeFileSync(path, "");
   const parts: Buffer[] = [];
-  const follower = new Follower(path, (text) => parts.push(Buffer.from(text)));
+  const follower = new Follower(path, (text) => void parts.push(Buffer.from(text)));
   const bytes = Buffer.concat([
     Buffer.from("é€\xff\n", "latin1"),
     Buffer.from("größer\n"),

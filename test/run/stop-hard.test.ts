@@ -1,4 +1,4 @@
-// A stop of what does not want to end, within STOP_TIMEOUT; a second signal; nohup.
+// A stop of what does not want to end, within STOP_TIMEOUT; a second signal, and what is none; nohup.
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Gate } from "../support/gate.ts";
 import { finish, type RunOptions, World, waitFor } from "../support/world.ts";
@@ -9,6 +9,8 @@ setDefaultTimeout(60_000);
 /** Seconds of STOP_TIMEOUT, and what a busy machine may add to them in milliseconds. */
 const BUDGET = 3;
 const SLACK_MS = 1500;
+/** What comes within this time of the first signal belongs to the same stop. */
+const ONE_STOP_MS = 2000;
 const options: RunOptions = { env: { STOP_TIMEOUT: String(BUDGET) } };
 
 /** Deaf to the polite signals, as are its children, in the group and out of it. */
@@ -18,7 +20,7 @@ const deaf = (gate: Gate) =>
 async function stopped(run: ReturnType<World["start"]>, signals: readonly NodeJS.Signals[] = ["SIGTERM"]) {
   const begun = performance.now();
   for (const [at, signal] of signals.entries()) {
-    if (at > 0) await Bun.sleep(300); // two signals of one kind at once would be one
+    if (at > 0) await Bun.sleep(ONE_STOP_MS + 100);
     run.kill(signal);
   }
   const result = await finish(run);
@@ -101,7 +103,7 @@ describe("a second signal", () => {
     await gate.reached();
     const { code, took } = await stopped(run, ["SIGTERM", "SIGINT"]);
     expect(code).toBe(143);
-    expect(took).toBeLessThan(4000);
+    expect(took).toBeLessThan(ONE_STOP_MS + 4000);
     expect(world.record()).toMatchObject({ status: "interrupted", signal: "SIGTERM", exit_code: 143 });
     expect(world.has("last")).toBe(false);
     expect(world.read("log/backup-last.log")).toContain(
@@ -110,6 +112,99 @@ describe("a second signal", () => {
     expect(world.has("lock/backup.run.json")).toBe(false);
     expect(world.processes()).toEqual([]);
   });
+});
+
+describe("what comes within two seconds of the first signal belongs to the same stop", () => {
+  const pairs: [NodeJS.Signals, NodeJS.Signals][] = [
+    ["SIGHUP", "SIGHUP"], // a closed terminal: the kernel's and the shell's
+    ["SIGTERM", "SIGTERM"], // systemd's and entry's
+    ["SIGINT", "SIGTERM"],
+    ["SIGQUIT", "SIGHUP"],
+  ];
+  test.each(pairs)("%s, %s", async (first, second) => {
+    using world = new World();
+    const gate = new Gate(world);
+    const goodbye = `echo asked >>'${world.dir}/order'; sleep 1; echo clean >>'${world.dir}/order'; exit 130`;
+    world.restic(`trap "${goodbye}" INT; ${gate.here}`);
+    world.hook("post-backup", `echo "post $RBH_STATUS" >>'${world.dir}/order'`);
+    const run = world.start("backup");
+    await gate.reached();
+    run.kill(first);
+    await waitFor(() => world.has("order"), "restic's signal");
+    run.kill(second);
+    const { stdout, stderr } = await finish(run);
+    expect(stderr).toBe("");
+    expect(world.read("order")).toBe("asked\nclean\npost interrupted\n");
+    expect(world.record()).toMatchObject({ status: "interrupted", signal: first, hooks: [{ exit_code: 0 }] });
+    expect(stdout).not.toContain("second signal");
+  });
+
+  test("however long the thread that hears them was kept", async () => {
+    using world = new World();
+    const gate = new Gate(world);
+    world.restic(`trap "sleep 3; exit 130" INT; ${gate.here}`);
+    world.hook("post-backup", "true");
+    const run = world.start("backup");
+    await gate.reached();
+    run.kill("SIGTERM");
+    await waitFor(() => world.read("log/backup-last.log").includes("Told to stop"), "the first signal");
+    run.kill("SIGSTOP");
+    run.kill("SIGHUP");
+    await Bun.sleep(2300);
+    run.kill("SIGCONT");
+    const { stdout } = await finish(run);
+    expect(stdout).not.toContain("second signal");
+    expect(world.record()).toMatchObject({
+      status: "interrupted",
+      signal: "SIGTERM",
+      hooks: [{ exit_code: 0 }],
+    });
+  });
+
+  test("timeout(1), which signals its child and the group", async () => {
+    using world = new World();
+    world.restic(
+      `trap "sleep 1; echo clean >'${world.dir}/order'; exit 130" INT; while :; do sleep 0.02; done`,
+    );
+    world.hook("post-backup", `echo "post $RBH_STATUS" >>'${world.dir}/order'`);
+    const { code } = await world.exec([
+      "timeout",
+      "1",
+      "locked_run",
+      "backup",
+      "sh",
+      "-c",
+      "backup; exit $?",
+    ]);
+    expect(code).toBe(124);
+    await waitFor(() => !world.has("lock/backup.run.json"), "the run's end");
+    expect(world.read("order")).toBe("clean\npost interrupted\n");
+  });
+});
+
+describe("a signal that begins no stop does not end a run, and is said", () => {
+  const signals = ["SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO"] as const;
+  test.each(signals)("%s", async (signal) => {
+    using world = new World();
+    const gate = new Gate(world);
+    world.restic(gate.here);
+    const run = world.start("backup");
+    await gate.reached();
+    run.kill(signal);
+    await waitFor(() => world.read("log/backup-last.log").includes(`${signal} came, `), "the word");
+    gate.open();
+    expect(await finish(run)).toMatchObject({ code: 0, stderr: "" });
+    expect(world.record()).toMatchObject({ status: "ok" });
+  });
+});
+
+test("a run whose parent ignores SIGCHLD hears of its children's ends", async () => {
+  using world = new World();
+  world.restic();
+  world.hook("pre-backup", "exit 3");
+  const { code, stderr } = await world.exec(["sh", "-c", "trap '' CHLD; exec backup"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(world.record()).toMatchObject({ status: "ok", hooks: [{ exit_code: 3 }] });
 });
 
 test("a SIGHUP that nohup had switched off does not stop a run", async () => {

@@ -72,10 +72,12 @@ async function follow(program: string, output: string): Promise<Call[]> {
   );
   world.hook("pre-backup", 'echo "pre $RBH_WORKER"');
   world.hook("post-backup", 'echo "post $1"');
-  const words = ["backup", join(world.lock, "backup.lock"), join(world.bin, "backup")];
+  const words = ["locked_run", "backup", join(world.lock, "backup.lock"), join(world.bin, "backup")];
+  // As under crond, a file takes stdout; a socket or a full pipe takes it later.
+  const command = ["sh", "-c", 'exec "$@" >>cron.log', "sh", ...words];
   // The second one counts: nearly every tick has a run before it, with its record, its log and its lock file.
   for (let run = 0; run < 2; run++) {
-    const { code, stdout, stderr } = await world.run("locked_run", words, { env: { WAY_OUTPUT: output } });
+    const { code, stdout, stderr } = await world.exec(command, { env: { WAY_OUTPUT: output } });
     if (code !== 0) throw new Error(`The run ended with ${code}.\n${stdout}${stderr}`);
   }
   return JSON.parse(readFileSync(output, "utf8"));
