@@ -10,6 +10,7 @@ import { Context } from "../context.ts";
 import type { Environment } from "../environment.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { discoverHooks, type Hook, judgeAccess } from "../hooks/discover.ts";
+import { freezeText } from "../hooks/freeze.ts";
 import { nearest } from "../nearest.ts";
 import { Checks, type DoctorContext, type Findings } from "./checks.ts";
 
@@ -40,7 +41,8 @@ export interface HooksJson {
   readonly misnamed: readonly { readonly name: string; readonly nearest: string | null }[];
 }
 
-export function hooks({ env, runs, phases, misspelt }: DoctorContext): Findings<HooksJson> {
+export async function hooks(patient: DoctorContext): Promise<Findings<HooksJson>> {
+  const { env, runs, phases, misspelt } = patient;
   const checks = new Checks("Hooks");
   const { settings } = new Context("doctor", { env, onOddValue: (message) => checks.warn(message) });
   const directory = settings.folder("HOOKS_DIR");
@@ -49,7 +51,11 @@ export function hooks({ env, runs, phases, misspelt }: DoctorContext): Findings<
   const found = phases.map((phase) => ({ phase, hooks: discoverHooks(directory, phase, env.PATH) }));
   const present = found.flatMap((each) => each.hooks);
   if (isThere) {
-    for (const hook of present) judgeHook(checks, hook);
+    for (const hook of present) {
+      judgeHook(checks, hook);
+      const said = hook.freezes === undefined ? undefined : await freezeText(hook, patient);
+      if (said !== undefined) checks.warn(said);
+    }
     for (const { phase } of found) judgeParts(checks, directory, phase);
   }
   const strange = isThere ? judgeNames(checks, directory, runs) : [];

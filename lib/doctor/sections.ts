@@ -72,7 +72,7 @@ async function part(
 async function reading(
   section: Section,
   folder: string,
-  make: () => Findings<unknown>,
+  make: () => Findings<unknown> | Promise<Findings<unknown>>,
 ): Promise<Findings<unknown>> {
   const { isSilent, problem } = await accessWithin(folder, "read");
   if (!isSilent) return make();

@@ -30,6 +30,8 @@ export interface Hook {
   readonly remedy?: string;
   /** A reason to warn although it can run: others than its owner can write it, or an unexpected user owns it. */
   readonly caution?: string;
+  /** Its text, where that mentions a command that freezes a file system: see freeze.ts. */
+  readonly freezes?: string;
 }
 
 /** The hooks of a phase in the order in which they run, including those that cannot run. */
@@ -108,27 +110,40 @@ function inspect(
   if (!allows(path, constants.R_OK)) {
     return broken(`unreadable (${mode})`, `Run: chmod a+r ${path}; its interpreter must be able to read it.`);
   }
-  const interpreted = readInterpreter(path, searchPath);
+  const interpreted = readInterpreter(path, stat.size, searchPath);
   if (interpreted.problem !== undefined) return broken(interpreted.problem, interpreted.remedy);
   const caution = judgeAccess(stat);
+  const { freezes } = interpreted;
   return {
     ...hook,
     state: interpreted.state,
     command: interpreted.command,
     ...(caution === undefined ? {} : { caution }),
+    ...(freezes === undefined ? {} : { freezes }),
   };
 }
 
 type Interpreted =
   | { readonly problem: string; readonly remedy: string }
-  | { readonly problem?: undefined; readonly state: string; readonly command: readonly string[] };
+  | {
+      readonly problem?: undefined;
+      readonly state: string;
+      readonly command: readonly string[];
+      readonly freezes?: string;
+    };
 
 /** Linux reads this much of a `#!` line (BINPRM_BUF_SIZE). */
 const HEAD_BYTES = 256;
+/** Bytes of a hook in which a command that freezes is looked for: one read takes them all. */
+const TEXT_BYTES = 64 * 1024;
 
-function readInterpreter(path: string, searchPath: string | undefined): Interpreted {
+function readInterpreter(path: string, size: number, searchPath: string | undefined): Interpreted {
   try {
-    return findInterpreter(path, readHead(path), searchPath);
+    const text = readStart(path, Math.min(size, TEXT_BYTES));
+    const found = findInterpreter(path, text.toString("latin1", 0, HEAD_BYTES), searchPath);
+    if (found.problem !== undefined || !text.includes("freeze")) return found;
+    const whole = text.toString("utf8");
+    return mentionsFreeze(whole) ? { ...found, freezes: whole } : found;
   } catch (error) {
     // access(2) allowed it, but reading fails: a network file system that squashes root, or a file just deleted.
     return { problem: `unreadable (${reasonOf(error)})`, remedy: "Its interpreter must be able to read it." };
@@ -181,15 +196,19 @@ function missingProgram(interpreter: string, words: readonly string[], searchPat
   return !program || runnable(program) ? undefined : `${interpreter} ${program}`;
 }
 
-function readHead(path: string): string {
+function readStart(path: string, length: number): Buffer {
   const fd = openSync(path, constants.O_RDONLY);
   try {
-    const bytes = Buffer.alloc(HEAD_BYTES);
-    return bytes.toString("latin1", 0, readSync(fd, bytes, 0, HEAD_BYTES, 0));
+    const bytes = Buffer.allocUnsafe(length);
+    return bytes.subarray(0, readSync(fd, bytes, 0, length, 0));
   } finally {
     closeSync(fd);
   }
 }
+
+/** In a line that is no comment, and by more than the command that thaws. */
+const mentionsFreeze = (text: string): boolean =>
+  /^(?!\s*#).*\b(?:fs|xfs_)freeze\b(?!\s+(?:-u|--unfreeze)\b)/m.test(text);
 
 /** Why an operator should check a file or folder that root is about to run; undefined when there is no reason. */
 export function judgeAccess(stat: Stats): string | undefined {

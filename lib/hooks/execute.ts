@@ -51,6 +51,11 @@ export async function runPhase(
     log.error(`${path}: ${error}. It does not run. Is ${hooksDir} still mounted?`);
     results.push({ phase, path, error });
   }
+  for (const hook of hooks.filter(({ freezes }) => freezes !== undefined)) {
+    const { freezeText } = await import("./freeze.ts");
+    const said = await freezeText(hook, context);
+    if (said !== undefined) log.warn(said);
+  }
   if (hooks.length > 0) warnOfFolder(log, hooksDir);
   else if (vanished.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
   for (const hook of hooks) {

@@ -54,11 +54,13 @@ const command: Command = {
     "HEALTHCHECKS_LOG",
     // Of the post-hooks of a run that died.
     "HOOKS_DIR",
+    "BACKUP_ROOT_DIR",
     "HOOK_TIMEOUT",
     "HOOK_TIMEOUT_<PHASE>",
     "HOOK_KILL_AFTER",
     "HOOK_LOG_MAX_BYTES",
     "HOOK_STDOUT_MAX_BYTES",
+    "HISTORY_MAX_RUNS",
     "STOP_TIMEOUT",
     "CRONTAB_DIR",
     "LOG_DIR",

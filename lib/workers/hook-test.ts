@@ -23,6 +23,8 @@ const command: Command = {
   },
   environment: [
     "HOOKS_DIR",
+    "BACKUP_ROOT_DIR",
+    "METRICS_DIR",
     "HOOK_TIMEOUT",
     "HOOK_TIMEOUT_<PHASE>",
     "HOOK_KILL_AFTER",
