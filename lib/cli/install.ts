@@ -1,8 +1,9 @@
 /** --install: makes a link for every command, like `busybox --install`. */
 
-import { linkSync, lstatSync, readlinkSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { linkSync, lstatSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { PROGRAM } from "../environment.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
+import { discard, temporaryOf } from "../files/files.ts";
 import { absolute } from "../paths.ts";
 import { linkNames, type Row } from "../run/command.ts";
 
@@ -15,8 +16,8 @@ export interface InstallOptions {
 }
 
 /**
- * Makes the links and returns their paths. Throws a Failure before it makes any when one of them would replace
- * another program's file and `force` is not set.
+ * Makes all links and returns their paths, or makes none: whatever fails, each path is as it was. Throws a Failure, also
+ * when a link would replace another program's file and `force` is not set, or a folder.
  */
 export function install(table: readonly Row[], { folder, symbolic, force }: InstallOptions): string[] {
   const program = process.execPath;
@@ -32,22 +33,56 @@ export function install(table: readonly Row[], { folder, symbolic, force }: Inst
       EXIT.failed,
     );
   }
-  for (const path of paths) makeLink(path, program, symbolic);
+  const directory = strangers.find((path) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory());
+  if (directory !== undefined) throw cannot(directory, "it is a directory", symbolic);
+  /** Takes back what was done, the last first. */
+  const undo: (() => void)[] = [];
+  /** What is removed once all links are there. */
+  const replaced: string[] = [];
+  for (const path of paths) {
+    try {
+      // Made beside its place first: that is where room, rights or another file system stop it.
+      const made = temporaryOf(path);
+      makeLink(made, path, program, symbolic);
+      undo.push(() => rmSync(made, { force: true }));
+      if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+        const old = temporaryOf(path);
+        renameSync(path, old);
+        undo.push(() => renameSync(old, path));
+        replaced.push(old);
+      } else undo.push(() => rmSync(path, { force: true }));
+      renameSync(made, path);
+    } catch (error) {
+      takeBack(undo, path, error);
+      throw cannot(path, reasonOf(error), symbolic);
+    }
+  }
+  for (const old of replaced) discard(old);
   return paths;
 }
 
-function makeLink(path: string, program: string, symbolic: boolean): void {
+/** Throws a Failure where even that is impossible. */
+function takeBack(undo: readonly (() => void)[], path: string, error: unknown): void {
   try {
-    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error("it is a directory");
-    rmSync(path, { force: true });
-    // A relative link in the program's own folder stays valid when that is moved (make install DESTDIR=…).
-    if (symbolic)
-      symlinkSync(folderOf(program) === folderOf(absolute(path)) ? nameIn(program) : program, path);
-    else linkSync(program, path);
-  } catch (error) {
-    const hint = symbolic ? "" : " Hard links need one file system; -s makes symbolic ones.";
-    throw new Failure(`${path} cannot be created: ${reasonOf(error)}.${hint}`, EXIT.failed);
+    for (const step of undo.toReversed()) step();
+  } catch (second) {
+    throw new Failure(
+      `${path} cannot be created: ${reasonOf(error)}. Nor can what was there before be put back: ` +
+        `${reasonOf(second)}. Look for *.tmp in that directory.`,
+      EXIT.failed,
+    );
   }
+}
+
+function makeLink(at: string, path: string, program: string, symbolic: boolean): void {
+  // A relative link in the program's own folder stays valid when that is moved (make install DESTDIR=…).
+  if (symbolic) symlinkSync(folderOf(program) === folderOf(absolute(path)) ? nameIn(program) : program, at);
+  else linkSync(program, at);
+}
+
+function cannot(path: string, reason: string, symbolic: boolean): Failure {
+  const hint = symbolic ? "" : " Hard links need one file system; -s makes symbolic ones.";
+  return new Failure(`${path} cannot be created: ${reason}.${hint} Nothing was installed.`, EXIT.failed);
 }
 
 /** Is the path free, or a link to this program or to an older version of it elsewhere? */

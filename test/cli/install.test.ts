@@ -143,3 +143,41 @@ describe("--install", () => {
     }
   });
 });
+
+describe.each([
+  ["symbolic", ["-s"]],
+  ["hard", []],
+])("--install makes all %s links or none", (_, flags) => {
+  const listing = (folder: string) =>
+    Object.fromEntries(readdirSync(folder).map((name) => [name, parseMetrics(join(folder, name))]));
+
+  test("where one is a folder", async () => {
+    using world = new World();
+    const folder = world.folder("links");
+    writeFileSync(join(folder, "backup"), "mine");
+    mkdirSync(join(folder, names.at(-1) ?? ""));
+    const before = listing(folder);
+    const { code, stdout } = await world.run(PROGRAM, ["--install", ...flags, "--force", folder]);
+    expect({ code, stdout, after: listing(folder) }).toEqual({ code: 1, stdout: "", after: before });
+  });
+
+  test("where one fails midway, by whatever (a rename that the kernel refuses)", async () => {
+    using world = new World();
+    const folder = world.folder("links");
+    writeFileSync(join(folder, "backup"), "mine");
+    writeFileSync(join(folder, "status"), "mine too");
+    const before = listing(folder);
+    for (const nth of [1, 2, 9]) {
+      const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2"];
+      const inject = ["-e", `inject=rename,renameat,renameat2:error=ENOSPC:when=${nth}`];
+      const install = [world.link(PROGRAM), "--install", ...flags, "--force", folder];
+      const { code, stdout } = await world.exec([...strace, ...inject, ...install]);
+      expect({ nth, code, stdout, after: listing(folder) }).toEqual({
+        nth,
+        code: 1,
+        stdout: "",
+        after: before,
+      });
+    }
+  });
+});

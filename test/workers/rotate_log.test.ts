@@ -1,5 +1,14 @@
 import { expect, test } from "bun:test";
-import { appendFileSync, closeSync, openSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { World, waitFor } from "../support/world.ts";
 
@@ -148,4 +157,50 @@ test("tar fails: the lines stay, exit 1", async () => {
   expect(code).toBe(1);
   expect(stdout).toContain("ERROR rotate_log  tar failed (exit 2): tar: no space left.");
   expect(world.read(`log/${waiting(world)[0]}`)).toBe("0123456789\n");
+});
+
+test.each([
+  ["an archive", "cron_log_20250101_000000.tar.gz"],
+  ["a log that waits to be packed", "cron.log.20250101_000000"],
+  ["the archive of a log that waits", "cron_log_20250102_000000.tar.gz"],
+])("a folder with the name of %s is said, and keeps no rotation", async (_, name) => {
+  using world = new World();
+  world.file("log/cron.log", "0123456789\n");
+  world.file("log/cron.log.20250102_000000", "waited\n");
+  world.file("log/cron.log.20250103_000000", "waited too\n");
+  world.file("log/cron_log_20240101_000000.tar.gz", "old");
+  world.file(`log/${name}/inside`, "kept");
+  const { code, stdout, stderr } = await rotate(world, { MAX_CRON_LOG_ARCHIVES: "2" });
+  expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+  expect(stdout).toContain(
+    `ERROR rotate_log  ${world.log}/${name} is a folder and left alone. Move it away: `,
+  );
+  expect(world.read(`log/${name}/inside`)).toBe("kept");
+  expect(world.has("log/cron_log_20240101_000000.tar.gz")).toBe(false);
+  expect(world.has("log/cron.log.20250103_000000")).toBe(false);
+  const files = archives(world).filter((each) => statSync(join(world.log, each)).isFile());
+  expect(files).toHaveLength(2);
+  expect(await unpacked(world, files.sort().at(-1) ?? "")).toBe("0123456789\n");
+});
+
+test("a cron.log that is a link is not rotated, and what it leads to stays as it is", async () => {
+  using world = new World();
+  symlinkSync(world.file("precious", "0123456789\n"), join(world.log, "cron.log"));
+  const { code, stdout } = await rotate(world);
+  expect({ code, names: readdirSync(world.log) }).toEqual({ code: 1, names: ["cron.log"] });
+  expect(stdout).toContain(`${world.log}/cron.log is a symbolic link and left alone.`);
+  expect(world.read("precious")).toBe("0123456789\n");
+});
+
+test("no link is followed by the archive that is being made, and umask 000 lets nobody write it", async () => {
+  using world = new World();
+  world.file("log/cron.log.20250102_000000", "waited\n", 0o666);
+  symlinkSync(world.file("precious", "precious"), join(world.log, "cron_log_20250102_000000.tar.gz.tmp"));
+  symlinkSync(join(world.dir, "precious"), join(world.log, "cron_log_20250102_000000.tar.gz"));
+  world.link("rotate_log");
+  const { code } = await world.exec(["sh", "-c", "umask 000; exec rotate_log"]);
+  expect({ code, names: archives(world) }).toEqual({ code: 0, names: ["cron_log_20250102_000000.tar.gz"] });
+  expect(world.read("precious")).toBe("precious");
+  const { mode } = lstatSync(join(world.log, "cron_log_20250102_000000.tar.gz"));
+  expect((mode & 0o777).toString(8)).toBe("644");
 });
