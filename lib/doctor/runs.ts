@@ -1,6 +1,7 @@
 /** Section Recent runs: what lib/state judges of each worker, its lock, and a run in progress. Local files only. */
 
 import { recordPath } from "../context.ts";
+import { missingSchedule } from "../state/alive.ts";
 import { inspectLock } from "../state/holder.ts";
 import { agoText, type Judged, judgeJobs } from "../state/jobs.ts";
 import type { RunMark } from "../state/marker.ts";
@@ -17,6 +18,8 @@ export interface RecentJson {
 
 export function recentRuns(patient: DoctorContext): Findings<RecentJson[]> {
   const checks = new Checks("Recent runs");
+  const missing = missingSchedule(patient);
+  if (missing !== undefined) checks.fail(missing);
   const json = judgeJobs(patient).map((judged) => {
     const { found } = judged;
     const { job } = judged.job;

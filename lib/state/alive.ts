@@ -4,14 +4,17 @@
  * over a failed backup only interrupts the next one.
  */
 
+import { statSync } from "node:fs";
+import { variables } from "../config/variables.ts";
 import { discard, readIfThere, replaceFile } from "../files/files.ts";
-import { epochOfTicks, readStat } from "../process/proc.ts";
+import { epochOfTicks, processName, readStat } from "../process/proc.ts";
 import { nextTimes } from "../schedule/cron.ts";
+import { CRON_VARIABLES } from "../schedule/schedule.ts";
 import { plural } from "../text.ts";
 import { stamp, type Zone } from "../time/zone.ts";
 import { isRunning, markerPath, readMark } from "./marker.ts";
 import { isAhead, readLastRun } from "./record.ts";
-import { lateAfter, parseCrontab, type Schedule } from "./schedules.ts";
+import { lateAfter, parseCrontab, type Schedule, type Scheduled, scheduleFor } from "./schedules.ts";
 import { unrecordedText } from "./unrecorded.ts";
 
 /** With its start in ticks since boot a pid names one process only. */
@@ -29,6 +32,8 @@ export interface EntryMark {
   readonly crontab?: { readonly path: string; readonly text: string };
   /** Epoch seconds: no job is late from before the schedule began. */
   readonly since_epoch: number;
+  /** What the container runs instead of the schedule. */
+  readonly command?: string;
 }
 
 /** Not `*.run.json`: entry is not a run, and is not ended as one. */
@@ -59,6 +64,12 @@ export function readEntryMark(lockDir: string): EntryMark | undefined {
     // Torn by a power cut, or unreadable: it names no process.
     return undefined;
   }
+}
+
+/** Does an entry live here that has left its mark? */
+export function isEntered(lockDir: string): boolean {
+  const mark = readEntryMark(lockDir);
+  return mark !== undefined && isThere(mark.entry);
 }
 
 export interface Alive {
@@ -120,8 +131,9 @@ function problemsOf(view: AliveView): string[] {
       `No schedule runs here: entry has left no mark in ${view.lockDir}. Start the container with the command of its image.`,
     ];
   }
-  const { entry, scheduler, crontab } = mark;
+  const { entry, scheduler, crontab, command } = mark;
   if (!isThere(entry)) return [`entry (pid ${entry.pid}) is dead: no job will be started.`];
+  if (command !== undefined) return [`No schedule runs here: the command of this container is ${command}.`];
   if (scheduler === undefined || crontab === undefined) return [];
   if (!isThere(scheduler)) return [`The scheduler (pid ${scheduler.pid}) is dead: no job will be started.`];
   if (isAnother(crontab)) {
@@ -131,6 +143,83 @@ function problemsOf(view: AliveView): string[] {
   }
   const since = scheduleStart(mark, scheduler, view.now);
   return parseCrontab(crontab.text).flatMap((schedule) => longOverdue(schedule, since, view) ?? []);
+}
+
+/**
+ * Why no job that is meant to run will be started; undefined where a schedule is there, may still come, or nothing is
+ * meant: where no variable schedules a job, a timer of the host or an orchestrator may start each of them.
+ */
+export function missingSchedule(view: Scheduled): string | undefined {
+  const { crontab, schedules } = view.schedules;
+  // What stands there may start jobs in a way of its own.
+  if (crontab.source === "file" || !isBlank(crontab.path)) return undefined;
+  const mark = readEntryMark(view.lockDir);
+  const entered = mark !== undefined && isThere(mark.entry) ? mark : undefined;
+  if (entered !== undefined && entered.command === undefined) return undefined;
+  if (mark?.scheduler !== undefined && isThere(mark.scheduler)) return undefined;
+  // Nothing but this command was asked for: `docker run ... doctor`, a timer of the host.
+  if (isOwnCommand()) return undefined;
+  const meant = CRON_VARIABLES.filter((name) => view.settings.env[name]);
+  // The image's own defaults are what its entry would have scheduled.
+  const jobs =
+    entered !== undefined
+      ? schedules.map(({ job }) => job)
+      : meant
+          .map((name) => variables[name].job)
+          .filter((job) => scheduleFor(view.schedules, job) !== undefined);
+  if (jobs.length === 0) return undefined;
+  const are = jobs.length === 1 ? "is" : "are";
+  const why =
+    entered !== undefined
+      ? `the command of this container is ${entered.command}`
+      : `there is no crontab ${crontab.path}, and no entry with its scheduler`;
+  const other =
+    meant.length === 0
+      ? ""
+      : ` If something else starts ${jobs.length === 1 ? "it" : "them"}, unset ${meant.join(", ")}.`;
+  return (
+    `No schedule runs here: ${jobs.join(", ")} ${are} enabled, but ${why}. Start the container with the command of its ` +
+    `image, which is entry.${other}`
+  );
+}
+
+/** Programs that start the one command of a container, or the timers of a host. */
+const INITS = new Set(["tini", "docker-init", "dumb-init", "catatonit", "podman-init", "systemd", "init"]);
+
+/** Is this process what the container was started for, or what an init of the host has started? */
+function isOwnCommand(): boolean {
+  if (process.pid === 1) return true;
+  return INITS.has(processName(process.ppid));
+}
+
+/**
+ * Since when the jobs could have been started, in epoch seconds: entry's word, or else the age of the crontab; undefined
+ * where nobody knows.
+ */
+export function scheduledSince(view: Scheduled, now: number): number | undefined {
+  const mark = readEntryMark(view.lockDir);
+  if (mark?.scheduler !== undefined) return scheduleStart(mark, mark.scheduler, now);
+  // entry makes ready: no job is due yet.
+  if (mark !== undefined && mark.command === undefined && isThere(mark.entry)) return now;
+  return view.schedules.crontab.source === "file" ? writtenAt(view.schedules.crontab.path) : undefined;
+}
+
+function writtenAt(path: string): number | undefined {
+  try {
+    return Math.floor(statSync(path).mtimeMs / 1000);
+  } catch {
+    // It has gone since it was read.
+    return undefined;
+  }
+}
+
+/** Is there no crontab, or an empty one? One that this user may not read holds something. */
+function isBlank(path: string): boolean {
+  try {
+    return (readIfThere(path) ?? "").trim() === "";
+  } catch {
+    return false;
+  }
 }
 
 /** Under a clock that was set back since, the mark names a time to come; the kernel knows when the scheduler began. */

@@ -6,6 +6,7 @@
 import { readdirSync } from "node:fs";
 import { formatDuration, plural } from "../text.ts";
 import { iso, stamp, type Zone } from "../time/zone.ts";
+import { scheduledSince } from "./alive.ts";
 import { changesIn, RUNS_COMPARED } from "./changes.ts";
 import { readRunsEnd, runsByJob } from "./history.ts";
 import { inspectLock, isOpenAnywhere, SKIPS_MANY, skipsInARow } from "./holder.ts";
@@ -100,8 +101,9 @@ export function judgeJobs(view: StatusContext): Judged[] {
   const inLockDir = new Set(pathsIn(lockDir));
   const scheduled = schedules.schedules.map(({ job }) => job);
   const past = runsByJob(readRunsEnd(logDir, COMPARED_BYTES), scheduled, RUNS_COMPARED);
+  const since = scheduledSince(view, view.now);
   return workers.map((worker) =>
-    judgeJob(worker, scheduleFor(schedules, worker), past.get(worker) ?? [], inLockDir, view),
+    judgeJob(worker, scheduleFor(schedules, worker), past.get(worker) ?? [], inLockDir, since, view),
   );
 }
 
@@ -114,12 +116,16 @@ function pathsIn(folder: string): string[] {
   }
 }
 
-/** `schedule` is absent for a job that is not scheduled; `past` are its newest runs, the last one last. */
+/**
+ * `schedule` is absent for a job that is not scheduled; `past` are its newest runs, the last one last; `since`: when the
+ * schedule began, where that is known.
+ */
 function judgeJob(
   worker: string,
   schedule: Schedule | undefined,
   past: readonly PastRecord[],
   inLockDir: ReadonlySet<string>,
+  since: number | undefined,
   { logDir, lockDir, now, zone }: StatusContext,
 ): Judged {
   const { found, record, unrecorded } = readLastRun({ logDir, lockDir }, worker);
@@ -142,7 +148,10 @@ function judgeJob(
     findings.push({ job: worker, status: "WARN", kind, message });
   if (schedule?.problem !== undefined) warn("schedule", schedule.problem);
   if (found === undefined && record === undefined && isScheduled && running === undefined) {
-    warn("no-record", "it is scheduled, but has left no record yet.");
+    const first =
+      schedule.cron && since !== undefined ? judgeDue(schedule.cron, since, now, zone) : undefined;
+    // In a new container the first run may be still to come.
+    if (first === undefined || first.isOverdue) warn("no-record", noRecord(first?.expected, zone));
   }
   if (found?.problem !== undefined) {
     warn("unreadable", `its record ${found.path} cannot be read: ${found.problem}.`);
@@ -272,6 +281,12 @@ function future(
   const [what, epoch] = hasBegun ? ["ended", finished_epoch] : ["began", started_epoch];
   const which = isLast ? "its last run" : "a run before its last one";
   return `${which} ${what} at ${stamp(epoch * 1000, zone)}, which is still to come. Was the clock set back?`;
+}
+
+function noRecord(expected: number | undefined, zone: Zone): string {
+  const when =
+    expected === undefined ? "" : ` Its first run was expected at ${stamp(expected * 1000, zone)}.`;
+  return `it is scheduled, but has left no record yet.${when}`;
 }
 
 function overdue(expected: number, now: number, zone: Zone): string {

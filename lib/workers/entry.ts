@@ -19,7 +19,7 @@ import { Stop } from "../process/stop.ts";
 import { ACCESS_ENVIRONMENT } from "../restic/restic.ts";
 import { type Command, findLinked, type Invocation } from "../run/command.ts";
 import { CRON_VARIABLES, readPlaces, renderCrontab } from "../schedule/schedule.ts";
-import { processMark, writeEntryMark } from "../state/alive.ts";
+import { discardEntryMark, isEntered, processMark, writeEntryMark } from "../state/alive.ts";
 import { visible } from "../text.ts";
 
 const command: Command = {
@@ -89,7 +89,10 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
       2,
       `entry: No schedule runs in this container: its command is ${visible(name)}. Remove it to run the jobs.\n`,
     );
-    return foreground(operands, { env: { ...env } });
+    const { lockDir } = new Context("entry", { env, onOddValue: () => {} });
+    // Beside an entry that lives (`docker exec ... entry sh`) its own mark stays.
+    if (!isEntered(lockDir)) leaveMark(lockDir, { command: name });
+    return foreground(operands, { env: { ...env } }).finally(() => discardEntryMark(lockDir));
   }
   const context = new Context("entry", { env });
   const { log, settings } = context;
@@ -117,10 +120,10 @@ const isTailOfLog = (name: string, words: readonly string[]): boolean =>
   words.some((word) => /^-[^-]*[fF]|^--follow/.test(word)) &&
   words.at(-1)?.endsWith("/cron.log") === true;
 
-/** To `status --alive` a slow start is not a failed one. */
-function sayStarting({ lockDir }: Context): void {
+/** To `status --alive` a slow start is not a failed one, and another command is no schedule. */
+function leaveMark(lockDir: string, more: { readonly command?: string } = {}): void {
   try {
-    writeEntryMark(lockDir, { entry: processMark(), since_epoch: Math.floor(Date.now() / 1000) });
+    writeEntryMark(lockDir, { entry: processMark(), since_epoch: Math.floor(Date.now() / 1000), ...more });
   } catch {
     // readyFolders makes LOCK_DIR, or says that it cannot be written.
   }
@@ -128,7 +131,7 @@ function sayStarting({ lockDir }: Context): void {
 
 async function live(context: Context, stop: Stop, warnings: readonly string[]): Promise<number> {
   const { log, settings } = context;
-  sayStarting(context);
+  leaveMark(context.lockDir);
   banner(context);
   for (const warning of warnings) log.warn(warning);
   // A mistake in the schedule is found before anything is mounted or created.

@@ -7,7 +7,7 @@ import { didYouMean, nearest } from "../nearest.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { nextTimes } from "../schedule/cron.ts";
 import { CRON_VARIABLES } from "../schedule/schedule.ts";
-import { judgeAlive } from "../state/alive.ts";
+import { judgeAlive, missingSchedule } from "../state/alive.ts";
 import { historyPath, readHistoryEnd } from "../state/history.ts";
 import {
   type Finding,
@@ -33,9 +33,9 @@ const FLAGS = {
 const command: Command<typeof FLAGS> = {
   about:
     "Says whether all is well, from the records, the history and the markers of running workers; starts no program " +
-    "and asks no network. WARN: a job that is on has left no record, is overdue, was skipped three times running, " +
+    "and asks no network. WARN: a job that is on has left no record when it was due, is overdue, was skipped three times running, " +
     "was interrupted, died, or changed suspiciously; or a tool's last run failed. FAIL: the last run of a job that " +
-    "is on failed. --alive judges the schedule only: entry and its scheduler live, the crontab is what entry wrote, no " +
+    "is on failed, or jobs are on and no schedule runs here. --alive judges the schedule only: entry and its scheduler live, the crontab is what entry wrote, no " +
     "job is overdue by more than two intervals. While a run goes on it says yes.",
   flags: FLAGS,
   operands: {
@@ -47,7 +47,10 @@ const command: Command<typeof FLAGS> = {
   environment: ["LOG_DIR", "LOCK_DIR", "CRONTAB_DIR", ...CRON_VARIABLES, "HOSTNAME", "TZ", "NO_COLOR"],
   exits: [
     ["0", "OK or WARN"],
-    ["1", "FAIL: the last run of a job that is scheduled failed; with --alive: no job will be started"],
+    [
+      "1",
+      "FAIL: the last run of a job that is scheduled failed, or no schedule runs; with --alive: no job will be started",
+    ],
     ["2", "the command line is wrong"],
   ],
   main,
@@ -72,7 +75,13 @@ async function main({ flags, operands: [worker], table }: Invocation<typeof FLAG
   if (worker !== undefined) throw new UsageError(`"${worker}" is expected only after --history.`);
 
   const judged = judgeJobs(view);
-  const findings = judged.flatMap((each) => each.findings);
+  const missing = missingSchedule(view);
+  const findings: Finding[] = [
+    ...(missing === undefined
+      ? []
+      : [{ job: "entry", status: "FAIL", kind: "no-schedule", message: missing } as const]),
+    ...judged.flatMap((each) => each.findings),
+  ];
   const verdict = worstVerdict(findings);
   const exitCode = verdict === "FAIL" ? EXIT.failed : EXIT.ok;
   writeAll(

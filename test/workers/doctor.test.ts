@@ -1024,7 +1024,14 @@ describe("recent runs", () => {
     const record = world.record();
     for (const field of ["started_epoch", "finished_epoch"]) record[field] -= 86_400 * 2;
     world.file("log/last-backup.json", JSON.stringify(record));
-    const { code, of } = await json(world, [], { env: { BACKUP_CRON: "@hourly" } });
+    const env = { BACKUP_CRON: "@hourly", CRONTAB_DIR: join(world.dir, "crontabs") };
+    const missing = await json(world, [], { env });
+    expect(missing.code).toBe(1);
+    expect(missing.of("Recent runs")[0]).toStartWith(
+      "FAIL No schedule runs here: backup is enabled, but there is no crontab ",
+    );
+    world.file("crontabs/root", "@hourly /bin/locked_run backup /bin/backup\n");
+    const { code, of } = await json(world, [], { env });
     expect(code).toBe(0);
     expect(of("Recent runs")).toContainEqual(
       expect.stringMatching(/^WARN backup: its next run was expected at .+ ago\. Does crond run\?$/),

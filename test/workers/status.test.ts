@@ -1,17 +1,36 @@
 // What status makes of records that real runs have left.
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { processMark } from "../../lib/state/alive.ts";
 import { needing } from "../support/needing.ts";
 import { restic } from "../support/restics.ts";
 import { stopInPostHook } from "../support/stopped.ts";
 import { type RunOptions, World, waitFor } from "../support/world.ts";
 
+/** A pid that names another process by now. */
+const DEAD = { pid: process.pid, ticks: 1 };
+
 class Scheduled extends World {
   constructor() {
     super();
-    // None there: what the environment says counts.
+    // None there, as for a user who may not read root's: what the environment says counts.
     this.env.CRONTAB_DIR = this.folder("crontabs");
+    this.schedule(0);
+  }
+
+  /** The mark of an entry whose scheduler has run since then: this process. */
+  schedule(since: number): void {
+    const mark = processMark();
+    this.file("lock/entry.json", JSON.stringify({ entry: mark, scheduler: mark, since_epoch: since }));
   }
 
   async status(env: RunOptions["env"] = {}) {
@@ -120,13 +139,92 @@ describe("OK", () => {
   });
 });
 
+describe("a schedule that is not there", () => {
+  test("FAIL where jobs are enabled and neither crontab nor scheduler is there", async () => {
+    using world = new Scheduled();
+    rmSync(join(world.lock, "entry.json"));
+    const missing =
+      /^FAIL {2}entry: No schedule runs here: backup is enabled, but there is no crontab \S+\/crontabs\/root, and no entry with its scheduler\. Start the container .+ If something else starts it, unset BACKUP_CRON\.$/;
+    const env = { BACKUP_CRON: "0 3 * * *" };
+    const { code, first, findings } = await world.status(env);
+    expect({ code, finding: findings[0] }).toEqual({ code: 1, finding: expect.stringMatching(missing) });
+    expect(first).toStartWith("FAIL ");
+    expect((await world.json(env)).findings[0]).toMatchObject({ job: "entry", kind: "no-schedule" });
+    // Timers of a host, Kubernetes' CronJobs: no variable says when.
+    expect((await world.status()).code).toBe(0);
+    expect((await world.status({ ROTATE_LOG_CRON: "@daily" })).code).toBe(1);
+    // A scheduler of a process that has died is none.
+    world.file("lock/entry.json", JSON.stringify({ entry: DEAD, scheduler: DEAD, since_epoch: 0 }));
+    expect((await world.status(env)).code).toBe(1);
+    world.file("crontabs/root", "0 3 * * * /bin/my-own-way-to-back-up\n");
+    expect((await world.status(env)).code).toBe(0);
+  });
+
+  test("not while entry makes ready, and not as the one command of an init", async () => {
+    using world = new Scheduled();
+    const env = { BACKUP_CRON: "0 3 * * *" };
+    world.file("lock/entry.json", JSON.stringify({ entry: processMark(), since_epoch: 0 }));
+    expect((await world.status(env)).first).toStartWith("OK ");
+    rmSync(join(world.lock, "entry.json"));
+    expect((await world.status(env)).code).toBe(1);
+    world.program("tini", 'status="$(command -v status)"; "$status"; exit $?');
+    const { code } = await world.exec([join(world.bin, "tini")], { env });
+    expect(code).toBe(0);
+  });
+
+  test("another command of the container is named", async () => {
+    using world = new Scheduled();
+    rmSync(join(world.lock, "entry.json"));
+    const command = [
+      join(world.bin, "restic-backup-helper"),
+      "entry",
+      "sh",
+      "-c",
+      "status; status --alive; true",
+    ];
+    world.link("status");
+    const { stdout } = await world.exec(command);
+    expect(stdout).toMatch(
+      /^FAIL {2}entry: No schedule runs here: backup, rotate_log are enabled, but the command of this container is sh\. /m,
+    );
+    expect(stdout).toEndWith("dead: No schedule runs here: the command of this container is sh.\n");
+    expect(world.has("lock/entry.json")).toBe(false);
+  });
+});
+
+test("a new container whose first run is still to come is OK", async () => {
+  using world = new Scheduled();
+  const now = Math.floor(Date.now() / 1000);
+  world.schedule(now - 3600);
+  expect(await world.status({ BACKUP_CRON: "0 0 1 1 *", CHECK_CRON: "0 0 2 2 *" })).toMatchObject({
+    code: 0,
+    first: expect.stringMatching(/^OK /),
+    findings: [],
+  });
+  expect((await world.status({ BACKUP_CRON: "* * * * *" })).findings).toEqual([
+    expect.stringMatching(
+      /^WARN {2}backup: it is scheduled, but has left no record yet\. Its first run was expected at .+\.$/,
+    ),
+  ]);
+  // Without entry's word the crontab tells since when.
+  rmSync(join(world.lock, "entry.json"));
+  const path = world.file("crontabs/root", "0 0 1 1 * /bin/locked_run backup /bin/backup\n");
+  expect((await world.status()).first).toStartWith("OK ");
+  utimesSync(path, now - 366 * 86_400, now - 366 * 86_400);
+  expect((await world.status()).first).toStartWith("WARN ");
+});
+
 describe("WARN", () => {
   test("a job that is on has left no record", async () => {
     using world = new Scheduled();
     const { code, first, findings } = await world.status({ CHECK_CRON: "0 3 * * 0" });
     expect(code).toBe(0);
     expect(first).toMatch(/^WARN {2}testhost, .*, \d findings?$/);
-    expect(findings).toContain("WARN  backup: it is scheduled, but has left no record yet.");
+    expect(findings).toContainEqual(
+      expect.stringMatching(
+        /^WARN {2}backup: it is scheduled, but has left no record yet\. Its first run was expected at 1970-01-01 06:00:00\.$/,
+      ),
+    );
   });
 
   test("a job is overdue, and not a moment too early", async () => {
