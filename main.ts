@@ -1,7 +1,10 @@
 import { dispatch } from "./lib/cli/dispatch.ts";
 import { CRON_LOG_WORD } from "./lib/log/log.ts";
 import { afterStdout } from "./lib/log/stdout.ts";
+import { onEarlySignal } from "./lib/process/stop.ts";
 import { table } from "./lib/workers/index.ts";
+
+if (process.pid === 1) onEarlySignal((number) => process.exit(128 + number));
 
 // A umask that takes a file's own user out would have the next run stand before its own lock and log.
 const umask = process.umask();

@@ -1,5 +1,6 @@
 /** Starts the jobs of a crontab as busybox's crond does, in containers where crond itself cannot run. */
 
+import { existsSync } from "node:fs";
 import type { Context } from "../context.ts";
 import { reasonOf } from "../errors.ts";
 import { spawn } from "../process/spawn.ts";
@@ -78,8 +79,7 @@ export class Ticker implements Scheduler {
     try {
       const child = spawn(["/bin/sh", "-c", job.command], {
         env: this.context.env,
-        // Not ours, which somebody may delete.
-        cwd: "/",
+        cwd: startFolder(),
         // A job that cannot append to cron.log writes here.
         stdout: "inherit",
         stderr: this.ear.write ?? "inherit",
@@ -92,5 +92,16 @@ export class Ticker implements Scheduler {
     } catch (error) {
       this.complaints.hear("job", `${job.command} cannot be started: ${reasonOf(error)}`);
     }
+  }
+}
+
+/** Ours; `/` once somebody has deleted that folder, in which the runtime refuses to start. */
+function startFolder(): string {
+  try {
+    const folder = process.cwd();
+    return existsSync(folder) ? folder : "/";
+  } catch {
+    // getcwd(2) finds none.
+    return "/";
   }
 }

@@ -121,6 +121,16 @@ export class Stop {
   }
 }
 
+/**
+ * For process 1, for which the kernel drops a signal that has no handler: calls `act` with the number of one that comes
+ * before there is a Stop, or whatever else handles it. Nothing has begun then that would have to be ended in good order.
+ */
+export function onEarlySignal(act: (number: number) => void): void {
+  for (const [name, number] of SIGNALS) {
+    if (!wasIgnored(number)) process.on(name, () => process.listenerCount(name) === 1 && act(number));
+  }
+}
+
 const LONGEST_MS = 2 ** 31 - 1;
 
 /** Calls `action` after `ms` milliseconds (any finite number) and returns a function that cancels it. */
