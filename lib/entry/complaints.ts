@@ -1,6 +1,6 @@
 /**
- * What crond, and the shells and programs of the jobs, say on stderr. A job's own lines go to cron.log, so all that comes
- * here is trouble: a line that crond cannot read, a user that it does not know, a fork that fails, a program that is
+ * What crond, and the shells and programs of the jobs, say on stderr. A job's own lines go to cron.log, so nearly all that
+ * comes here is trouble: a line that crond cannot read, a user that it does not know, a fork that fails, a program that is
  * missing. Each line is an ERROR in the container's log, and what is new goes to the alert channels: perhaps no job starts.
  */
 
@@ -10,6 +10,7 @@ import { openPipe } from "../process/pipe.ts";
 import { pump, writeTo } from "../process/pump.ts";
 import { after, type Stop } from "../process/stop.ts";
 import { streamOf } from "../runtime.ts";
+import { lockedJob } from "../state/schedules.ts";
 import { plural } from "../text.ts";
 import { AGAIN_MS, tellFailedStart } from "./alert.ts";
 
@@ -22,8 +23,12 @@ const LINES_MOST = 10;
 /** Different words that are remembered, so that memory stays flat. */
 const KNOWN_MOST = 1000;
 
-/** crond goes to `/` then, and starts its job all the same (setup_environment of busybox). */
-const HARMLESS = /can't ch(?:dir|ange directory) to/;
+/** crond's greeting, and its line for each job: a run logs more. */
+const QUIET = /^(?:crond: )?(?:crond \(busybox .*\) started, log level |USER \S+ pid +\d+ cmd )/;
+/** It goes to `/` then, and starts its job all the same (setup_environment of busybox); a clock that was set. */
+const HARMLESS = /can't change directory to|time disparity of -?\d+ minutes detected/;
+/** It starts no second process of a line beside the first: its job is skipped. */
+const BUSY = /^(?:crond: )?user \S+: process already running: (.*)$/;
 
 /** Hears what is written to a pipe. */
 export interface Ear {
@@ -60,11 +65,23 @@ export class Complaints {
   /** One line. */
   hear(source: string, line: string): void {
     const { log } = this.context;
-    if (HARMLESS.test(line)) {
-      log.warn(`${source} | ${line}`);
-      return;
-    }
-    log.error(`${source} | ${line}`);
+    const busy = BUSY.exec(line)?.[1];
+    if (busy !== undefined) this.skipped(busy);
+    else if (HARMLESS.test(line)) log.warn(`${source} | ${line}`);
+    else if (!QUIET.test(line)) this.complain(source, line);
+  }
+
+  /** The job of this command was due, and is not started since it still runs: as when locked_run finds its lock held. */
+  skipped(command: string): void {
+    const job = lockedJob(command);
+    if (job === undefined) return;
+    const own = this.context.forJob(job);
+    const skipping = import("../run/skip.ts").then(({ skip }) => skip(own, own.lockPath, EXIT.ok));
+    skipping.catch((error) => own.log.warn(`This skip of ${job} is not counted: ${reasonOf(error)}.`));
+  }
+
+  private complain(source: string, line: string): void {
+    this.context.log.error(`${source} | ${line}`);
     const key = line.replace(/\d+/g, "0");
     const now = performance.now();
     const before = this.reported.get(key);

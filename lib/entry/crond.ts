@@ -10,8 +10,8 @@ import type { Complaints, Ear } from "./complaints.ts";
 import type { Scheduler } from "./start.ts";
 import { Ticker } from "./ticker.ts";
 
-/** crond's log level for what is unusual: its greeting and its line for each job are left out, as a run logs more. */
-const UNUSUAL = "9";
+/** The log level from which on crond says that it ignores a file; what it says beyond that is told apart in complaints.ts. */
+const LOG_LEVEL = "7";
 /** Milliseconds that crond's last words are waited for once it has ended. */
 const LAST_WORDS_MS = 200;
 /** Milliseconds that crond gets to end after SIGTERM, which it does not handle. */
@@ -40,7 +40,7 @@ export class Crond implements Scheduler {
     try {
       // crond opens its log by name for every line.
       const crond = startChild(
-        ["crond", "-f", "-l", UNUSUAL, "-L", "/dev/stderr", "-c", settings.text("CRONTAB_DIR")],
+        ["crond", "-f", "-l", LOG_LEVEL, "-L", "/dev/stderr", "-c", settings.text("CRONTAB_DIR")],
         {
           // crond runs the jobs with this shell; bash would stay as a process beside each job.
           env: { ...env, SHELL: "/bin/sh" },

@@ -14,7 +14,7 @@ import type { Scheduler } from "./start.ts";
 interface CrontabJob {
   readonly cron: Cron;
   readonly command: string;
-  /** Of the running one; undefined between runs. Like crond, the ticker starts no second one beside it. */
+  /** Of the running one; undefined between runs. Like crond, the ticker starts no second one beside it: it is skipped. */
   pid: number | undefined;
 }
 
@@ -71,7 +71,9 @@ export class Ticker implements Scheduler {
     this.last = now;
     for (const job of this.crontab) {
       const [due] = nextTimes(job.cron, since, localZone(), 1);
-      if (due !== undefined && due <= now && job.pid === undefined) this.begin(job);
+      if (due === undefined || due > now) continue;
+      if (job.pid === undefined) this.begin(job);
+      else this.complaints.skipped(job.command);
     }
   }
 

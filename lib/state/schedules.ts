@@ -70,10 +70,14 @@ export function scheduleReason(all: Schedules, job: string): string {
 export function parseCrontab(crontab: string): Schedule[] {
   return crontab.split("\n").flatMap((line) => {
     const { expression, command } = readCrontabLine(line) ?? { expression: "", command: "" };
-    const job = /(?:^|\/)locked_run\s+([\w.-]+)(?:\s|$)/.exec(command)?.[1];
+    const job = lockedJob(command);
     return job === undefined ? [] : [{ job, expression, ...parseExpression(expression) }];
   });
 }
+
+/** The job that a command runs under locked_run; undefined for any other command. Pure. */
+export const lockedJob = (command: string): string | undefined =>
+  /(?:^|\/)locked_run\s+([\w.-]+)(?:\s|$)/.exec(command)?.[1];
 
 function parseExpression(expression: string): Pick<Schedule, "cron" | "problem"> {
   try {

@@ -3,13 +3,13 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chownSync, lstatSync, readdirSync } from "node:fs";
+import { chownSync, lstatSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { nextTimes, parseCron } from "../../lib/schedule/cron.ts";
 import { loadZone } from "../../lib/time/zone.ts";
 import { Container, canEnter, type StartOptions, tree } from "../support/container.ts";
-import { alive, waitFor } from "../support/world.ts";
+import { alive, World, waitFor } from "../support/world.ts";
 
 const EVERY_MINUTE = { BACKUP_CRON: "* * * * *" };
 /** A minute, and what a busy machine needs for eight backups at once. */
@@ -36,12 +36,57 @@ const LARGE = Buffer.concat(
 /** Hooks that leave a process without a parent behind, each. */
 const ORPHANS = 100;
 
+/** entry without a crond on PATH, started in a folder that is deleted then, as is LOG_DIR. */
+class Ticker extends World {
+  shown = "";
+  private readonly entry: Bun.Subprocess<"ignore", "pipe", "ignore">;
+
+  constructor() {
+    super();
+    this.restic(`pwd >'${this.dir}/started-in'`);
+    for (const name of ["sh", "flock", "mkfifo", "sleep"])
+      symlinkSync(Bun.which(name) ?? name, `${this.bin}/${name}`);
+    this.entry = Bun.spawn([this.link("restic-backup-helper"), "entry"], {
+      env: {
+        ...this.env,
+        ...EVERY_MINUTE,
+        PATH: this.bin,
+        CRONTAB_DIR: this.folder("crontabs"),
+        RESTIC_CHECK_REPOSITORY_STATUS: "OFF",
+      },
+      cwd: this.folder("gone"),
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "ignore",
+    });
+    void this.hear();
+  }
+
+  /** Resolves when it waits for its minute, and what it was started with has been deleted. */
+  async begun(): Promise<void> {
+    await waitFor(() => this.shown.includes("entry starts the jobs itself"), "entry");
+    for (const folder of [this.log, `${this.dir}/gone`]) rmSync(folder, { recursive: true });
+  }
+
+  private async hear(): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const bytes of this.entry.stdout) this.shown += decoder.decode(bytes, { stream: true });
+  }
+
+  override [Symbol.dispose](): void {
+    this.entry.kill("SIGKILL");
+    super[Symbol.dispose]();
+  }
+}
+
 let first: Container;
 let slow: Container;
 let user: Container;
 let readOnly: Container;
 let noLog: Container;
 let noSetgid: Container;
+let lostLog: Container;
+let ticker: Ticker;
 let oracle: Container;
 let dead: Container;
 let server: Server;
@@ -152,15 +197,24 @@ beforeAll(async () => {
     options: writable("/tmp", "/var/run", "/var/spool/cron/crontabs", "/mnt/restic"),
     env: { ...EVERY_MINUTE, RESTIC_REPOSITORY: "/mnt/restic", RESTIC_CACHE_DIR: "/tmp/cache" },
   });
+  lostLog = made(hooks, {
+    options: ["--tmpfs", "/var/log"],
+    env: { ...EVERY_MINUTE, RESTIC_REPOSITORY: "/mnt/restic" },
+  });
+  ticker = new Ticker();
   noSetgid = made(hooks, { options: ["--drop", "setgid"], env: EVERY_MINUTE });
 
   server = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const { port } = server.address() as { port: number };
+  await lostLog.says("crond started");
+  await lostLog.exec("mount", "-o", "remount,ro", "/var/log");
+  await ticker.begun();
   dead = made(() => {}, { env: { RESTIC_REPOSITORY: `rest:http://me:sesame-open@127.0.0.1:${port}/` } });
 }, 60_000);
 
 afterAll(() => {
+  ticker?.[Symbol.dispose]();
   for (const container of containers) container[Symbol.dispose]();
   server?.close();
 });
@@ -296,6 +350,27 @@ describe.skipIf(!canEnter)(`a minute of crond in ${tree}`, () => {
         "WARN  entry  /var/log/cron.log cannot be written: the file system is read-only.",
       );
       expect(noLog.output).toContain("post-backup | the application goes on: 0 ok");
+    },
+    PATIENCE_MS,
+  );
+
+  test(
+    "LOG_DIR turns read-only while the container lives: the backup is made all the same, and its lines go to stdout",
+    async () => {
+      await backedUp(lostLog);
+      expect(lostLog.output).toContain("cron.log cannot be written: the file system is read-only.");
+      expect(lostLog.output).toContain("post-backup | the application goes on: 0 ok");
+      expect(lostLog.output).not.toContain("crond |");
+    },
+    PATIENCE_MS,
+  );
+
+  test(
+    "entry's own jobs start in / when the folder that it was started in is gone, and LOG_DIR with it",
+    async () => {
+      await waitFor(() => ticker.shown.includes("backup finished: ok, exit 0"), "the job", PATIENCE_MS);
+      expect(ticker.read("started-in")).toBe("/\n");
+      expect(ticker.shown).toContain("cron.log cannot be written: no such file or directory.");
     },
     PATIENCE_MS,
   );

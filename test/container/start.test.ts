@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { Container, canEnter, PASSWORD, tree } from "../support/container.ts";
 import { restics } from "../support/restics.ts";
-import { alive } from "../support/world.ts";
+import { alive, waitFor } from "../support/world.ts";
 
 const container = describe.skipIf(!canEnter);
 
@@ -230,6 +230,28 @@ container(`crond in ${tree}`, () => {
       "ERROR entry  crond ended (killed by SIGKILL): no more backups would be made. Exiting so that the container is restarted.",
     );
     expect(container.read("dev/termination-log")).toContain("crond ended (killed by SIGKILL)");
+  });
+
+  test("killed while a backup runs: that ends within STOP_TIMEOUT, with its post-hook", async () => {
+    using container = new Container();
+    container.restic("trap 'sleep 2; exit 130' INT; touch /here; while :; do sleep 0.1; done");
+    container.hook("post-backup", 'sleep 0.5; echo "$1 $RBH_STATUS" >/post');
+    container.start({ env: { STOP_TIMEOUT: "20", RESTIC_CHECK_REPOSITORY_STATUS: "OFF" } });
+    await container.says("crond started");
+    await container.exec("sh", "-c", "STOP_TIMEOUT=20 /bin/backup >/dev/null 2>&1 &");
+    await waitFor(() => container.has("here"), "restic");
+    process.kill(await container.one(/^crond /), "SIGKILL");
+    expect(await container.ended(30_000)).toMatchObject({ code: 1 });
+    expect(container.read("post")).toBe("143 interrupted\n");
+    expect(container.record()).toMatchObject({ status: "interrupted", exit_code: 143 });
+  });
+
+  test("its words are errors: a user that it does not know", async () => {
+    using container = new Container();
+    container.file("var/spool/cron/crontabs/alice", "* * * * * true\n", 0o600);
+    container.start({ env: { RESTIC_CHECK_REPOSITORY_STATUS: "OFF" } });
+    await container.says(/ERROR entry {2}crond \| (crond: )?ignoring file 'alice' \(no such user\)\n/);
+    expect(container.output).not.toContain("log level");
   });
 
   test("that cannot even start: exit 1 with its words", async () => {

@@ -156,6 +156,36 @@ describe("under entry", () => {
     ]);
   });
 
+  test("a line whose job still runs is a skip, and the third in a row an alert; crond's greeting is left out", async () => {
+    using world = new Scheduled(
+      "{ echo 'crond: crond (busybox 1.35.0) started, log level 7'; echo 'crond: USER root pid  12 cmd true'\n" +
+        'for at in 1 2 3; do until [ -e "$1/../go.$at" ]; do sleep 0.02; done\n' +
+        "echo \"crond: user root: process already running: $(sed -n '1s/^\\([^ ]* \\)\\{5\\}//p' $1/root)\"; done; } >/dev/stderr\n" +
+        "exec sleep 60",
+    );
+    using receiver = await Receiver.start(status(200));
+    const webhook = { WEBHOOK_URL: `http://127.0.0.1:${receiver.port}/`, WEBHOOK_ON_ERROR: "ON" };
+    const gate = new Gate(world);
+    world.restic(gate.here);
+    const entry = world.enter(webhook);
+    const run = world.start("backup");
+    await gate.reached();
+    for (const at of [1, 2, 3]) {
+      world.file(`go.${at}`, "");
+      await waitFor(() => world.history().length === at, "the skip");
+    }
+    await waitFor(() => receiver.requests.length > 0, "the webhook");
+    gate.open();
+    await run.exited;
+    expect(entry.shown).toMatch(
+      /WARN {2}backup {2}backup skipped: previous run still active \(pid \d+ since [^)]*\); the 3rd time in a row/,
+    );
+    expect(entry.shown).not.toContain("crond |");
+    expect(receiver.requests.map(({ body }) => JSON.parse(body))).toEqual([
+      expect.objectContaining({ job: "backup", status: "skipped", skips_in_a_row: 3 }),
+    ]);
+  });
+
   test("a job that cannot be started is an ERROR, and an alert", async () => {
     using world = new Scheduled(`${FIRST_JOB.replace('"$job"', '"/none/$job"')}\nexec sleep 60`);
     using receiver = await Receiver.start(status(200));
