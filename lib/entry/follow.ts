@@ -4,10 +4,12 @@
  * shown once. A reader that is slow, or stands still, makes nothing wait but the copy: the file has the rest.
  */
 
-import { closeSync, constants, fstatSync, lstatSync, readSync, write } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, readSync } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { openOurs } from "../files/files.ts";
-import { sleep } from "../process/stop.ts";
+import { Stdout } from "../log/stdout.ts";
+import { eventLoopTurn } from "../process/stop.ts";
+import { plural } from "../text.ts";
 
 interface Followed {
   readonly fd: number;
@@ -105,62 +107,43 @@ export class Follower {
   }
 }
 
-/** Bytes that are written at once: a pipe takes so many whole or not at all (POSIX, PIPE_BUF), so lines stay whole. */
-const PIECE_BYTES = 4096;
-/** Milliseconds after which a reader that takes nothing is offered more. */
-const RETRY_MS = 50;
+/** How long the file is copied before signals and timers get their turn, in milliseconds. */
+const TURN_MS = 20;
 
-/**
- * stdout, as a thread of the runtime writes to it: whatever it is (a terminal under Ctrl-S, a socket, another user's
- * pipe), a reader that stands still blocks that thread alone.
- */
-export class Shown {
-  /** Bytes that were taken so far. */
-  taken = 0;
-  private writing: Promise<void> | undefined;
+/** Copies a file to stdout whenever it is told to, as fast as stdout is read. */
+export class Copy {
+  private turnEndsMs = 0;
+  private readonly stdout: Stdout;
+  private readonly follower: Follower;
 
-  get isBusy(): boolean {
-    return this.writing !== undefined;
-  }
-
-  /** Resolves when all that was put has been taken. */
-  get idle(): Promise<void> {
-    return this.writing ?? Promise.resolve();
-  }
-
-  put(text: Buffer): void {
-    const writing = this.idle
-      .then(() => this.write(text))
-      .finally(() => {
-        if (this.writing === writing) this.writing = undefined;
-      });
-    this.writing = writing;
-  }
-
-  /** What cannot be shown is dropped: the file has it. */
-  private async write(text: Buffer): Promise<void> {
-    for (let at = 0; at < text.length; ) {
-      const taken = await take(text.subarray(at, endOfPiece(text, at)));
-      if (taken === undefined) return;
-      if (taken === 0) await sleep(RETRY_MS);
-      at += taken;
-      this.taken += taken;
-    }
-  }
-}
-
-/** The last line that ends within a piece, or a piece of a line that is longer. */
-function endOfPiece(text: Buffer, at: number): number {
-  if (text.length - at <= PIECE_BYTES) return text.length;
-  const end = text.lastIndexOf(NEWLINE, at + PIECE_BYTES - 1) + 1;
-  return end > at ? end : at + PIECE_BYTES;
-}
-
-/** Resolves to how many bytes were taken; undefined when nobody will ever take any (no reader, a full disk). */
-const take = (bytes: Buffer): Promise<number | undefined> =>
-  new Promise((resolve) => {
-    write(1, bytes, 0, bytes.length, null, (error, taken) => {
-      if (error === null) resolve(taken);
-      else resolve(errnoOf(error) === "EAGAIN" ? 0 : undefined);
+  constructor(path: string) {
+    // What a stalled reader of stdout does not take is left out: the file still has it.
+    this.stdout = new Stdout(1, {
+      stalled: () => {},
+      gap: (lines) =>
+        `${plural(lines, "line")} left out here, because stdout was not read in time; see ${path}.\n`,
     });
-  });
+    this.follower = new Follower(
+      path,
+      (text) => void this.stdout.write(text),
+      () => this.stdout.full !== undefined || performance.now() > this.turnEndsMs,
+    );
+  }
+
+  /** Copies for a turn. Returns false when there is more: to be called again after `ready`. */
+  turn(): boolean {
+    this.turnEndsMs = performance.now() + TURN_MS;
+    return this.follower.look();
+  }
+
+  /** Resolves when stdout takes more, and signals and timers have had their turn. */
+  async ready(): Promise<void> {
+    await this.stdout.full;
+    await eventLoopTurn();
+  }
+
+  /** Shows the lines that still lack their newline, and closes the files. */
+  close(): void {
+    this.follower.close();
+  }
+}

@@ -21,7 +21,7 @@ import { Complaints } from "./complaints.ts";
 import { startScheduler } from "./crond.ts";
 import { Deaths } from "./deaths.ts";
 import { endWorkers } from "./ending.ts";
-import { Follower, Shown } from "./follow.ts";
+import { Copy } from "./follow.ts";
 import type { Scheduler } from "./start.ts";
 
 /** Resolves to entry's exit code. */
@@ -140,26 +140,19 @@ function marking({ log }: Context, lockDir: string, mark: EntryMark) {
 
 /** How often cron.log is read, in milliseconds. */
 const FOLLOW_MS = 1000;
-/** Milliseconds that a reader of stdout may take nothing at the end, before the rest is left out. */
+/** Milliseconds that the last of it may take at the end, where no stop has come or little of it is left. */
 const LAST_MS = 1000;
-/** How often that is looked at, in milliseconds. */
-const LOOK_MS = 50;
 
 /**
- * Shows what jobs append to cron.log, as fast as stdout is read. A log that cannot be read (a dead mount) must not end
- * the schedule: it is warned of, once.
+ * Shows what jobs append to cron.log. A log that cannot be read (a dead mount) must not end the schedule: it is warned
+ * of, once.
  */
 function follow({ log, settings }: Context, stop: Stop, path: string) {
-  const shown = new Shown();
-  const follower = new Follower(
-    path,
-    (text) => shown.put(text),
-    () => shown.isBusy,
-  );
+  const copy = new Copy(path);
   let said = "";
-  const look = () => {
+  const turn = () => {
     try {
-      const isAll = follower.look();
+      const isAll = copy.turn();
       said = "";
       return isAll;
     } catch (error) {
@@ -169,32 +162,26 @@ function follow({ log, settings }: Context, stop: Stop, path: string) {
       return true;
     }
   };
-  let timer: ReturnType<typeof setTimeout> | undefined;
   let isOver = false;
-  const turn = () => {
+  let timer: ReturnType<typeof setTimeout>;
+  const look = () => {
     if (isOver) return;
-    if (look()) timer = setTimeout(turn, FOLLOW_MS);
-    else void shown.idle.then(turn);
+    if (turn()) timer = setTimeout(look, FOLLOW_MS);
+    else void copy.ready().then(look);
   };
-  timer = setTimeout(turn, FOLLOW_MS);
+  timer = setTimeout(look, FOLLOW_MS);
   return {
-    /** Shows the rest, while somebody takes it and STOP_TIMEOUT leaves time. */
+    /** Shows the rest, as long as stdout is read and STOP_TIMEOUT leaves time. */
     async end() {
       isOver = true;
       clearTimeout(timer);
       const ms = Math.min(settings.seconds("STOP_TIMEOUT") * 1000, stop.msUntil(1));
       const until = performance.now() + Math.max(LAST_MS, ms);
-      let [taken, movedMs] = [shown.taken, performance.now()];
-      let isAll = false;
-      while (!isAll || shown.isBusy) {
-        if (!isAll) {
-          isAll = look();
-          if (isAll) follower.close();
-        }
-        await within(LOOK_MS, shown.idle);
-        if (shown.taken > taken) [taken, movedMs] = [shown.taken, performance.now()];
-        if (performance.now() > Math.min(until, movedMs + LAST_MS)) return;
+      while (!turn()) {
+        const left = until - performance.now();
+        if (left <= 0 || !(await within(left, copy.ready()))) return;
       }
+      copy.close();
     },
   };
 }

@@ -126,8 +126,9 @@ export class Stop {
  * before there is a Stop, or whatever else handles it. Nothing has begun then that would have to be ended in good order.
  */
 export function onEarlySignal(act: (number: number) => void): void {
+  const ignored = ignoredSignals();
   for (const [name, number] of SIGNALS) {
-    if (!wasIgnored(number)) process.on(name, () => process.listenerCount(name) === 1 && act(number));
+    if (!ignored.has(number)) process.on(name, () => process.listenerCount(name) === 1 && act(number));
   }
 }
 

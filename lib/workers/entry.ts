@@ -97,7 +97,7 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
   const context = new Context("entry", { env });
   const { log, settings } = context;
   const stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
-  stop.install();
+  stop.install((name) => log.warn(`Received ${name}, which means nothing to entry: it goes on.`));
   try {
     return await live(context, stop, isTail ? [...warnings, TAIL_TEXT] : warnings);
   } catch (error) {

@@ -4,11 +4,11 @@
  */
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Gate } from "../support/gate.ts";
 import { Receiver, status } from "../support/receiver.ts";
-import { World, waitFor } from "../support/world.ts";
+import { alive, World, waitFor } from "../support/world.ts";
 
 const started: Bun.Subprocess[] = [];
 afterEach(() => {
@@ -252,6 +252,78 @@ describe("a run that is killed while entry lives", () => {
       expect(stdout).not.toContain("died without a record");
       expect(world.history().map(({ status }) => status)).toEqual(["died", "ok"]);
       expect(receiver.requests.map(({ body }) => JSON.parse(body).status)).toEqual(["died", "ok"]);
+    },
+  );
+});
+
+describe("entry", () => {
+  test.each(["SIGUSR1", "SIGUSR2", "SIGALRM"] as const)(
+    "says that %s means nothing, and goes on",
+    async (name) => {
+      using world = new Scheduled();
+      const entry = world.enter();
+      await waitFor(() => entry.shown.includes("crond started"), "crond");
+      entry.child.kill(name);
+      await waitFor(() => entry.shown.includes(name), "the word");
+      expect(entry.shown).toContain(
+        `WARN  entry  Received ${name}, which means nothing to entry: it goes on.`,
+      );
+      entry.child.kill("SIGQUIT");
+      expect(await entry.child.exited).toBe(0);
+      expect(entry.shown).toContain("Received SIGQUIT: starting no more jobs");
+    },
+  );
+
+  /** Descriptors of what stdout can be, none of which anybody reads. */
+  const unread = `
+import os, pty, socket, sys, termios
+kind = sys.argv[1]
+if kind == "a terminal after Ctrl-S":
+    reader, writer = pty.openpty()
+    termios.tcflow(writer, termios.TCOOFF)
+elif kind == "a socket":
+    reader, writer = (each.detach() for each in socket.socketpair())
+else:
+    reader, writer = os.pipe()
+    if kind == "another user's pipe":
+        os.fchmod(writer, 0); os.fchown(writer, 0, 0)
+pid = os.fork()
+if pid == 0:
+    if kind == "another user's pipe": os.setgid(65534); os.setuid(65534)
+    os.dup2(writer, 1); os.close(reader)
+    os.execvp(sys.argv[2], sys.argv[2:])
+print(pid, flush=True)
+os.close(writer)
+status = os.waitpid(pid, 0)[1]
+sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+`;
+
+  test.each(["a pipe", "a socket", "a terminal after Ctrl-S"])(
+    "hears a stop, and goes on with its work, while nobody reads stdout: %s",
+    async (kind) => {
+      using world = new Scheduled();
+      const gate = new Gate(world);
+      world.hook("pre-backup", gate.here);
+      world.hook("post-backup", `touch '${world.dir}/post'`);
+      const words = ["python3", "-c", unread, kind, world.link("restic-backup-helper"), "entry"];
+      const outer = Bun.spawn(words, { env: world.env, stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+      started.push(outer);
+      const { value } = await outer.stdout.getReader().read();
+      const pid = Number(new TextDecoder().decode(value));
+      await waitFor(() => world.has("lock/entry.json"), "entry's mark");
+      for (let part = 0; part < 100; part++)
+        appendFileSync(join(world.log, "cron.log"), `${"a long line of a job, ".repeat(50)}\n`.repeat(1000));
+      // What entry looks for every second it still finds.
+      const run = world.start("backup");
+      const child = await gate.reached();
+      run.kill("SIGKILL");
+      process.kill(child, "SIGKILL");
+      await waitFor(() => world.has("post"), "the post-hooks of the run that died");
+      const begun = performance.now();
+      process.kill(pid, "SIGTERM");
+      expect(await outer.exited).toBe(0);
+      expect(performance.now() - begun).toBeLessThan(9500);
+      expect(alive(pid)).toBe(false);
     },
   );
 });
