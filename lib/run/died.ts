@@ -12,7 +12,7 @@ import { hookEnvironment, resultEnvironment, runPhase } from "../hooks/execute.t
 import { masked } from "../mask.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
 import { type Stop, stopBudget, within } from "../process/stop.ts";
-import { newestLines } from "../state/history.ts";
+import { newestRuns } from "../state/history.ts";
 import { processesHolding, skipsInARow } from "../state/holder.ts";
 import { signLock, takeLock, unsignLock } from "../state/lock.ts";
 import { claimOwed, isRunning, markerPath, type Owed, type RunMark, readMark } from "../state/marker.ts";
@@ -20,7 +20,7 @@ import { type HookResult, hookAlerts, type RunRecord, readRecord, recordHeader }
 import { localZone, stamp } from "../time/zone.ts";
 import { addToHistory, loadNotifier } from "./finish.ts";
 
-/** Lines of the history among which the last word of a run that has died since is looked for. */
+/** Runs of the history among which the last word of a run that has died since is looked for. */
 const DEATH_LOOKED_BACK = 200;
 
 /** Writes into the history that the previous run died; false when its own line stands there already. */
@@ -29,7 +29,7 @@ export async function recordDeath(context: Context, died: RunMark, nowMs: number
   for (const path of [recordPath, errorLogPath, mailLogPath]) removeDeadTempFiles(path);
   // It was killed in the instant between its line in the history and its last step.
   const name = `"run_id":${JSON.stringify(died.run_id)}`;
-  if (newestLines(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
+  if (newestRuns(logDir, DEATH_LOOKED_BACK).some((line) => line.includes(name))) return false;
   const ran = recordHeader({ ...identity, runId: died.run_id }, died.started_epoch * 1000, nowMs);
   const child = died.child === undefined ? {} : { killed_child: died.child };
   const entry = { ...ran, status: "died", phase: died.phase, pid: died.pid, ...child, hooks: [] };

@@ -5,7 +5,7 @@
 
 import { readdirSync } from "node:fs";
 import { epochOfTicks, isAncestor, pidSpace, readStat } from "../process/proc.ts";
-import { newestLines } from "./history.ts";
+import { newestRuns } from "./history.ts";
 import { type ChildMark, isRunning, markerPath, type RunMark, readMark } from "./marker.ts";
 
 export interface DeadChild {
@@ -17,7 +17,7 @@ export interface DeadChild {
   readonly runId: string;
 }
 
-/** Lines of the history that are looked at: a lock that is older than these runs is judged by its age. */
+/** Runs of the history that are looked at: a lock that is older than these runs is judged by its age. */
 const LOOKED_BACK = 200;
 
 /** Children of this boot and pid namespace that are gone; one whose pid another process has by now is gone too. */
@@ -26,7 +26,7 @@ export function deadChildren(lockDir: string, logDir: string, nowMs: number): De
   if (space === "") return [];
   const named = [
     ...marksIn(lockDir).map(([, { child, run_id }]) => ({ child, runId: run_id, knownMs: nowMs })),
-    ...newestLines(logDir, LOOKED_BACK).flatMap((line) => childIn(line) ?? []),
+    ...newestRuns(logDir, LOOKED_BACK).flatMap((line) => childIn(line) ?? []),
   ];
   return named.flatMap(({ child, runId, knownMs }) => {
     if (child?.pid_space !== space || isStill(child)) return [];

@@ -112,32 +112,29 @@ export async function trimHistory(
   }
 }
 
-/**
- * The newest lines, at most `most` of them and at most `mostBytes` bytes, the newest last; none where there is no
- * history, or it cannot be read.
- */
-export function newestLines(
-  logDir: string,
-  most: number,
-  mostBytes: number = most * LINE_LONG,
-): readonly string[] {
+/** The newest lines that fit in `bytes`, the newest last; none where there is no history, or it cannot be read. */
+export function readHistoryEnd(logDir: string, bytes: number): readonly string[] {
   try {
-    return lastLines(historyPath(logDir), most, mostBytes).lines;
+    return lastLines(historyPath(logDir), Number.POSITIVE_INFINITY, bytes).lines;
   } catch {
     // There was no run yet, or we may not read it: nothing is known of earlier runs.
     return [];
   }
 }
 
-/** The newest lines that fit in `bytes`, the newest last. */
-export const readHistoryEnd = (logDir: string, bytes: number): readonly string[] =>
-  newestLines(logDir, Number.POSITIVE_INFINITY, bytes);
+/** The newest `most` lines of runs, the newest last. */
+export const newestRuns = (logDir: string, most: number): readonly string[] =>
+  readRunsEnd(logDir, most * LINE_LONG, most);
 
 /**
- * The newest lines of runs that fit in `bytes`, the newest last: however many skips there are between them, they hide
- * none. None where there is no history, or it cannot be read.
+ * The newest lines of runs that fit in `bytes`, at most `most` of them, the newest last: however many skips there are
+ * between them, they hide none. None where there is no history, or it cannot be read.
  */
-export function readRunsEnd(logDir: string, bytes: number): readonly string[] {
+export function readRunsEnd(
+  logDir: string,
+  bytes: number,
+  most = Number.POSITIVE_INFINITY,
+): readonly string[] {
   try {
     return withRegularFile(historyPath(logDir), (fd, size) => {
       const lines: string[] = [];
@@ -146,12 +143,12 @@ export function readRunsEnd(logDir: string, bytes: number): readonly string[] {
         if (isSkip(line.bytes)) continue;
         left -= line.bytes.length + 1;
         if (left < 0) break;
-        lines.push(line.bytes.toString("utf8"));
+        if (lines.push(line.bytes.toString("utf8")) >= most) break;
       }
       return lines.reverse();
     });
   } catch {
-    // As newestLines.
+    // As readHistoryEnd.
     return [];
   }
 }

@@ -2,7 +2,7 @@
 
 import { parseJobName } from "../state/history.ts";
 import { agoText, type Finding, type Job, type Verdict } from "../state/jobs.ts";
-import { numericField, type PastRecord, parseRecord } from "../state/record.ts";
+import { numericField, type PastRecord, parseRecord, SKIPS } from "../state/record.ts";
 import { formatBytes, formatDuration, plural, tableLines, visible } from "../text.ts";
 import { stamp, type Zone } from "../time/zone.ts";
 
@@ -81,28 +81,45 @@ const HISTORY_HEADS = ["START", "JOB", "DURATION", "RESULT", "DATA ADDED", "HOOK
 
 export interface Past {
   readonly job: string;
+  /** Of skips in a row the last. */
   readonly run: PastRecord;
+  /** How many skips in a row it stands for. */
+  readonly times: number;
 }
 
-/** The newest runs of a worker, or of all; the last one last. `lines` are those of the history. */
+/**
+ * The newest runs of a worker, or of all; the last one last. Skips in a row are one of them: a run that hangs must not
+ * hide those before it. `lines` are those of the history.
+ */
 export function lastRuns(lines: readonly string[], worker: string | undefined): Past[] {
   const past: Past[] = [];
+  /** The skips of each job that no run of it has followed yet. */
+  const open = new Map<string, number>();
   for (let at = lines.length - 1; at >= 0 && past.length < SHOWN_MOST; at--) {
     const line = lines[at] ?? "";
     const job = parseJobName(line);
     if (job === undefined || (worker !== undefined && job !== worker)) continue;
     const run = parseRecord(line);
-    if (run !== undefined) past.push({ job, run });
+    if (run === undefined) continue;
+    const isSkip = isSkipped(run);
+    const place = isSkip ? open.get(job) : undefined;
+    if (place === undefined) past.push({ job, run, times: 1 });
+    else {
+      const last = past[place];
+      if (last !== undefined) past[place] = { ...last, times: last.times + 1 };
+    }
+    if (!isSkip) open.delete(job);
+    else if (place === undefined) open.set(job, past.length - 1);
   }
   return past.reverse();
 }
 
 export function formatHistory(past: readonly Past[], zone: Zone): string {
-  const rows = past.map(({ job, run }) => [
+  const rows = past.map(({ job, run, times }) => [
     stamp(run.started_epoch * 1000, zone),
     job,
     isRun(run) ? formatDuration(run.duration_seconds) : "-",
-    formatResult(run),
+    times === 1 ? formatResult(run) : `${formatResult(run)} ${plural(times, "time")}`,
     formatBytesField(run, "data_added_bytes"),
     formatHooks(run),
   ]);
@@ -136,7 +153,10 @@ function drawCurves(job: string, runs: readonly PastRecord[]): string[][] {
 }
 
 /** A skip did nothing, and when a dead run ended is not known. */
-const isRun = ({ status }: PastRecord): boolean => status !== "skipped" && status !== "died";
+const isRun = (run: PastRecord): boolean => !isSkipped(run) && run.status !== "died";
+
+const SKIPPED: readonly string[] = SKIPS;
+const isSkipped = ({ status }: PastRecord): boolean => SKIPPED.includes(status);
 
 function formatResult(run: PastRecord): string {
   return isRun(run) && run.exit_code !== 0 ? `${run.status} ${run.exit_code}` : run.status;

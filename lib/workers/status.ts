@@ -34,7 +34,7 @@ const command: Command<typeof FLAGS> = {
   about:
     "Says whether all is well, from the records, the history and the markers of running workers; starts no program " +
     "and asks no network. WARN: a job that is on has left no record when it was due, is overdue, was skipped three times running, " +
-    "was interrupted, died, or changed suspiciously; or a tool's last run failed. FAIL: the last run of a job that " +
+    "was interrupted, died, could not leave its record, ended in the future, or changed suspiciously; or a tool's last run failed. FAIL: the last run of a job that " +
     "is on failed, or jobs are on and no schedule runs here. --alive judges the schedule only: entry and its scheduler live, the crontab is what entry wrote, no " +
     "job is overdue by more than two intervals. While a run goes on it says yes.",
   flags: FLAGS,

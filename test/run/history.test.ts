@@ -11,7 +11,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { appendHistory, historyPath, newestLines, trimHistory } from "../../lib/state/history.ts";
+import {
+  appendHistory,
+  historyPath,
+  newestRuns,
+  readHistoryEnd,
+  trimHistory,
+} from "../../lib/state/history.ts";
 import { World, waitFor } from "../support/world.ts";
 
 // As long as `make test` gives every test: a busy machine needs more than five seconds here.
@@ -142,10 +148,16 @@ describe("trimming", () => {
 
 test("the newest of it", () => {
   using folder = new Folder();
-  expect(newestLines(folder.path, 10)).toEqual([]);
+  expect(newestRuns(folder.path, 10)).toEqual([]);
+  expect(readHistoryEnd(folder.path, 1000)).toEqual([]);
   folder.fill(3);
-  expect(newestLines(folder.path, 2)).toEqual(['{"id":"old-1"}', '{"id":"old-2"}']);
-  expect(newestLines(folder.path, 9)).toHaveLength(3);
+  expect(newestRuns(folder.path, 2)).toEqual(['{"id":"old-1"}', '{"id":"old-2"}']);
+  expect(newestRuns(folder.path, 9)).toHaveLength(3);
+  expect(readHistoryEnd(folder.path, 30)).toEqual(['{"id":"old-2"}']);
+  const skip = '{"id":"skip","status":"skipped"}\n';
+  appendFileSync(historyPath(folder.path), skip.repeat(50_000));
+  expect(newestRuns(folder.path, 2)).toEqual(['{"id":"old-1"}', '{"id":"old-2"}']);
+  expect(readHistoryEnd(folder.path, 10 * skip.length)).toHaveLength(9);
 });
 
 describe("many at once", () => {

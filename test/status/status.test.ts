@@ -256,6 +256,33 @@ describe("runs of the history", () => {
     expect(parseJobName("")).toBeUndefined();
   });
 
+  test("skips in a row are one row, and hide no run", () => {
+    const skip = (started_epoch: number, job = "backup") =>
+      JSON.stringify({ job, started_epoch, finished_epoch: started_epoch, exit_code: 75, status: "skipped" });
+    const past = [
+      line("backup", 1),
+      skip(2),
+      skip(3),
+      ...Array.from({ length: 200 }, (_, n) => [skip(10 + n), skip(10 + n, "check")]).flat(),
+      line("check", 300),
+      skip(301),
+      line("backup", 302),
+      skip(303),
+      skip(304, "check"),
+    ];
+    const rows = lastRuns(past, undefined).map(({ job, run, times }) => [job, run.started_epoch, times]);
+    expect(rows).toEqual([
+      ["backup", 1, 1],
+      ["check", 209, 200],
+      ["check", 300, 1],
+      ["backup", 301, 203],
+      ["backup", 302, 1],
+      ["backup", 303, 1],
+      ["check", 304, 1],
+    ]);
+    expect(formatHistory(lastRuns(past, "backup"), loadZone("UTC"))).toContain("skipped 203 times");
+  });
+
   test("as a table", () => {
     const hooks = [{ exit_code: 0 }, { exit_code: 1 }];
     const past = [
