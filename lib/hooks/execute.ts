@@ -157,6 +157,7 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
   const pipe = await openPipe(plan.pipePath, env);
   const output = hookOutput({ log, source: phase, pipe, env, file: plan.logMost, stdout: plan.stdoutMost });
   const words = plan.argument === undefined ? [] : [plan.argument];
+  const marks = buildMarks(env);
   log.info(`hook ${phase} started: ${[hook.path, ...words].join(" ")}`);
   let ended: ChildEnd | undefined;
   try {
@@ -164,7 +165,7 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
       env,
       cwd: "/",
       both: output.streams,
-      marks: buildMarks(env),
+      marks,
       timeoutMs: plan.timeout > 0 ? plan.timeout * 1000 : undefined,
       graceMs: plan.killAfter * 1000,
       stop: plan.stop,
@@ -187,8 +188,9 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
   if (!ended.isDrained && ended.cause === undefined) {
     log.info(`hook ${phase} left a process behind that still holds its output; it is left alive.`);
   }
+  const result = { ...named, ...buildEndFields(ended) };
   logEnd(log, phase, ended, plan);
-  return { ...named, ...buildEndFields(ended) };
+  return result;
 }
 
 /** A time-out is known by our having killed the hook, and exits with 124 whatever signal that took. */

@@ -12,7 +12,7 @@ import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from "n
 import { discard } from "../files/files.ts";
 
 export interface Family {
-  /** The session and group leader. */
+  /** The program itself, mostly the leader of a session and a group. */
   readonly leader: number;
   /** `NAME=value` pairs that only this family carries in its environment. */
   readonly marks: readonly string[];
@@ -52,6 +52,18 @@ export function readStat(pid: number | "self"): Stat | undefined {
   }
 }
 
+/** The numbers of the signals that a process ignores. */
+export function ignoredSignals(pid: number | "self"): ReadonlySet<number> {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+    const bits = [...BigInt(`0x${mask ?? "0"}`).toString(2)].reverse();
+    return new Set(bits.flatMap((bit, at) => (bit === "1" ? [at + 1] : [])));
+  } catch {
+    // It has ended, or there is no /proc: as if none were ignored.
+    return new Set();
+  }
+}
+
 /** Is the process there and more than a zombie? */
 export function isAlive(pid: number): boolean {
   const stat = readStat(pid);
@@ -63,8 +75,8 @@ export function familyMembers({ leader, marks, output }: Family): Stat[] {
   const running = everyProcess().filter((stat) => !isDead(stat) && stat.pid !== process.pid);
   const found = new Set<number>();
   for (const { pid, session, group } of running) {
-    if (session === leader || group === leader || carries(pid, marks) || printsInto(pid, output))
-      found.add(pid);
+    const isNear = pid === leader || session === leader || group === leader;
+    if (isNear || carries(pid, marks) || printsInto(pid, output)) found.add(pid);
   }
   addChildren(found, running);
   return running.filter(({ pid }) => found.has(pid));
@@ -89,6 +101,12 @@ export function descendantsOf(ancestors: readonly number[]): number[] {
 /** Shells, by the names of their programs. */
 const SHELL = /\/(sh|dash|ash|bash|busybox|ksh|zsh)$/;
 
+/** Is the process one of our own commands? */
+export const runsThisProgram = (pid: number): boolean =>
+  readLink(pid, "exe") !== undefined && readLink(pid, "exe") === readLink("self", "exe");
+
+export const isShell = (pid: number): boolean => SHELL.test(readLink(pid, "exe") ?? "");
+
 /** The processes of the family that run its program itself: the leader, or what a wrapper script has started. */
 export function programProcesses({ leader, program }: Family): number[] {
   const runs = (pid: number) =>
@@ -101,7 +119,7 @@ export function programProcesses({ leader, program }: Family): number[] {
 
 /** The process itself; where it is a shell, which hands no signal on to what it waits for, its children as well. */
 function withChildren(leader: number): number[] {
-  if (!SHELL.test(readLink(leader, "exe") ?? "")) return [leader];
+  if (!isShell(leader)) return [leader];
   const children = everyProcess().filter(({ parent }) => parent === leader);
   return [leader, ...children.flatMap(({ pid }) => withChildren(pid))];
 }

@@ -1,10 +1,11 @@
 /** Starts processes. */
 
-import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import type { ChildEnvironment } from "../environment.ts";
 import { signalName, signalNumber } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import { start } from "../runtime.ts";
+import { ignoredSignals } from "./proc.ts";
 
 export type Signal = NodeJS.Signals;
 
@@ -57,6 +58,14 @@ export class CannotStart extends Failure {
   }
 }
 
+let ignored: ReadonlySet<number> | undefined;
+
+/** The numbers of the signals that were ignored when we were started, as by nohup(1). Bun does not pass that on to children. */
+export function signalsIgnoredHere(): ReadonlySet<number> {
+  ignored ??= ignoredSignals("self");
+  return ignored;
+}
+
 const SIGCHLD = 17;
 let isReaping = false;
 
@@ -64,7 +73,7 @@ let isReaping = false;
 function reapChildren(): void {
   if (isReaping) return;
   isReaping = true;
-  if (ignoredSignals().has(SIGCHLD)) process.on("SIGCHLD", () => {});
+  if (signalsIgnoredHere().has(SIGCHLD)) process.on("SIGCHLD", () => {});
 }
 
 /** Starts `command[0]`, looked up in env.PATH. Throws CannotStart. */
@@ -191,29 +200,4 @@ function exitOf(code: number | null, name: Signal | number | null): Exit {
 /** The exit code of a process that signal `name` ended: 128 plus its number. */
 export function exitCodeOfSignal(name: Signal): number {
   return 128 + (signalNumber(name) ?? 0);
-}
-
-let ignored: ReadonlySet<number> | undefined;
-
-/** The numbers of the signals that were ignored when we were started, as by nohup(1). Bun does not pass that on to children. */
-export function ignoredSignals(): ReadonlySet<number> {
-  ignored ??= new Set(bitsOf(ignoredMask()));
-  return ignored;
-}
-
-/** The set of ignored signals as a bit mask, from /proc/self/status. */
-function ignoredMask(): bigint {
-  try {
-    const mask = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1];
-    return BigInt(`0x${mask ?? "0"}`);
-  } catch {
-    // No /proc: signals are handled as if none had been ignored.
-    return 0n;
-  }
-}
-
-/** The places of the bits that are set, from 1. */
-function bitsOf(mask: bigint): number[] {
-  const bits = [...mask.toString(2)].reverse();
-  return bits.flatMap((bit, at) => (bit === "1" ? [at + 1] : []));
 }

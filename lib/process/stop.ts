@@ -4,7 +4,7 @@
  */
 
 import { boundStdout } from "../log/stdout.ts";
-import { ignoredSignals, type Signal } from "./spawn.ts";
+import { type Signal, signalsIgnoredHere } from "./spawn.ts";
 
 /** The signals that begin a stop, with their numbers, which POSIX fixes. */
 const SIGNALS = [
@@ -83,7 +83,7 @@ export class Stop {
    * were started (nohup) stays ignored.
    */
   install(onStray: (name: Signal) => void = () => {}): void {
-    const ignored = ignoredSignals();
+    const ignored = signalsIgnoredHere();
     const handle = (name: Signal, number: number, handler: () => void) => {
       if (!ignored.has(number)) process.on(name, handler);
     };
@@ -104,7 +104,8 @@ export class Stop {
     return this.forced ? 0 : Math.max(0, this.begun + this.budget * share - performance.now());
   }
 
-  private receive(name: Signal): void {
+  /** A signal has come. install() has it called; a program that runs another in its place calls it itself. */
+  receive(name: Signal): void {
     if (this.signal === undefined) {
       this.signal = name;
       this.begun = performance.now();
@@ -126,7 +127,7 @@ export class Stop {
  * before there is a Stop, or whatever else handles it. Nothing has begun then that would have to be ended in good order.
  */
 export function onEarlySignal(act: (number: number) => void): void {
-  const ignored = ignoredSignals();
+  const ignored = signalsIgnoredHere();
   for (const [name, number] of SIGNALS) {
     if (!ignored.has(number)) process.on(name, () => process.listenerCount(name) === 1 && act(number));
   }

@@ -6,11 +6,13 @@ import { environment } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { foreground } from "../process/foreground.ts";
 import { resolveProgram } from "../process/spawn.ts";
+import { Stop } from "../process/stop.ts";
 import type { Command, Invocation } from "../run/command.ts";
 import { skip } from "../run/skip.ts";
 import { forgetSkips, skipsInARow } from "../state/holder.ts";
 import {
   formatLockVariable,
+  freeLock,
   LOCK_VARIABLE,
   type Lock,
   LockFailure,
@@ -23,7 +25,8 @@ import { localZone, stamp } from "../time/zone.ts";
 const command: Command = {
   about:
     "Runs a command under the lock of a job. When the lock is held, the previous run is still active: the command is " +
-    "skipped, which is logged, and the exit code is 0, so that a scheduler does not count it as a failure.",
+    "skipped, which is logged, and the exit code is 0, so that a scheduler does not count it as a failure. A signal goes " +
+    "to all that the command has started, which has STOP_TIMEOUT to end; what the command leaves running holds no lock.",
   flags: {},
   operands: {
     usage: "<job> [<lock-file>] <command> [<argument>…]",
@@ -35,6 +38,7 @@ const command: Command = {
   environment: [
     "LOCK_DIR",
     "LOG_DIR",
+    "STOP_TIMEOUT",
     "HISTORY_MAX_RUNS",
     "METRICS_DIR",
     "WEBHOOK_URL",
@@ -88,14 +92,27 @@ async function main(invocation: Invocation): Promise<number> {
   }
   forgetSkips(context.lockDir, job, skipsBefore);
   signLock(lock, `pid ${process.pid}\nsince ${stamp(Date.now(), localZone())}\njob ${job}\n`);
-  const exitCode = isOurs
-    ? await invocation.call(program, words.slice(1), { lock, context })
-    : await foreground(words, {
-        env: { ...environment, [LOCK_VARIABLE]: formatLockVariable(lock, job) },
-        inherit: lock.fd,
-      });
+  if (!isOurs) return runForeign(words, context, lock);
+  const exitCode = await invocation.call(program, words.slice(1), { lock, context });
   unsignLock(lock);
   return exitCode;
+}
+
+/** Any other program: it and what it starts hold the lock with us until it ends, and no longer. */
+async function runForeign(words: readonly string[], context: Context, lock: Lock): Promise<number> {
+  const value = formatLockVariable(lock, context.job);
+  try {
+    return await foreground(words, {
+      env: { ...environment, [LOCK_VARIABLE]: value },
+      inherit: lock.fd,
+      marks: [`${LOCK_VARIABLE}=${value}`],
+      stop: new Stop(() => context.settings.seconds("STOP_TIMEOUT") * 1000),
+    });
+  } finally {
+    unsignLock(lock);
+    // Something that it left behind may have the descriptor still.
+    await freeLock(lock, context.env);
+  }
 }
 
 function read([job = "", second = "", ...rest]: readonly string[]) {

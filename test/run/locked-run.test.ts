@@ -96,6 +96,86 @@ describe("a signal", () => {
   });
 });
 
+describe("what the command has started", () => {
+  test("keeps no lock once the command has ended, and is left alive", async () => {
+    using world = new World();
+    world.restic();
+    const script = `sleep 60 & echo $! >'${world.dir}/left'; backup`;
+    expect(
+      await world.exec(["sh", "-c", `locked_run backup sh -c "$0" >/dev/null 2>&1`, script]),
+    ).toMatchObject({
+      code: 0,
+    });
+    expect(alive(Number(world.read("left")))).toBe(true);
+    expect(world.read("lock/backup.lock")).toBe("");
+    expect((await world.exec(["flock", "-n", `${world.lock}/backup.lock`, "echo", "free"])).stdout).toBe(
+      "free\n",
+    );
+    expect((await world.run("locked_run", ["backup", "echo", "next"])).stdout).toBe("next\n");
+  });
+
+  const commands: Record<string, string[]> = {
+    "a shell's worker": ["sh", "-c", "backup; echo went on"],
+    "a worker in a shell's background": ["sh", "-c", "backup & wait"],
+    "a shell's shell's worker": ["sh", "-c", "sh -c 'backup; true'; echo went on"],
+    "the worker of a program that hands no signal on": [
+      "timeout",
+      "--foreground",
+      "50",
+      "sh",
+      "-c",
+      "backup; true",
+    ],
+  };
+  describe.each(Object.keys(commands))("is stopped and waited for: %s", (which) => {
+    test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s", async (signal) => {
+      using world = new World();
+      const gate = new Gate(world);
+      const clean = `echo asked >>'${world.dir}/order'; sleep 1; echo clean >>'${world.dir}/order'; exit 130`;
+      world.restic(`trap "${clean}" INT; ${gate.here}`);
+      world.hook("post-backup", `echo "post $RBH_STATUS" >>'${world.dir}/order'`);
+      const run = world.start("locked_run", ["backup", ...(commands[which] ?? [])]);
+      await gate.reached();
+      run.kill(signal);
+      await run.exited;
+      expect(world.read("order")).toBe("asked\nclean\npost interrupted\n");
+      expect(world.record()).toMatchObject({ status: "interrupted" });
+      expect(world.has("lock/backup.run.json")).toBe(false);
+      expect(world.processes()).toEqual([]);
+    });
+  });
+
+  test("is killed after STOP_TIMEOUT, in a session of its own, too", async () => {
+    using world = new World();
+    const gate = new Gate(world);
+    const script = `trap '' TERM; setsid sh -c "sleep 60; true" & (set -m; sleep 60 &); ${gate.here}`;
+    const run = world.start("locked_run", ["job", "sh", "-c", script], { env: { STOP_TIMEOUT: "1" } });
+    await gate.reached();
+    const begun = performance.now();
+    run.kill("SIGTERM");
+    expect(await run.exited).toBe(137);
+    expect(performance.now() - begun).toBeWithin(900, 4000);
+    expect(world.processes()).toEqual([]);
+  });
+
+  test("ends at once at a second signal: a worker kills its restic, and leaves its record", async () => {
+    using world = new World();
+    const gate = new Gate(world);
+    world.restic(`trap '' INT TERM; ${gate.here}`);
+    const run = world.start("locked_run", ["backup", "sh", "-c", "backup; true"], {
+      env: { STOP_TIMEOUT: "30" },
+    });
+    await gate.reached();
+    run.kill("SIGTERM");
+    await Bun.sleep(2100);
+    run.kill("SIGTERM");
+    await run.exited;
+    expect(world.record()).toMatchObject({ status: "interrupted", exit_code: 143 });
+    expect(world.read("log/backup-last.log")).toContain("A second signal came");
+    expect(world.processes()).toEqual([]);
+  });
+});
+
 // A terminal takes python3's pty module.
 describe.skipIf(!hasPython)("on a terminal", () => {
   test("Ctrl-C reaches the command once, and its exit code stands", async () => {
@@ -110,6 +190,22 @@ describe.skipIf(!hasPython)("on a terminal", () => {
     gate.open();
     expect(await child.exited).toBe(5);
     expect(world.read("asked")).toBe("asked\n");
+  });
+
+  test("Ctrl-C is the command's affair, and begins no stop", async () => {
+    using world = new World();
+    const gate = new Gate(world);
+    const script = `trap "echo >>'${world.dir}/asked'" INT; ${gate.here}; exit 5`;
+    const child = onTerminal(world, ["locked_run", "job", "sh", "-c", script], {
+      env: { STOP_TIMEOUT: "0" },
+    });
+    await gate.reached();
+    child.stdin.write("\x03");
+    child.stdin.flush();
+    await waitFor(() => world.has("asked"), "the signal");
+    await Bun.sleep(300); // a stop would have killed it by now
+    gate.open();
+    expect(await child.exited).toBe(5);
   });
 
   test("the command may ask, and gets the answer", async () => {
