@@ -1,6 +1,7 @@
 /** The start of a container: what is made ready, what is refused, and how it ends. No test waits for a minute. */
 
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { Container, canEnter, PASSWORD, tree } from "../support/container.ts";
 import { restics } from "../support/restics.ts";
 import { alive, waitFor } from "../support/world.ts";
@@ -285,7 +286,7 @@ container(`a stop in ${tree}`, () => {
     expect([alive(worker), alive(restic)]).toEqual([false, false]);
   });
 
-  test("a second signal ends it at once", async () => {
+  test("a second signal, two seconds later, ends it at once", async () => {
     using container = new Container();
     container.hook("pre-backup", "trap '' TERM; echo stubborn; while :; do sleep 1; done");
     container.start({ env: { STOP_TIMEOUT: "60" } });
@@ -294,10 +295,43 @@ container(`a stop in ${tree}`, () => {
     await container.one(/pre-backup/);
     container.kill("SIGTERM");
     await container.says("SIGTERM to backup");
+    // What comes sooner belongs to the first one.
+    await Bun.sleep(2200);
     container.kill("SIGTERM");
     const { code, ms } = await container.ended();
     expect([code, (await backup).code]).toEqual([0, 143]);
-    expect(ms).toBeLessThan(10_000);
+    expect(ms).toBeLessThan(5000);
+    expect(container.record()).toMatchObject({ status: "interrupted", exit_code: 143 });
+  });
+});
+
+container(`as process 1 in ${tree}`, () => {
+  test("entry ends at a SIGTERM that comes as early as there is a handler at all", async () => {
+    using container = new Container();
+    container.file("usr/local/sbin/restic", "#!/bin/sh\nsleep 60\n", 0o755);
+    container.start({ command: ["/entry.sh"] });
+    const handlesTerm = () => {
+      const caught = /^SigCgt:\s*([0-9a-f]+)/m.exec(
+        readFileSync(`/proc/${container.init}/status`, "latin1"),
+      )?.[1];
+      return ((BigInt(`0x${caught}`) >> 14n) & 1n) === 1n;
+    };
+    await container.one(/^\/entry\.sh/);
+    await waitFor(handlesTerm, "a handler");
+    container.kill("SIGTERM");
+    const { code, ms } = await container.ended();
+    expect([0, 143]).toContain(code);
+    expect(ms).toBeLessThan(3000);
+  });
+
+  test("a command that handles no signal itself is ended by one, as it would be elsewhere", async () => {
+    using container = new Container();
+    container.file("var/log/cron.log", "a line\n");
+    container.file("usr/local/sbin/tar", "#!/bin/sh\ntouch /here; exec sleep 60\n", 0o755);
+    container.start({ command: ["/bin/rotate_log"], env: { CRON_LOG_MAX_SIZE: "1" } });
+    await waitFor(() => container.has("here"), "tar");
+    container.kill("SIGTERM");
+    expect(await container.ended()).toMatchObject({ code: 143 });
   });
 });
 
@@ -318,6 +352,7 @@ container(`/dev/termination-log in ${tree}`, () => {
     expect(container.read("dev/termination-log")).toMatch(
       /^backup finished: failed, exit 2, \d+s: RESTIC_TAG is empty\..*\n$/,
     );
+    container.file("none", "");
     expect(await run({ LOCK_DIR: "/none" })).toBe(1);
     expect(container.read("dev/termination-log")).toStartWith(
       "backup: The lock /none/backup.lock cannot be taken",
