@@ -242,9 +242,9 @@ export class Log {
 
   /**
    * Empties the run's own file and opens it for append: a hook may write to it too (RBH_LOG), or truncate it. A failure
-   * is logged, and the run goes on without the file.
+   * is logged, and the run goes on without the file. Returns whether there is one.
    */
-  openFile(path: string): void {
+  openFile(path: string): boolean {
     this.path = path;
     try {
       this.file = openOurs(path, APPEND);
@@ -253,6 +253,7 @@ export class Log {
     } catch (error) {
       this.lost(`The run's log ${path}`, error);
     }
+    return this.file !== undefined;
   }
 
   /** Is the run's own file being written? */

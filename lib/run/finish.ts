@@ -133,13 +133,13 @@ const words = new Set<string>();
 
 /** Says what the run before this one came to, when it could not leave its record. */
 export async function reportUnrecorded(context: Context): Promise<void> {
-  const { job, log, logDir, unrecordedPath, zone } = context;
+  const { unrecordedPath, logDir } = context;
   if (!existsSync(unrecordedPath)) return;
   words.add(unrecordedPath);
   const { unrecordedText } = await import("../state/unrecorded.ts");
-  const { record, unrecorded } = readLastRun(context, job);
+  const { record, unrecorded } = readLastRun(context, context.job);
   if (record !== undefined && unrecorded !== undefined)
-    log.warn(`The run before this one ${unrecordedText(record, unrecorded, logDir, zone)}`);
+    context.log.warn(`The run before this one ${unrecordedText(record, unrecorded, logDir, context.zone)}`);
 }
 
 /**
@@ -196,7 +196,8 @@ export async function tellApart(
 }
 
 /** A failure is logged, and changes nothing else. */
-export async function addToHistory({ log, logDir, settings, env }: Context, entry: object): Promise<void> {
+export async function addToHistory(context: Context, entry: object): Promise<void> {
+  const { log, logDir, settings, env } = context;
   let before: number;
   try {
     before = await appendHistory(logDir, entry, env);

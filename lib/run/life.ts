@@ -105,6 +105,8 @@ class Execution {
   /** What stood in the place of our marker and was none. */
   private oddMarker: string | undefined;
   private notifier: Notifier | undefined;
+  /** Has this run a log of its own? Otherwise that of an earlier one may stand there. */
+  private hasLog = false;
   /** Does a record of this run stand in its place? */
   private hasRecord = false;
   /** What the notifications went out with, as long as nothing has been added to it. */
@@ -148,7 +150,7 @@ class Execution {
 
     marker.update({ phase: "pre-hooks" });
     const hooksBegan = stop.signal === undefined;
-    const hookEnv = hookEnvironment(this.context);
+    const hookEnv = { ...hookEnvironment(this.context), ...(this.hasLog ? {} : { RBH_LOG: undefined }) };
     // Looked for before anything runs: what unmounts HOOKS_DIR meanwhile takes them away.
     const expected = hookPaths(this.context.hooksDir, `post-${this.context.job}`);
     await this.preHooks(hookEnv);
@@ -193,7 +195,7 @@ class Execution {
     const { context, stop, lock } = this;
     const { identity, log } = context;
     if (lock !== undefined) signLock(lock, this.signature());
-    log.openFile(context.logPath);
+    this.hasLog = log.openFile(context.logPath);
     log.info(`${identity.job} started (run ${identity.runId}, release ${identity.release})`);
     await reportUnrecorded(context);
     this.notifier = await loadNotifier(context, stop, { ...this.announced, died: died !== undefined });
