@@ -169,8 +169,8 @@ export function wouldBe({ run }: ExportJob, files: number, bytes: number): Outco
 }
 
 /** Removes what killed exports have left in a folder. */
-export function clean(run: Run, folder: string): void {
-  for (const name of removeDeadWorkDirs(folder)) {
+export async function clean(run: Run, folder: string): Promise<void> {
+  for (const name of await removeDeadWorkDirs(folder)) {
     run.log.warn(`${folder}/${name} was left by an export that was killed; removed it.`);
   }
 }

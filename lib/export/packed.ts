@@ -17,7 +17,7 @@ export async function exportPacked(job: ExportJob): Promise<Outcome> {
   const parent = workParent(run, flags["work-dir"]);
   announce(job, `by way of a work directory in ${parent}`);
   if (flags["dry-run"]) await needDryRun(run);
-  clean(run, parent);
+  await clean(run, parent);
   const workdir = makeWorkdir(parent, "snapshot-export", "--work-dir");
   run.facts.work_dir = workdir;
   try {

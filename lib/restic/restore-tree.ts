@@ -14,6 +14,8 @@ export interface RestoreWords {
   /** The full id. */
   readonly snapshot: string;
   readonly target: string;
+  /** The path by which restic reaches the target, where that is another one. */
+  readonly at?: string;
   /** Patterns; none means the whole snapshot. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
@@ -65,7 +67,7 @@ export async function needOverwriting(run: Run): Promise<void> {
 
 /** The arguments of `restic restore`. Pure. */
 export function restoreArgs(words: RestoreWords): string[] {
-  const { snapshot, target, include, exclude, dryRun, verify, verbose } = words;
+  const { snapshot, target, at = target, include, exclude, dryRun, verify, verbose } = words;
   // restic takes either --include or --exclude. Since 0.13, an include that begins with ! removes what those before
   // it let in.
   const patterns =
@@ -79,7 +81,7 @@ export function restoreArgs(words: RestoreWords): string[] {
     ...(verify ? ["--verify"] : []),
     ...(verbose ? ["--verbose=2"] : []),
     ...patterns,
-    `--target=${target}`,
+    `--target=${at}`,
     snapshot,
   ];
 }
@@ -109,7 +111,7 @@ interface RestoreStatus extends StatusMessage {
 
 /** Runs `restic restore` until it exits. Throws CannotStart. */
 export async function restoreTree(run: Run, restic: Restic, words: RestoreWords): Promise<RestoreEnd> {
-  const wasVacant = isVacant(words.target);
+  const wasVacant = isVacant(words.at ?? words.target);
   const startedMs = Date.now();
   const progress = new Progress(run);
   let summary: RestoreSummary | undefined;
@@ -131,7 +133,8 @@ export async function restoreTree(run: Run, restic: Restic, words: RestoreWords)
 const COARSE_MS = 50;
 
 /** Counts what an older restic, which does not report it, has written: everything, or what changed since `sinceMs`. */
-async function countRestored(run: Run, { target, within }: RestoreWords, sinceMs: number) {
+async function countRestored(run: Run, words: RestoreWords, sinceMs: number) {
+  const { at: target = words.target, within } = words;
   const count = { files: 0, bytes: 0, skipped: 0 };
   if (isVacant(target)) return count;
   const inodes = new Set<string>();

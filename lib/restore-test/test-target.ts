@@ -25,18 +25,28 @@ export class TestTarget {
   private made: string | undefined;
 
   /** Removes what killed runs left there. Throws a ConfigError for a target that is refused. */
-  constructor(
-    private readonly run: Run,
-    private readonly plan: RestoreTestPlan,
-  ) {
+  static async of(run: Run, plan: RestoreTestPlan): Promise<TestTarget> {
+    const target = new TestTarget(run, plan);
+    if (plan.dryRun) return target;
     const temporary = absolute(run.settings.text("TMPDIR"));
-    this.parent = plan.target ?? this.chooseScratch(temporary);
-    if (plan.dryRun) return;
-    for (const folder of new Set(plan.target === undefined ? [this.parent, temporary] : [plan.target])) {
-      for (const name of removeDead(folder)) {
+    for (const folder of new Set(plan.target === undefined ? [target.parent, temporary] : [plan.target])) {
+      for (const name of await removeDead(folder)) {
         run.log.warn(`${folder}/${name} was left by a run that was killed; removed it.`);
       }
     }
+    target.judge();
+    return target;
+  }
+
+  private constructor(
+    private readonly run: Run,
+    private readonly plan: RestoreTestPlan,
+  ) {
+    this.parent = plan.target ?? this.chooseScratch(absolute(run.settings.text("TMPDIR")));
+  }
+
+  private judge(): void {
+    const { run, plan } = this;
     if (plan.target === undefined) return;
     const memory = memoryAt(plan.target);
     if (memory !== undefined) run.log.warn(`Restoring to ${plan.target}, although ${memory}.`);
@@ -113,9 +123,9 @@ export class TestTarget {
 }
 
 /** The names of what was removed. */
-function removeDead(folder: string): string[] {
+async function removeDead(folder: string): Promise<string[]> {
   try {
-    return removeDeadWorkDirs(folder);
+    return await removeDeadWorkDirs(folder);
   } catch {
     // Not a folder, or not readable: the restore will report that.
     return [];

@@ -3,16 +3,18 @@
  * the owner that the restored tree is given.
  */
 
-import { ConfigError, UsageError } from "../errors.ts";
+import { lstatSync, mkdirSync } from "node:fs";
+import { ConfigError, reasonOf, UsageError } from "../errors.ts";
+import { giveTree, type HeldFolder, heldPath, holdFolder } from "../files/tree.ts";
 import { absolute, isVacant, realPath } from "../paths.ts";
 import type { Restic } from "../restic/restic.ts";
 import { sizeBeyond } from "../restic/restore-size.ts";
 import type { RestoreWords } from "../restic/restore-tree.ts";
 import { readId, type Snapshot, snapshotFlags } from "../restic/snapshots.ts";
 import type { FlagValues } from "../run/command.ts";
-import { exitOfStopped, type Run } from "../run/run.ts";
+import type { Run } from "../run/run.ts";
 import { freeBytes, memoryAt, type Refusal, restoreRefusal, storageRefusal } from "../run/target.ts";
-import { formatBytes } from "../text.ts";
+import { formatBytes, plural } from "../text.ts";
 import { parseLocal, type Zone } from "../time/zone.ts";
 
 export const restoreFlags = {
@@ -261,21 +263,55 @@ const IN_PLACE_HINT =
 export const ownerText = ({ uid, gid }: Owner): string => `${uid}:${gid}`;
 
 /**
- * Runs chown(1), the same in coreutils and busybox, on the target and everything below it; on a symbolic link itself,
- * never on what it points to. A failure is only a warning, because the files are restored. Returns whether it succeeded.
+ * Holds the target of a restore that is given away, and makes it where it is missing. Who owns the folder around it can
+ * swap it for a link to any other: it is judged by what is held, and everything is done to that.
+ * Throws a ConfigError for a target that is refused.
  */
-export async function giveTo(run: Run, to: Owner, target: string): Promise<boolean> {
+export async function holdTarget(guard: TargetGuard, target: string): Promise<HeldFolder> {
+  const meant = realPath(target);
+  const refuse = (why: string) =>
+    new ConfigError(
+      `The target ${target} is refused: ${why}. Choose another --target, or leave out --owner.`,
+    );
+  const link = strangersLink(target);
+  if (link !== undefined) throw refuse(`${link} is a symbolic link of another user's`);
+  let folder: HeldFolder;
+  try {
+    mkdirSync(meant, { recursive: true, mode: 0o700 });
+    folder = await holdFolder(meant);
+  } catch (error) {
+    throw refuse(reasonOf(error));
+  }
+  try {
+    const held = realPath(heldPath(folder));
+    if (held !== meant) throw refuse(`it was swapped for ${held} meanwhile`);
+    guard.check(held);
+    return folder;
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
+}
+
+/** The first part of the path that is a link which neither root nor we have made. */
+function strangersLink(path: string): string | undefined {
+  const trusted = [0, process.geteuid?.()];
+  for (let end = path.indexOf("/", 1); ; end = path.indexOf("/", end + 1)) {
+    const part = end < 0 ? path : path.slice(0, end);
+    const stat = lstatSync(part, { throwIfNoEntry: false });
+    if (stat?.isSymbolicLink() && !trusted.includes(stat.uid)) return part;
+    if (end < 0) return undefined;
+  }
+}
+
+/** A failure is only a warning, because the files are restored. Returns whether it succeeded. */
+export async function giveTo(run: Run, to: Owner, folder: HeldFolder, target: string): Promise<boolean> {
   const owner = ownerText(to);
   run.log.info(`Giving everything in ${target} to ${owner}.`);
-  const show = (line: string) => run.log.childLine("chown", line);
-  const command = ["chown", "-hR", owner, realPath(target)];
-  const { exitCode } = await run
-    .child(command, { onStdout: show, onStderr: show })
-    .then(({ code }) => ({ exitCode: code }), exitOfStopped);
-  if (exitCode !== 0) {
-    run.log.warn(
-      `Not everything in ${target} belongs to ${owner} now (chown exit ${exitCode}). The restore itself is done.`,
-    );
-  }
-  return exitCode === 0;
+  const { failed, reason } = await giveTree(folder, to.uid, to.gid, () => run.stopping);
+  if (failed === 0 && !run.stopping) return true;
+  const why =
+    failed === 0 ? "the run was stopped" : `${plural(failed, "entry", "entries")} not: ${reasonOf(reason)}`;
+  run.log.warn(`Not everything in ${target} belongs to ${owner} now (${why}). The restore itself is done.`);
+  return false;
 }

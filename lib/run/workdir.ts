@@ -3,9 +3,9 @@
  * The names tell whose one is: a process of this machine, or of another container that shares the folder.
  */
 
-import { mkdirSync, promises, readdirSync, readlinkSync, renameSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync } from "node:fs";
 import { ConfigError, errnoOf, reasonOf } from "../errors.ts";
-import { openFolders, removeTree } from "../files/tree.ts";
+import { removeTree } from "../files/tree.ts";
 import { readStat } from "../process/proc.ts";
 import { stopBudget, within } from "../process/stop.ts";
 import { compact, localZone } from "../time/zone.ts";
@@ -40,7 +40,7 @@ export function keepWorkdir(run: Run, path: string): string {
 
 /** Removes it. What cannot be removed in time, or at all, is named, and false returned: the next run removes it. */
 export async function removeWorkdir(run: Run, path: string): Promise<boolean> {
-  const removal = remove(path);
+  const removal = removeTree(path);
   let why = "there was no time left";
   const done = within(run.stop.msUntil(stopBudget.workdir.killAt), removal);
   try {
@@ -55,17 +55,6 @@ export async function removeWorkdir(run: Run, path: string): Promise<boolean> {
   return false;
 }
 
-async function remove(path: string): Promise<void> {
-  const options = { recursive: true, force: true } as const;
-  try {
-    await promises.rm(path, options);
-  } catch (error) {
-    if (errnoOf(error) !== "EACCES" && errnoOf(error) !== "EPERM") throw error;
-    openFolders(path);
-    await promises.rm(path, options);
-  }
-}
-
 /** `rbh-<pid>-<ticks at its start>-<pid namespace>`, then what it is. */
 const NAME = /rbh-(\d+)-(\d+)-(\d+)\.(part|work)$/;
 /** What another container has not touched for a week is not being written any more. */
@@ -76,19 +65,25 @@ export function ownMark(kind: "part" | "work"): string {
   return `rbh-${process.pid}-${readStat("self")?.ticks ?? 0}-${namespace()}.${kind}`;
 }
 
-/** Removes what dead runs have left in `folder`. Returns the names; what cannot be removed is left. */
-export function removeDeadWorkDirs(folder: string, now = Date.now()): string[] {
-  return names(folder).filter((name) => {
+/**
+ * Removes what dead runs of our user have left in `folder`. Returns the names; what cannot be removed is left. Throws the
+ * error of readdir(2), but for a folder that is missing.
+ */
+export async function removeDeadWorkDirs(folder: string, now = Date.now()): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of names(folder)) {
     const path = `${folder}/${name}`;
     try {
-      if (!isLeftover(name, now - statSync(path).mtimeMs)) return false;
-      removeTree(path);
-      return true;
+      if (!NAME.test(name)) continue;
+      const { uid, mtimeMs } = lstatSync(path);
+      if (uid !== process.geteuid?.() || !isLeftover(name, now - mtimeMs)) continue;
+      await removeTree(path);
+      removed.push(name);
     } catch {
-      // Another user's, or gone this very moment: the run does not depend on it.
-      return false;
+      // Gone this very moment, or with a mount in it: the run does not depend on it.
     }
-  });
+  }
+  return removed;
 }
 
 function isLeftover(name: string, ageMs: number): boolean {

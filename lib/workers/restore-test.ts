@@ -94,7 +94,7 @@ async function work(run: RestoreTestRun, { flags }: { readonly flags: RestoreTes
     ...(plan.path === undefined ? {} : { path: plan.path }),
   });
   const restic = new Restic(run, { canReadUnlocked: true });
-  const target = new TestTarget(run, plan);
+  const target = await TestTarget.of(run, plan);
   if (plan.dryRun) await needDryRun(run);
   const request = { id: plan.id, filter: filterOf(plan, run) };
   const snapshot = chooseSnapshot(await listSnapshots(restic), request, localZone());

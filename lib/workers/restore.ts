@@ -1,6 +1,7 @@
 /** restore: `restic restore`, controlled by flags or by questions at a terminal; rehearsed first, if that is wanted. */
 
 import { ConfigError, EXIT } from "../errors.ts";
+import { heldPath } from "../files/tree.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import {
@@ -27,6 +28,7 @@ import {
 import { askInclude, askSnapshot, askTarget, OFFERED } from "../restore/prompts.ts";
 import {
   giveTo,
+  holdTarget,
   ownerText,
   type RestoreFlags,
   type RestorePlan,
@@ -124,7 +126,8 @@ async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | un
   if (!plan.inPlace) guard.check(target);
   await guard.checkRoom(restic, snapshot, { ...words, target: words.within?.[0] ?? target });
 
-  const pass = (dryRun: boolean) => performRestore(run, restic, snapshot, { ...words, dryRun });
+  const pass = (dryRun: boolean, at = target) =>
+    performRestore(run, restic, snapshot, { ...words, dryRun, ...(at === target ? {} : { at }) });
   if (plan.dryRun) {
     if (!plan.inPlace) guard.warn(target);
     return pass(true);
@@ -143,12 +146,18 @@ async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | un
   }
   if (plan.inPlace) run.log.warn("Restoring over the files that are there now (--in-place).");
   else guard.warn(target);
-  const outcome = await pass(false);
-  if (plan.owner !== undefined && outcome.exitCode === EXIT.ok) {
-    run.facts.owner = ownerText(plan.owner);
-    run.facts.owner_changed = (await giveTo(run, plan.owner, target)) ? "ON" : "OFF";
+  if (plan.owner === undefined) return pass(false);
+  const folder = await holdTarget(guard, target);
+  try {
+    const outcome = await pass(false, heldPath(folder));
+    if (outcome.exitCode === EXIT.ok) {
+      run.facts.owner = ownerText(plan.owner);
+      run.facts.owner_changed = (await giveTo(run, plan.owner, folder, target)) ? "ON" : "OFF";
+    }
+    return outcome;
+  } finally {
+    await folder.close();
   }
-  return outcome;
 }
 
 /** A restore of the snapshot's own paths to where they were; of a part of them when something is included. */

@@ -57,7 +57,7 @@ async function work(run: ExportRun, { flags }: { readonly flags: ExportFlags }):
   }
   const dry_run = flags["dry-run"] ? "ON" : "OFF";
   run.addFacts({ snapshot: id, snapshot_id: id, archive: output, work_dir: null, dry_run });
-  clean(run, output.slice(0, output.lastIndexOf("/")) || "/");
+  await clean(run, output.slice(0, output.lastIndexOf("/")) || "/");
 
   const job = { run, restic, flags, snapshot, output };
   const path = flags.exclude.length > 0 ? undefined : plainPath(flags.include);

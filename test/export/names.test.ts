@@ -57,7 +57,7 @@ describe("leftovers", () => {
     return name;
   };
 
-  test("only those of processes that are gone, or that nobody has touched for long", () => {
+  test("only those of processes that are gone, or that nobody has touched for long", async () => {
     const own = ownMark("part");
     const gone = own.replace(/rbh-\d+/, "rbh-4194304");
     const reused = own.replace(/-\d+-(\d+)\.part$/, "-1-$1.part");
@@ -72,10 +72,10 @@ describe("leftovers", () => {
     const removed = [put(`b.tar.${gone}`), put(`c.tar.${reused}`), put(`f.tar.${elsewhere}`, 8)];
     const folder = `snapshot-export.${ownMark("work").replace(/rbh-\d+/, "rbh-4194304")}`;
     mkdirSync(join(dir, folder, "deep/er"), { recursive: true });
-    expect(removeDeadWorkDirs(dir, now).sort()).toEqual([...removed, folder].sort());
+    expect((await removeDeadWorkDirs(dir, now)).sort()).toEqual([...removed, folder].sort());
     expect(kept.filter((name) => !existsSync(join(dir, name)))).toEqual([]);
   });
 
-  test("a folder that is not there has none", () =>
-    expect(removeDeadWorkDirs(join(dir, "missing"))).toEqual([]));
+  test("a folder that is not there has none", async () =>
+    expect(await removeDeadWorkDirs(join(dir, "missing"))).toEqual([]));
 });
