@@ -265,6 +265,25 @@ container(`crond in ${tree}`, () => {
   });
 });
 
+container(`a run that is killed in ${tree}`, () => {
+  test("while restic goes on: its post-hook runs within seconds, the history and the log say that it died", async () => {
+    using container = new Container();
+    container.restic("touch /here; exec sleep 60");
+    container.hook("post-backup", 'echo "$1 $RBH_STATUS" >>/post');
+    container.start({ env: { RESTIC_CHECK_REPOSITORY_STATUS: "OFF" } });
+    await container.says("crond started");
+    await container.exec("sh", "-c", "/bin/backup >/dev/null 2>&1 &");
+    await waitFor(() => container.has("here"), "restic");
+    process.kill(await container.one(/^\/bin\/backup/), "SIGKILL");
+    await waitFor(() => container.has("post"), "the post-hook");
+    await container.says("died without a record");
+    await waitFor(() => container.read("post") !== "", "the post-hook's words");
+    expect(container.read("post")).toBe("137 died\n");
+    const history = container.read("var/log/history.jsonl").trim().split("\n");
+    expect(history.map((line) => JSON.parse(line).status)).toEqual(["died"]);
+  });
+});
+
 container(`a stop in ${tree}`, () => {
   test("a worker that does not end, and that somebody else started: killed, said, exit 0 within the bound", async () => {
     using container = new Container();
