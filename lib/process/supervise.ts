@@ -61,20 +61,20 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
     if (!procIsReadable() || isAlive(child.pid)) end("timed out", graceFromNow());
   };
 
-  let cancelAsk = () => {};
+  let cancelAsk: (() => void) | undefined;
   const forget = stop.listen(() => {
-    cancelAsk();
+    cancelAsk?.();
     cancelAsk = after(stop.msUntil(budget.signalAt), () => end("stopped", () => stop.msUntil(budget.killAt)));
   });
   const cancelTimeout =
-    limits.timeoutMs === undefined ? () => {} : after(limits.timeoutMs, () => void timeOut());
+    limits.timeoutMs === undefined ? undefined : after(limits.timeoutMs, () => void timeOut());
   void limits.consumerFailed?.then(() => end("consumer failed", graceFromNow()));
 
   const exit = await Promise.race([child.exited, lost]);
   over = true;
   forget();
-  cancelAsk();
-  cancelTimeout();
+  cancelAsk?.();
+  cancelTimeout?.();
   // The process itself is gone; what it started may still be ending.
   await ending;
   return { ...exit, cause };
