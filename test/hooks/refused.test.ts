@@ -1,9 +1,10 @@
 /** Hooks that cannot run: the run says why, and goes on. */
 
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { hookIn, isRoot, world } from "../support/hooked.ts";
+import { modest } from "../support/modest.ts";
 import { needing } from "../support/needing.ts";
 import type { World } from "../support/world.ts";
 
@@ -111,3 +112,82 @@ test("a hook for another machine is an error, and the backup runs", async () => 
   expect(stdout).toContain("ERROR backup  hook pre-backup could not be started: ");
   expect(it.record().hooks[0].error).toContain("is not a program for this machine");
 });
+
+describe("HOOKS_DIR that cannot be examined: prepared words, no bug, and the backup runs", () => {
+  const ways: Record<string, { make: (it: World) => string; says: string }> = {
+    "below a folder that may not be searched": {
+      make: (it) => {
+        const dir = it.folder("closed/hooks");
+        it.file("closed/hooks/pre-backup.sh", "#!/bin/sh\n", 0o755);
+        chmodSync(`${it.dir}/closed`, 0o600);
+        return dir;
+      },
+      says: "cannot be examined (permission denied). It does not run. Make its folder, and the folders above it, searchable",
+    },
+    "a loop of links": {
+      make: (it) => {
+        symlinkSync("loop", `${it.dir}/loop`);
+        return `${it.dir}/loop`;
+      },
+      says: "there is a loop of them). It does not run. A link on the way to it leads back to itself: remove that link.",
+    },
+    "below a file": {
+      make: (it) => `${it.file("plain", "")}/hooks`,
+      says: "a part of the path is not a directory",
+    },
+    "with a name that is too long": {
+      make: (it) => `${it.dir}/${"x".repeat(300)}`,
+      says: "Set HOOKS_DIR to a folder.",
+    },
+  };
+  test.each(Object.keys(ways))("%s", async (way) => {
+    using it = world();
+    const { make, says } = ways[way]!;
+    const { code, stdout, stderr } = await it.exec(modest([it.link("backup")]), {
+      env: { HOOKS_DIR: make(it) },
+    });
+    chmodSync(it.dir, 0o700);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain(says);
+    expect(stdout).not.toContain("This is a bug");
+    expect(it.record().hooks.filter((hook: { phase: string }) => hook.phase === "pre-backup")).not.toEqual(
+      [],
+    );
+    if (existsSync(`${it.dir}/closed`)) chmodSync(`${it.dir}/closed`, 0o700);
+  });
+
+  test("a main script in a loop of links keeps none of the others from running", async () => {
+    using it = world();
+    symlinkSync("pre-backup.sh", hookIn(it));
+    it.hook("pre-backup.d/good", "echo good ran");
+    const { code, stdout } = await it.run("backup");
+    expect(code).toBe(0);
+    expect(stdout).toContain("pre-backup | good ran\n");
+  });
+});
+
+// strace(1) makes the first look at the hook's pipe fail.
+test.skipIf(Bun.which("strace") === null)(
+  "a hook whose pipe cannot be read is supervised all the same",
+  async () => {
+    using it = world();
+    it.hook("pre-backup", `echo words; sleep 1; echo over >'${it.dir}/over'; exit 3`);
+    const fault = [
+      "strace",
+      "-f",
+      "-qq",
+      "-o",
+      "strace.out",
+      "-e",
+      "trace=fstat",
+      "-e",
+      "inject=fstat:error=EIO:when=1",
+    ];
+    const { code, stdout, stderr } = await it.exec([...fault, "backup"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(it.read("strace.out")).toContain("INJECTED");
+    expect(it.read("over")).toBe("over\n");
+    expect(stdout).not.toContain("This is a bug");
+    expect(it.record().hooks).toMatchObject([{ phase: "pre-backup", exit_code: 3, timed_out: false }]);
+  },
+);

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { variables } from "../../lib/config/variables.ts";
 import { Gate } from "../support/gate.ts";
-import { finish, World, waitFor } from "../support/world.ts";
+import { alive, finish, World, waitFor } from "../support/world.ts";
 
 /** A restic that notes who asked it to end, and ends then unless it is deaf. */
 const restic = (world: World, { deaf = false } = {}) => {
@@ -92,4 +92,50 @@ test.each(["soon", "-1", "1.5", "1e3"])("BACKUP_TIMEOUT=%s is no limit, and said
   expect(stdout).toContain(
     `WARN  backup  BACKUP_TIMEOUT=${value} is not a duration such as 6h; none is used.`,
   );
+});
+
+// A machine that was suspended, a container that was paused: the worker alone is stopped here, and slept past the deadline.
+test.each(["backup", "a hook"])(
+  "%s that ended while the worker slept past its deadline has not timed out",
+  async (which) => {
+    using world = new World();
+    const gate = new Gate(world);
+    const body = `${gate.here}; echo gone >'${world.dir}/ending'`;
+    if (which === "backup") world.restic(body);
+    else {
+      world.restic();
+      world.hook("pre-backup", body);
+    }
+    const run = world.start("backup", [], {
+      env: {
+        BACKUP_TIMEOUT: which === "backup" ? "1" : "",
+        HOOK_TIMEOUT: "1",
+        RESTIC_FORGET_ARGS: "--keep-last 1",
+      },
+    });
+    const child = await gate.reached();
+    run.kill("SIGSTOP");
+    gate.open();
+    await waitFor(() => !alive(child), "its end");
+    await Bun.sleep(1200);
+    run.kill("SIGCONT");
+    const { code, stdout, stderr } = await finish(run);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).not.toContain("timed out");
+    expect(world.record()).toMatchObject({ status: "ok" });
+    if (which !== "backup") expect(world.record().hooks).toMatchObject([{ exit_code: 0, timed_out: false }]);
+  },
+);
+
+test("one that still runs when the worker wakes up after its deadline has", async () => {
+  using world = new World();
+  const gate = new Gate(world);
+  world.restic(`trap 'exit 130' INT; ${gate.here}`);
+  const run = world.start("backup", [], { env: { BACKUP_TIMEOUT: "1" } });
+  await gate.reached();
+  run.kill("SIGSTOP");
+  await Bun.sleep(1200);
+  run.kill("SIGCONT");
+  expect(await finish(run)).toMatchObject({ code: 124 });
+  expect(world.record()).toMatchObject({ status: "timed_out", timed_out: true });
 });
