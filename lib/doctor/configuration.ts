@@ -4,9 +4,11 @@
  */
 
 import type { Settings } from "../config/settings.ts";
+import type { Context } from "../context.ts";
 import { ConfigError } from "../errors.ts";
 import { forgetScope } from "../restic/forget-scope.ts";
-import { readPolicy } from "../restic/policy.ts";
+import { askVersion } from "../restic/open.ts";
+import { type Policy, readPolicy, tooNewText } from "../restic/policy.ts";
 import { type Cron, firstCoincidence, nextTimes } from "../schedule/cron.ts";
 import { type Planned, plannedJobs, readPlaces, variableOf } from "../schedule/schedule.ts";
 import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";
@@ -15,6 +17,8 @@ import { localZone, stamp } from "../time/zone.ts";
 import { checkChannels, checkSendmail } from "./channels.ts";
 import { type Check, Checks, type DoctorContext, type Findings, fail, ok, warn } from "./checks.ts";
 import { isAboutHooks } from "./hooks.ts";
+import { checkRepositoryWritable, checkScratch } from "./own-folders.ts";
+import { checkProtection } from "./protection.ts";
 import { checkJobFile, checkRclone } from "./replication.ts";
 import { checkFolders, checkResources } from "./resources.ts";
 import { checkValues } from "./values.ts";
@@ -29,8 +33,10 @@ export async function checkEnvironment(
     ...(await checkResources(context)),
     await checkRclone(context),
     ...jobs.checks,
-    ...checkSchedule(context),
+    ...(await checkSchedule(context)),
     ...checkZone(context.settings),
+    ...(await checkProtection(context)),
+    ...checkScratch(context),
   ];
   const failed = new Set(checks.flatMap(({ key, status }) => (key && status === "FAIL" ? [key] : [])));
   // A value of a good form that is refused for what it says has one verdict, not two.
@@ -49,18 +55,33 @@ export async function configuration(patient: DoctorContext): Promise<Findings> {
     ({ status, key = "" }) => status !== "OK" && !isAboutHooks(key),
   );
   const channels = checkChannels(settings);
-  checks.adopt([...(await checkResources(patient)), ...checkSchedule(patient), ...odd, ...channels]);
+  checks.adopt([...(await checkResources(patient)), ...(await checkSchedule(patient)), ...odd, ...channels]);
+  checks.adopt([...(await checkProtection(patient)), ...checkScratch(patient)]);
   if (odd.length === 0) checks.ok("Every value has the form that its variable needs.");
-  checks.adopt([...(await checkFolders(settings)), ...checkSendmail(settings)]);
+  checks.adopt([
+    ...(await checkFolders(settings)),
+    ...(await checkWriting(patient)),
+    ...checkSendmail(settings),
+  ]);
   return { checks: checks.list, json: undefined };
 }
 
+async function checkWriting(context: Context): Promise<Check[]> {
+  try {
+    return await checkRepositoryWritable(context.repository);
+  } catch (error) {
+    // It is not known which repository is meant; that has a check of its own.
+    if (error instanceof ConfigError) return [];
+    throw error;
+  }
+}
+
 /** Does crond start what is meant to be started? */
-function checkSchedule(context: Scheduled): Check[] {
+async function checkSchedule(context: Scheduled): Promise<Check[]> {
   return [
     ...plannedJobs(context.settings).map((planned) => checkJob(planned, context)),
     ...checkCoincidence(context),
-    ...checkPolicy(context),
+    ...(await checkPolicy(context)),
     ...checkPlaces(context.settings),
   ];
 }
@@ -99,7 +120,6 @@ function checkCron(variable: string, expression: string, cron: Cron): Check {
     : ok(variable, `${cron.text}, next at ${stamp(next * 1000, localZone())}`);
 }
 
-/** What forget and backup would refuse, by the same judgement. */
 /** Jobs that lock the repository against each other: backup shares it, the others want it alone. */
 const LOCKING = ["backup", "check", "prune", "forget"];
 
@@ -129,7 +149,8 @@ function checkCoincidence({ settings, schedules }: Scheduled): Check[] {
   );
 }
 
-function checkPolicy({ settings, schedules }: Scheduled): Check[] {
+/** What forget and backup would refuse, by the same judgement. */
+async function checkPolicy({ settings, schedules, env }: Scheduled): Promise<Check[]> {
   const refused = (name: "RESTIC_FORGET_ARGS" | "RESTIC_FORGET_SCOPE", judge: () => void) => {
     try {
       judge();
@@ -142,7 +163,12 @@ function checkPolicy({ settings, schedules }: Scheduled): Check[] {
   const scope = refused("RESTIC_FORGET_SCOPE", () => forgetScope(settings.text("RESTIC_FORGET_SCOPE")));
   if (settings.env.RESTIC_FORGET_ARGS?.trim()) {
     const name = "RESTIC_FORGET_ARGS";
-    return [...scope, ...refused(name, () => readPolicy(name, settings.words(name)))];
+    let policy: Policy | undefined;
+    const checks = refused(name, () => {
+      policy = readPolicy(name, settings.words(name));
+    });
+    const tooNew = policy?.saysUnlimited ? tooNewText(name, policy, await askVersion(env)) : undefined;
+    return [...scope, ...checks, ...(tooNew === undefined ? [] : [fail(name, tooNew)])];
   }
   if (scheduleFor(schedules, "forget") === undefined) return scope;
   return [

@@ -72,7 +72,15 @@ export function buildReport(
   };
 }
 
-/** The last section: how many checks went how. */
+/** The last section repeats all that is wrong, the worst last, and says how many checks went how: the last screen is read. */
+export function conclude(checks: readonly Check[]): Findings {
+  const wrong = (["WARN", "FAIL"] as const).flatMap((status) =>
+    checks.filter((check) => check.status === status),
+  );
+  return { checks: [...wrong, ...summarize(checks).checks], json: undefined };
+}
+
+/** How many checks went how. */
 export function summarize(checks: readonly Check[]): Findings {
   const [failures, warnings] = [countStatus(checks, "FAIL"), countStatus(checks, "WARN")];
   const summary = new Checks("Summary");

@@ -6,18 +6,20 @@
 
 import { lstatSync, opendirSync } from "node:fs";
 import type { Settings } from "../config/settings.ts";
-import type { VariableName } from "../config/variables.ts";
+import type { NameOf, VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { ConfigError } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
 import { maskRepository } from "../mask.ts";
 import { realPath } from "../paths.ts";
-import { misreading, namedFiles } from "../restic/backup-args.ts";
-import { repositoryInside, sourceAround } from "../restic/inside.ts";
+import { elsewhereText, misreading, namedFiles, RESTIC_ARGS } from "../restic/backup-args.ts";
+import { repositoryInside } from "../restic/inside.ts";
 import { namedSources } from "../restic/lists.ts";
+
 import { goesWithContainer, misreadRepository, OWN_LAYER } from "../restic/place.ts";
 import { isPasswordMissing, MISSING_PASSWORD, optionsOf, PASSWORDS } from "../restic/restic.ts";
 import { type Check, fail, ok, type Status, warn } from "./checks.ts";
+import { checkCache, checkOwnInSources } from "./own-folders.ts";
 
 /** In the order in which config-check prints them. */
 export async function checkResources(context: Context): Promise<Check[]> {
@@ -26,11 +28,13 @@ export async function checkResources(context: Context): Promise<Check[]> {
     checkRepository(context),
     await checkPassword(settings),
     ...checkOptions(settings),
+    ...checkElsewhere(settings),
     checkTag(settings),
     ...(await checkPaths(settings)),
     ...(await checkLists(settings)),
     ...(await checkSources(context)),
     await checkCacert(settings),
+    ...(await checkCache(context)),
   ];
 }
 
@@ -79,6 +83,14 @@ async function passwordFileProblem(path: string): Promise<string | undefined> {
 function checkOptions(settings: Settings): Check[] {
   const { problem } = tryOptions(settings);
   return problem === undefined ? [] : [fail("RESTIC_OPTIONS", problem)];
+}
+
+/** Words that would send restic to another repository; those of a backup or a policy have checks of their own. */
+function checkElsewhere(settings: Settings): Check[] {
+  return RESTIC_ARGS.flatMap((name) => {
+    const problem = elsewhereText(name, wordsOrNone(settings, name));
+    return problem === undefined ? [] : [fail(name, problem)];
+  });
 }
 
 function tryOptions(settings: Settings): { words: readonly string[]; problem?: string } {
@@ -165,26 +177,18 @@ async function checkSources(context: Context): Promise<Check[]> {
   const problem = misreading(words, settings.lines("BACKUP_ROOT_DIR"));
   const paths = namedSources(settings.lines("BACKUP_ROOT_DIR"), words).map(({ path }) => path);
   const inside = await repositoryInside(repositoryOrNone(context), paths, words);
-  const cache = settings.text("RESTIC_CACHE_DIR");
-  const around = cache === "" ? undefined : await sourceAround(cache, paths, words);
   return [
     ...(problem === undefined ? [] : [fail("RESTIC_JOB_ARGS", problem)]),
     ...(inside === undefined ? [] : [fail("BACKUP_PATHS", inside)]),
-    ...(around === undefined
-      ? []
-      : [
-          warn(
-            "RESTIC_CACHE_DIR",
-            `${cache} lies in the source ${around}, and each backup saves it too. Move it, or leave it out with ` +
-              "--exclude-caches in RESTIC_JOB_ARGS.",
-          ),
-        ]),
+    ...(await checkOwnInSources(context, paths, words)),
   ];
 }
 
-function jobWords(settings: Settings): string[] {
+const jobWords = (settings: Settings) => wordsOrNone(settings, "RESTIC_JOB_ARGS");
+
+function wordsOrNone(settings: Settings, name: NameOf<"words">): string[] {
   try {
-    return settings.words("RESTIC_JOB_ARGS");
+    return settings.words(name);
   } catch (error) {
     // An unbalanced quote has a check of its own.
     if (error instanceof ConfigError) return [];

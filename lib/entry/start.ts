@@ -13,6 +13,7 @@ import { makeFolder, replaceFile } from "../files/files.ts";
 import { openCronLog } from "../log/log.ts";
 import { type Answer, ask } from "../process/child.ts";
 import type { Stop } from "../process/stop.ts";
+import { commandWords } from "../restic/backup-args.ts";
 import type { Access } from "../restic/messages.ts";
 import { changedText, probeRepository } from "../restic/open.ts";
 import { goesWithContainer, misreadRepository, OWN_LAYER } from "../restic/place.ts";
@@ -157,7 +158,7 @@ function knownAccess(context: Context): Access {
 
 async function create({ log, settings, env }: Context, access: Access, stop: Stop): Promise<void> {
   log.info(`There is no repository at ${access.shown} yet; creating it.`);
-  const command = ["restic", ...access.words, "init", ...settings.words("RESTIC_INIT_ARGS")];
+  const command = ["restic", ...access.words, "init", ...commandWords(settings, "RESTIC_INIT_ARGS")];
   const answer = await ask(command, { env: { ...env, ...access.env }, timeoutMs: INIT_MS, stop });
   for (const line of answerLines(answer)) log.childLine("restic", line);
   if (stop.signal !== undefined || (answer.code === EXIT.ok && answer.cause === undefined)) return;

@@ -4,7 +4,7 @@
  */
 
 import { constants, promises, type Stats } from "node:fs";
-import { reasonOf } from "../errors.ts";
+import { errnoOf, reasonOf } from "../errors.ts";
 
 /** A healthy file system answers within milliseconds. */
 const ANSWER_MS = 3000;
@@ -12,9 +12,19 @@ const ANSWER_MS = 3000;
 export type Access = "read" | "write";
 
 export type Accessed =
-  | { readonly stat: Stats; readonly problem?: undefined; readonly isSilent?: undefined }
+  | {
+      readonly stat: Stats;
+      readonly problem?: undefined;
+      readonly isSilent?: undefined;
+      readonly isMissing?: undefined;
+    }
   /** Why it cannot be used, as a clause to follow "cannot be read: " and the like. */
-  | { readonly stat?: undefined; readonly problem: string; readonly isSilent?: true };
+  | {
+      readonly stat?: undefined;
+      readonly problem: string;
+      readonly isSilent?: true;
+      readonly isMissing?: true;
+    };
 
 /** stat(2) and access(2) within 3 s; nothing is opened, nothing is written. A folder must be searchable too. */
 export async function accessWithin(path: string, wanted: Access): Promise<Accessed> {
@@ -35,6 +45,6 @@ async function access(path: string, wanted: Access): Promise<Accessed> {
     await promises.access(path, stat.isDirectory() ? mode | constants.X_OK : mode);
     return { stat };
   } catch (error) {
-    return { problem: reasonOf(error) };
+    return { problem: reasonOf(error), ...(errnoOf(error) === "ENOENT" ? { isMissing: true as const } : {}) };
   }
 }

@@ -20,7 +20,7 @@ import {
 } from "./forget-groups.ts";
 import { readScope, type Scope } from "./forget-scope.ts";
 import type { Message } from "./messages.ts";
-import { type Policy, readPolicy } from "./policy.ts";
+import { type Policy, readPolicy, tooNewText } from "./policy.ts";
 import { PlainCounters } from "./progress.ts";
 import { lockWaitOf, type Restic } from "./restic.ts";
 import type { RetentionRun } from "./retention.ts";
@@ -61,6 +61,16 @@ export class Retention {
     this.scope = readScope(run, this.policy);
     // Until it is this policy's turn, the row is neither longer nor over.
     run.facts.retention_missed = this.missedBefore;
+  }
+
+  /** Throws a ConfigError where the restic on PATH cannot apply the policy: before the work, and not after it. */
+  async refuseTooNew(): Promise<void> {
+    if (!this.policy.saysUnlimited) return;
+    const { resticVersion } = await import("./open.ts");
+    const problem = tooNewText("RESTIC_FORGET_ARGS", this.policy, await resticVersion(this.run));
+    if (problem === undefined) return;
+    this.run.facts.retention_missed = this.missedBefore + 1;
+    throw new ConfigError(problem);
   }
 
   /** The policy is not applied in this run, for this reason: what follows `because`, with its full stop. */

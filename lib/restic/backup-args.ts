@@ -1,8 +1,12 @@
 /**
  * The arguments of `restic backup`: how they are put together, what those of RESTIC_JOB_ARGS say about which paths are
  * read (the paths themselves, the lists of paths and of excludes, whether file systems are crossed), which of them make
- * restic read something else than was meant, and whether words make any command of restic a dry run. Pure.
+ * restic read something else than was meant; and of the words for any command of restic, whether they make it a dry run or send
+ * it to another repository. Pure.
  */
+
+import type { Settings } from "../config/settings.ts";
+import { ConfigError } from "../errors.ts";
 
 export interface BackupWords {
   readonly tag: string;
@@ -106,7 +110,7 @@ export const isDryRun = (words: readonly string[]): boolean => isOn(readFlags(wo
 export const savesCommand = (jobArgs: readonly string[]): boolean =>
   isOn(readFlags(jobArgs), "--stdin-from-command");
 
-/** Why restic would read something else than was meant: a sentence with its remedy; undefined when it would not. */
+/** Why restic would read something else than was meant, or write elsewhere: a sentence with its remedy; undefined when it would not. */
 export function misreading(jobArgs: readonly string[], roots: readonly string[]): string | undefined {
   const flags = readFlags(jobArgs);
   if (isOn(flags, "--stdin")) {
@@ -127,7 +131,7 @@ export function misreading(jobArgs: readonly string[], roots: readonly string[])
       "of that command and save nothing of it. Unset BACKUP_ROOT_DIR, or back up the command's output by a run of its own."
     );
   }
-  return undefined;
+  return elsewhereText("RESTIC_JOB_ARGS", jobArgs);
 }
 
 /** The paths among the arguments: those that are neither a flag nor the value of one. */
@@ -179,4 +183,38 @@ export function namedFiles(words: readonly string[]): NamedFile[] {
 function splitOnce(word: string): [string, string?] {
   const equals = word.indexOf("=");
   return equals < 0 ? [word] : [word.slice(0, equals), word.slice(equals + 1)];
+}
+
+/** Flags that would send restic to another repository than the record, the lock and the alerts speak of. */
+export const ELSEWHERE: Readonly<Record<string, string>> = {
+  "--repo": "Name the repository in RESTIC_REPOSITORY.",
+  "--repository-file": "Name the file in RESTIC_REPOSITORY_FILE.",
+  "--password-file": "Name the file in RESTIC_PASSWORD_FILE.",
+  "--password-command": "Give the command in RESTIC_PASSWORD_COMMAND.",
+};
+
+export const LONG_ELSEWHERE: Readonly<Record<string, string>> = { "-r": "--repo", "-p": "--password-file" };
+
+/**
+ * Variables with words for one command of restic. Those of RESTIC_JOB_ARGS are judged by misreading(), and
+ * RESTIC_FORGET_ARGS is read as a policy.
+ */
+export const RESTIC_ARGS = ["RESTIC_CHECK_ARGS", "RESTIC_PRUNE_ARGS", "RESTIC_INIT_ARGS"] as const;
+
+/** Why the words of such a variable are refused: they would send restic elsewhere. undefined where they would not. */
+export function elsewhereText(name: string, words: readonly string[]): string | undefined {
+  for (const { flag } of readFlags(words)) {
+    const remedy = ELSEWHERE[LONG_ELSEWHERE[flag] ?? flag];
+    if (remedy !== undefined) return `${name}: ${flag} has no place there. ${remedy}`;
+  }
+  return undefined;
+}
+
+/** The words of such a variable. Throws a ConfigError where they would send restic elsewhere. */
+export function commandWords(settings: Settings, name: (typeof RESTIC_ARGS)[number]): string[] {
+  const words = settings.words(name);
+  if (words.length === 0) return words;
+  const problem = elsewhereText(name, words);
+  if (problem !== undefined) throw new ConfigError(problem);
+  return words;
 }

@@ -5,7 +5,8 @@
 
 import type { Environment } from "../environment.ts";
 import { type Answer, ask } from "../process/child.ts";
-import type { Stop } from "../process/stop.ts";
+import { CannotStart } from "../process/spawn.ts";
+import { Stop } from "../process/stop.ts";
 import type { Run } from "../run/run.ts";
 import { type Access, codeOfWords, explain, normalizeExit, RESTIC, saysNoBucket } from "./messages.ts";
 
@@ -114,11 +115,29 @@ export async function resticVersion(run: Run): Promise<string | undefined> {
   let version: string | undefined;
   await run.child(["restic", "version"], {
     onStdout: (line) => {
-      version ??= /^restic v?(\d+\.\d+(?:\.\d+)?)/.exec(line)?.[1];
+      version ??= versionIn(line);
     },
   });
   return version;
 }
+
+/** A healthy restic prints its version within milliseconds. */
+const VERSION_MS = 10_000;
+
+/** The same outside of a run; undefined also where restic cannot be started, which has a check of its own. */
+export async function askVersion(
+  env: Environment,
+  stop = new Stop(() => VERSION_MS),
+): Promise<string | undefined> {
+  try {
+    return versionIn((await ask(["restic", "version"], { env, timeoutMs: VERSION_MS, stop })).stdout);
+  } catch (error) {
+    if (!(error instanceof CannotStart)) throw error;
+    return undefined;
+  }
+}
+
+const versionIn = (text: string): string | undefined => /^restic v?(\d+\.\d+(?:\.\d+)?)/m.exec(text)?.[1];
 
 /** Is `version` the version `wanted` or later? Both are numbers separated by dots. Pure. */
 export function isSince(version: string, wanted: string): boolean {

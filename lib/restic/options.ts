@@ -4,6 +4,7 @@
  */
 
 import { ConfigError } from "../errors.ts";
+import { ELSEWHERE, LONG_ELSEWHERE } from "./backup-args.ts";
 
 /** Global flags that take the next word as their value (`restic --help` of 0.14, 0.18 and 0.19). */
 export const GLOBAL_VALUES: ReadonlySet<string> = new Set(
@@ -21,21 +22,13 @@ export const GLOBAL_SWITCHES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Global flags that would send restic to another repository than the record, the lock and the alerts speak of. */
-export const ELSEWHERE: Readonly<Record<string, string>> = {
-  "--repo": "Name the repository in RESTIC_REPOSITORY.",
-  "--repository-file": "Name the file in RESTIC_REPOSITORY_FILE.",
-  "--password-file": "Name the file in RESTIC_PASSWORD_FILE.",
-  "--password-command": "Give the command in RESTIC_PASSWORD_COMMAND.",
-};
-
 /** Global flags that would contradict what this program does, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
   ...ELSEWHERE,
   "--json": "The output of restic that is read by this program is asked for in the form that it needs.",
   "--help": "restic would print its help and do nothing.",
 };
-const LONG: Readonly<Record<string, string>> = { "-r": "--repo", "-p": "--password-file", "-h": "--help" };
+const LONG: Readonly<Record<string, string>> = { ...LONG_ELSEWHERE, "-h": "--help" };
 
 /** The words themselves. Throws a ConfigError on a word that is not a global flag of restic, or that is refused. */
 export function globalOptions(words: readonly string[]): readonly string[] {

@@ -7,7 +7,9 @@
 import { ConfigError } from "../errors.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { quoteWord } from "../words.ts";
-import { ELSEWHERE, GLOBAL_SWITCHES, GLOBAL_VALUES } from "./options.ts";
+import { ELSEWHERE } from "./backup-args.ts";
+import { isSince } from "./open.ts";
+import { GLOBAL_SWITCHES, GLOBAL_VALUES } from "./options.ts";
 
 export interface Policy {
   /** As restic gets them, but for --json, which is ours to give. */
@@ -25,6 +27,8 @@ export interface Policy {
   /** The operator has restic remove groups altogether. */
   readonly mayEmptyGroups: boolean;
   readonly isDryRun: boolean;
+  /** A --keep-last or its like says `unlimited`. */
+  readonly saysUnlimited: boolean;
   /** Does the policy itself select snapshots by it? */
   readonly filters: { readonly host: boolean; readonly tag: boolean };
 }
@@ -59,8 +63,21 @@ export function readPolicy(name: string, words: readonly string[]): Policy {
     groupsByHost: /\bhosts?\b/.test(last("group-by") ?? "host,paths"),
     mayEmptyGroups,
     isDryRun: isOn("dry-run"),
+    saysUnlimited: COUNTS.some((flag) => all(flag).includes("unlimited")),
     filters: { host: names("host"), tag: names("tag") },
   };
+}
+
+/** restic's changelog of 0.16.0, #2565; an older one ends with exit 1 where it reads the word. */
+const UNLIMITED_SINCE = "0.16.0";
+
+/** Why the restic of this version cannot apply the policy; undefined where it can, or the version is not known. */
+export function tooNewText(name: string, policy: Policy, version: string | undefined): string | undefined {
+  if (!policy.saysUnlimited || version === undefined || isSince(version, UNLIMITED_SINCE)) return undefined;
+  return (
+    `${name}: unlimited is known to restic since ${UNLIMITED_SINCE}, and this one is ${version}. Write a large number ` +
+    "instead, such as --keep-daily 100000."
+  );
 }
 
 const COUNTS = ["last", "hourly", "daily", "weekly", "monthly", "yearly"].map((each) => `keep-${each}`);

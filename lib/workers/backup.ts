@@ -269,7 +269,9 @@ async function dueRetention(run: BackupRun): Promise<Retention | undefined> {
   if (settings.words("RESTIC_FORGET_ARGS").length === 0 || settings.text("FORGET_CRON") !== "")
     return undefined;
   const { Retention } = await import("../restic/apply-policy.ts");
-  return new Retention(run);
+  const retention = new Retention(run);
+  await retention.refuseTooNew();
+  return retention;
 }
 
 async function forget(run: BackupRun, restic: Restic, retention: Retention): Promise<Outcome> {

@@ -1,6 +1,7 @@
 /** check: `restic check`, with RESTIC_CHECK_ARGS, and what it found (in JSON since 0.18, before in plain text only). */
 
 import { EXIT } from "../errors.ts";
+import { commandWords } from "../restic/backup-args.ts";
 import { parseTrouble, REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
 import { callRestic, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
@@ -32,7 +33,7 @@ export default defineWorker({
 });
 
 async function work(run: Run<CheckFacts>): Promise<Outcome> {
-  const words = run.settings.words("RESTIC_CHECK_ARGS");
+  const words = commandWords(run.settings, "RESTIC_CHECK_ARGS");
   const restic = new Restic(run);
   run.log.info(`Checking ${restic.shown}.`);
   let summary: CheckSummary | undefined;

@@ -17,7 +17,7 @@ const FLAGS = { json: { type: "boolean", description: "print one JSON object ins
 const command: Command<typeof FLAGS> = {
   about:
     "Validates the environment: every schedule, number and quoted word, and every file that a worker will need. " +
-    "Starts no program and asks no network, so that it can gate a deployment as an init container.",
+    "Asks no network, and starts no program but restic version where an answer depends on it, so that it can gate a deployment as an init container.",
   flags: FLAGS,
   environment: Object.keys(variables) as VariableName[],
   exits: [
@@ -40,11 +40,13 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
 /** Three words are enough here: what is not needed (INFO to doctor) is as it should be. */
 const WORDS = { OK: "ok", INFO: "ok", WARN: "warn", FAIL: "fail" } as const;
 
+/** What is wrong stands last, where it is seen. */
 function formatText(checks: readonly Check[]): string {
-  const lines = checks.map((check) => {
-    return `${`[${WORDS[check.status].toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`;
-  });
   const [fails, warns] = [countStatus(checks, "FAIL"), countStatus(checks, "WARN")];
+  const weight = ({ status }: Check) => (status === "FAIL" ? 2 : status === "WARN" ? 1 : 0);
+  const lines = checks
+    .toSorted((a, b) => weight(a) - weight(b))
+    .map((check) => `${`[${WORDS[check.status].toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`);
   const summary = `${plural(fails, "error")}, ${plural(warns, "warning")}`;
   return `${[...lines, "", summary].join("\n")}\n`;
 }

@@ -2,7 +2,7 @@
 
 import { type VariableName, variables } from "../config/variables.ts";
 import { DoctorContext } from "../doctor/checks.ts";
-import { buildReport, formatSection, isProblem, summarize } from "../doctor/rendering.ts";
+import { buildReport, conclude, formatSection, isProblem } from "../doctor/rendering.ts";
 import { type Examined, examine, examineHooks } from "../doctor/sections.ts";
 import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
@@ -69,7 +69,7 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
     writeAll(1, `${JSON.stringify(masked(report, mask), null, 2)}\n`);
   } else if (!flags.hooks) {
     writeAll(1, "\n");
-    show({ section: "Summary", key: undefined, findings: summarize(checks) });
+    show({ section: "Summary", key: undefined, findings: conclude(checks) });
   }
   return exitCode;
 }

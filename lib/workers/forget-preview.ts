@@ -12,7 +12,8 @@ import {
 } from "../restic/forget-groups.ts";
 import { ownSnapshots, readScope, type Scope, scopeBy } from "../restic/forget-scope.ts";
 import { REPOSITORY_EXITS } from "../restic/messages.ts";
-import { type Policy, readPolicy } from "../restic/policy.ts";
+import { resticVersion } from "../restic/open.ts";
+import { type Policy, readPolicy, tooNewText } from "../restic/policy.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { RETENTION_ENVIRONMENT } from "../restic/retention.ts";
 import { type Filter, filterText, matches } from "../restic/snapshots.ts";
@@ -104,6 +105,10 @@ async function work(
   { flags }: { readonly flags: PreviewFlags },
 ): Promise<Outcome> {
   const policy = readGivenPolicy(run, flags);
+  const tooNew = policy.saysUnlimited
+    ? tooNewText("The policy", policy, await resticVersion(run))
+    : undefined;
+  if (tooNew !== undefined) throw new ConfigError(tooNew);
   const scope = previewed(run, flags, policy);
   const own = ownFilter(run, flags, policy);
   const restic = new Restic(run);

@@ -31,6 +31,7 @@ export default defineWorker({
 
 async function work(run: Run<FactsOf<typeof retentionFacts>>): Promise<Outcome> {
   const retention = new Retention(run);
+  await retention.refuseTooNew();
   const { suspicious_sources } = lastFields(run.context, "backup");
   if (typeof suspicious_sources === "string") {
     retention.withhold(suspicious_sources);

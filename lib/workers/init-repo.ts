@@ -1,6 +1,7 @@
 /** init-repo: `restic init`, after a probe has found no repository and a person has confirmed. */
 
 import { ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
+import { commandWords } from "../restic/backup-args.ts";
 import { explain } from "../restic/messages.ts";
 import { probeRepository } from "../restic/open.ts";
 import { misreadRepository } from "../restic/place.ts";
@@ -62,7 +63,7 @@ type InitFlags = FlagValues<typeof flags>;
 type Given = { readonly flags: InitFlags; readonly rest: readonly string[] };
 
 async function work(run: InitRun, { flags, rest }: Given): Promise<Outcome> {
-  const words = [...run.settings.words("RESTIC_INIT_ARGS"), ...rest];
+  const words = [...commandWords(run.settings, "RESTIC_INIT_ARGS"), ...rest];
   const restic = new Restic(run);
   run.addFacts({
     dry_run: flags["dry-run"] ? "ON" : "OFF",

@@ -1,7 +1,7 @@
 /** prune: `restic prune`, with RESTIC_PRUNE_ARGS. */
 
 import { EXIT } from "../errors.ts";
-import { isDryRun } from "../restic/backup-args.ts";
+import { commandWords, isDryRun } from "../restic/backup-args.ts";
 import { REPOSITORY_EXITS } from "../restic/messages.ts";
 import { callRestic, RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Outcome, Run } from "../run/run.ts";
@@ -17,7 +17,7 @@ export default defineWorker({
 });
 
 async function work(run: Run): Promise<Outcome> {
-  const words = run.settings.words("RESTIC_PRUNE_ARGS");
+  const words = commandWords(run.settings, "RESTIC_PRUNE_ARGS");
   const restic = new Restic(run);
   run.log.info(`Pruning ${restic.shown}.`);
   const outcome = await callRestic(run, restic, ["prune", ...words]);
