@@ -7,7 +7,7 @@ import type { Context } from "../context.ts";
 import { EXIT, reasonOf } from "../errors.ts";
 import { leaveLastWords } from "../log/stdout.ts";
 import type { Signal } from "../process/spawn.ts";
-import { type Stop, within } from "../process/stop.ts";
+import { after, type Stop, within } from "../process/stop.ts";
 import { crontabPath, type Places } from "../schedule/schedule.ts";
 import {
   discardEntryMark,
@@ -16,13 +16,16 @@ import {
   readEntryMark,
   writeEntryMark,
 } from "../state/alive.ts";
-import { tellFailedStart } from "./alert.ts";
+import { tellFailedStart, tellStarted } from "./alert.ts";
 import { Complaints } from "./complaints.ts";
 import { startScheduler } from "./crond.ts";
 import { Deaths } from "./deaths.ts";
 import { endWorkers } from "./ending.ts";
 import { Copy } from "./follow.ts";
 import type { Scheduler } from "./start.ts";
+
+/** Milliseconds that the scheduler must have lived before all is well again: one that dies at once does so at every start. */
+const STARTED_MS = 2000;
 
 /** Resolves to entry's exit code. */
 export async function watch(
@@ -36,6 +39,14 @@ export async function watch(
   const following = follow(context, stop, cronLog);
   const deaths = new Deaths(context, stop, lockDir);
   const complaints = new Complaints(context, stop);
+  // The jobs do not wait for a receiver that is slow.
+  const cancel = after(
+    STARTED_MS,
+    () =>
+      void tellStarted(context, stop).catch((error) =>
+        log.warn(`The notice that all is well again was not sent: ${reasonOf(error)}.`),
+      ),
+  );
   let marked: { end(): void } | undefined;
   try {
     const scheduler = await startScheduler(context, crontab, complaints);
@@ -46,6 +57,7 @@ export async function watch(
       since_epoch: Math.floor(Date.now() / 1000),
     });
     const end = await Promise.race([whenStopped(stop), scheduler.died.then((died) => ({ died }))]);
+    cancel();
     complaints.end();
     return "signal" in end
       ? await endBySignal(context, stop, scheduler, end.signal, lockDir)

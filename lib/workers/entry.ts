@@ -1,7 +1,7 @@
 /** entry: the container's command. Prepares everything, has crond start the jobs, and watches over them. */
 
 import { Context, withoutOurs } from "../context.ts";
-import { tellFailedStart, tellStarted } from "../entry/alert.ts";
+import { tellFailedStart } from "../entry/alert.ts";
 import {
   banner,
   mountNfs,
@@ -12,7 +12,7 @@ import {
 } from "../entry/start.ts";
 import { watch } from "../entry/watch.ts";
 import { environment } from "../environment.ts";
-import { EXIT, Failure, reasonOf } from "../errors.ts";
+import { EXIT, Failure } from "../errors.ts";
 import { leaveLastWords, writeAll } from "../log/stdout.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
@@ -146,9 +146,5 @@ async function live(context: Context, stop: Stop, warnings: readonly string[]): 
   }
   readyFolders(context, places);
   writeCrontab(context, crontab);
-  // The jobs do not wait for a receiver that is slow.
-  void tellStarted(context, stop).catch((error) =>
-    log.warn(`The notice that all is well again was not sent: ${reasonOf(error)}.`),
-  );
   return watch(context, stop, crontab, places);
 }

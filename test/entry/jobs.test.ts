@@ -216,6 +216,20 @@ describe("when crond dies", () => {
   });
 });
 
+test("a crond that dies at every start is one alert, and nobody hears that all is well again", async () => {
+  using world = new Scheduled("exit 3");
+  using receiver = await Receiver.start(status(200));
+  const webhook = { WEBHOOK_URL: `http://127.0.0.1:${receiver.port}/`, WEBHOOK_ON_ERROR: "ON" };
+  for (let start = 0; start < 3; start++) expect(await world.enter(webhook).child.exited).toBe(1);
+  expect(receiver.requests.map(({ body }) => JSON.parse(body))).toEqual([
+    expect.objectContaining({
+      job: "entry",
+      status: "failed",
+      error: expect.stringContaining("crond ended (exit 3)"),
+    }),
+  ]);
+});
+
 describe("a run that is killed while entry lives", () => {
   test.each(["pre-backup", "restic", "post-backup"])(
     "in %s: its post-hooks run, the channels and the history hear of it within seconds, once",
