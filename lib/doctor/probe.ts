@@ -44,7 +44,7 @@ export async function probe(patient: DoctorContext): Promise<Findings<ProbeJson>
   try {
     // Both derive the key, which takes most of their time: side by side they take it once.
     const [config, locks] = await Promise.all([restic(["cat", "config"]), restic(["list", "locks"])]);
-    const verdict = parseProbe(config, shown, PROBE_MS);
+    const verdict = parseProbe(config, access, PROBE_MS);
     if (verdict.status === "ok") {
       const held = await readLocks(lockIds(locks.stdout), restic);
       return end(judgeLocks(checks, held, shown, patient), shown, verdict.code);

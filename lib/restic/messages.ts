@@ -92,44 +92,148 @@ export interface Trouble {
   readonly kind: "full" | "unwritable" | "unreachable";
   /** restic's own words, on one line. */
   readonly said: string;
+  /** The row of CAUSES. */
+  readonly row: number;
 }
 
 /** Lines about the repository, not about a file that is backed up: those of its calls, of its locks, and the last one. */
 const OF_REPOSITORY =
-  /^Fatal:|"message_type":"exit_error"|unable to create lock in backend|(?:^|")(?:Save|Load|List|Stat|Remove|Open|Delete)\(|\/locks\/[0-9a-f]{64}|^(?:subprocess ssh|rclone):/;
+  /^Fatal:|"message_type":"exit_error"|unable to create lock in backend|(?:^|")(?:Save|Load|List|Stat|Remove|Open|Delete)\(|\/locks\/[0-9a-f]{64}|^(?:subprocess ssh|rclone):|^unable to open cache:/;
 
-/** Words of the kernel, of Go's net package, of ssh, and of the stores' answers, as restic hands them on. */
-const TROUBLES: readonly (readonly [Trouble["kind"], RegExp])[] = [
-  ["full", /no space left on device|quota exceeded|insufficient storage|\b507\b/i],
-  [
-    "unreachable",
-    /dial tcp|connection (?:refused|reset|closed|timed out)|no such host|(?:network is|host is) unreachable|no route to host|i\/o timeout|TLS handshake|broken pipe|could not resolve|unexpected EOF|ssh command exited/i,
-  ],
-  [
-    "unwritable",
-    /permission denied|operation not permitted|read-only file system|access ?denied|\b403\b|forbidden|append-only/i,
-  ],
+interface Cause {
+  readonly kind: Trouble["kind"];
+  readonly words: RegExp;
+  /** What it means and what to do about it. */
+  readonly remedy: (repository: string) => string;
+}
+
+/**
+ * Words of the kernel, of Go's net package, of ssh, rclone and the stores' answers, as restic hands them on. The first
+ * row that fits a line of restic's is its cause; the more exact one comes first.
+ */
+const CAUSES: readonly Cause[] = [
+  {
+    kind: "full",
+    words: /no space left on device|quota exceeded|insufficient storage|\b507\b/i,
+    remedy: (repository) =>
+      `There is no room left where restic writes (${repository}, or the path in its message). Make room there.`,
+  },
+  {
+    kind: "unreachable",
+    words: /host key verification failed|knownhosts: key/i,
+    remedy: (repository) =>
+      `ssh does not trust the host key of ${repository}. Compare it with the server's, and put it into known_hosts.`,
+  },
+  {
+    kind: "unreachable",
+    words: /didn't find section in config file/i,
+    remedy: (repository) =>
+      `rclone has no such remote for ${repository}. Correct RESTIC_REPOSITORY, or name the right file in RCLONE_CONFIG.`,
+  },
+  {
+    kind: "unreachable",
+    words: /unknown authority/i,
+    remedy: (repository) =>
+      `The certificate of ${repository} is signed by an authority that is not known here. Name its certificate in RESTIC_CACERT.`,
+  },
+  {
+    kind: "unreachable",
+    words: /certificate has expired|expired ?token|token (?:has |is )?expired/i,
+    remedy: (repository) =>
+      `A certificate or token for ${repository} has expired, or a clock is wrong. Renew it, or set the clock.`,
+  },
+  {
+    kind: "unreachable",
+    words:
+      /\b401\b|unauthorized|InvalidAccessKeyId|SignatureDoesNotMatch|access key id you provided does not exist|permission denied \((?:publickey|password|keyboard)/i,
+    remedy: (repository) =>
+      `The server refuses the credentials for ${repository}. Correct the user, key or password.`,
+  },
+  {
+    kind: "unwritable",
+    words: /\b403\b|forbidden|access ?denied/i,
+    remedy: (repository) =>
+      `The repository ${repository} cannot be written: the server refuses it. Correct the credentials, or give them the ` +
+      "right to write.",
+  },
+  {
+    kind: "unreachable",
+    words: /no such host|could not resolve|name or service not known|name resolution/i,
+    remedy: (repository) =>
+      `The repository ${repository} could not be reached: no name server knows its host. Correct the address, or see to DNS.`,
+  },
+  {
+    kind: "unreachable",
+    words: /connection refused/i,
+    remedy: (repository) =>
+      `The repository ${repository} could not be reached: nothing listens there. Start its service, or correct address ` +
+      "and port.",
+  },
+  {
+    kind: "unwritable",
+    words: /unable to (?:open|create|locate) cache/i,
+    remedy: () => "restic cannot make its cache. Set RESTIC_CACHE_DIR to a folder that can be written.",
+  },
+  {
+    kind: "unreachable",
+    words:
+      /dial tcp|connection (?:reset|closed|timed out)|(?:network is|host is) unreachable|no route to host|i\/o timeout|TLS handshake|broken pipe|unexpected EOF|ssh command exited/i,
+    remedy: (repository) =>
+      `The repository ${repository} could not be reached. See to the network, the address and the service there.`,
+  },
+  {
+    kind: "unwritable",
+    words: /permission denied|operation not permitted|read-only file system|append-only/i,
+    remedy: (repository) =>
+      `The repository ${repository} cannot be written, or not read. Give this user the right to, or mount it writable.`,
+  },
 ];
 
 /** What a line of restic's stderr says of the repository's trouble; undefined for any other line. */
 export function parseTrouble(line: string): Trouble | undefined {
   if (!OF_REPOSITORY.test(line)) return undefined;
-  const kind = TROUBLES.find(([, words]) => words.test(line))?.[0];
-  return kind === undefined ? undefined : { kind, said: line.trim() };
+  const row = CAUSES.findIndex(({ words }) => words.test(line));
+  const cause = CAUSES[row];
+  return cause && { kind: cause.kind, said: wordsIn(line), row };
 }
+
+/** The more exact of two troubles; the later one, where both are alike. */
+export const worse = (before: Trouble | undefined, now: Trouble | undefined): Trouble | undefined =>
+  now === undefined || (before !== undefined && before.row < now.row) ? before : now;
+
+/** Is a line restic's last word on why it gives up? */
+export const isFatal = (line: string): boolean => /^Fatal:|"message_type":"exit_error"/.test(line);
+
+/** Does restic only tell that it was sent a signal, as we send it one? That is no cause. */
+export const saysSignal = (line: string): boolean =>
+  /signal (?:interrupt|terminated|hangup|killed)?\b.*received|context canceled/.test(line);
+
+/** A line as text: the message of one in JSON. */
+export function wordsIn(line: string): string {
+  const message = parseMessage(line);
+  return oneLine(((message && messageText(message)) ?? line).trim());
+}
+
+/** A line of one of Go's stack traces, which restic prints below some of its errors. */
+export const isTrace = (line: string): boolean =>
+  /^\t\S+\.(?:go|s):\d+(?: \+0x[0-9a-f]+)?$|^(?:github\.com|golang\.org|main|runtime|net\/http)[\w./*()-]*\.[\w.*()-]+$|^goroutine \d+ \[/.test(
+    line,
+  );
 
 /** What is known of a failure beside its exit code. */
 export interface Known {
   readonly trouble?: Trouble | undefined;
   /** Who has the lock: `our own prune (pid 1357)`. */
   readonly holder?: string | undefined;
+  /** The variable that gives restic the password. */
+  readonly passwordFrom?: string | undefined;
 }
 
 /** What an exit code means and what to do about it; undefined where only restic's own messages say more. */
 export function explain(code: number, repository: string, known: Known = {}): string | undefined {
   switch (code) {
     case RESTIC.failed:
-      return known.trouble && explainTrouble(known.trouble, repository);
+      return known.trouble && CAUSES[known.trouble.row]?.remedy(repository);
     case RESTIC.noRepository:
       return `There is no repository at ${repository}. Create it with init-repo, or correct RESTIC_REPOSITORY.`;
     case RESTIC.locked:
@@ -138,7 +242,7 @@ export function explain(code: number, repository: string, known: Known = {}): st
         "has died, run unlock to see the lock and remove it."
       );
     case RESTIC.wrongPassword:
-      return `The password does not open the repository ${repository}. Correct RESTIC_PASSWORD or its _FILE.`;
+      return `The password does not open the repository ${repository}. ${correctPassword(known.passwordFrom)}`;
     case RESTIC.killed:
       return "restic was killed (SIGKILL), most likely because memory ran out. Give the container more memory.";
     default:
@@ -146,19 +250,10 @@ export function explain(code: number, repository: string, known: Known = {}): st
   }
 }
 
-function explainTrouble({ kind }: Trouble, repository: string): string {
-  switch (kind) {
-    case "full":
-      return `There is no room left where restic writes (${repository}, or the path in its message above). Make room there.`;
-    case "unwritable":
-      return (
-        `The repository ${repository} cannot be written: see restic's message above. Give this user or key the right to ` +
-        "write, or mount it writable."
-      );
-    case "unreachable":
-      return `The repository ${repository} could not be reached. See to the network, the address and the service there.`;
-  }
-}
+const correctPassword = (variable: string | undefined): string =>
+  variable === "RESTIC_PASSWORD_COMMAND"
+    ? "Correct what RESTIC_PASSWORD_COMMAND prints."
+    : "Correct RESTIC_PASSWORD or its _FILE.";
 
 export interface StatusMessage {
   readonly message_type: "status";
@@ -314,6 +409,8 @@ export interface Access {
   readonly words: readonly string[];
   /** Added to the environment; undefined removes a variable. */
   readonly env: ChildEnvironment;
+  /** The variable that gives restic the password. */
+  readonly passwordFrom?: string | undefined;
 }
 
 export interface ResticEnd {

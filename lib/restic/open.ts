@@ -8,7 +8,20 @@ import { type Answer, ask } from "../process/child.ts";
 import { CannotStart } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
 import type { Run } from "../run/run.ts";
-import { type Access, codeOfWords, explain, normalizeExit, RESTIC, saysNoBucket } from "./messages.ts";
+import {
+  type Access,
+  codeOfWords,
+  explain,
+  isFatal,
+  normalizeExit,
+  parseTrouble,
+  RESTIC,
+  saysNoBucket,
+  saysSignal,
+  type Trouble,
+  wordsIn,
+  worse,
+} from "./messages.ts";
 
 export type ProbeStatus =
   | "ok"
@@ -41,19 +54,24 @@ export async function probeRepository(access: Access, env: Environment, stop: St
     stop,
     isEnough: saysNoBucket,
   });
-  return parseProbe(answer, access.shown, PROBE_MS);
+  return parseProbe(answer, access, PROBE_MS);
 }
 
 /** What the answer of `restic cat config`, which was given `timeoutMs`, says about the repository. Pure. */
 export function parseProbe(
   { code, cause, stdout, stderr }: Answer,
-  shown: string,
+  { shown, passwordFrom }: Pick<Access, "shown" | "passwordFrom">,
   timeoutMs: number,
 ): ProbeResult {
   const words = stderr.split("\n").filter((line) => line.trim() !== "");
+  const trouble = words.map(parseTrouble).reduce<Trouble | undefined>(worse, undefined);
+  const reasons = words.filter((line) => !saysSignal(line));
   // When we killed it, its last line only says so; its first says why it kept retrying.
-  const last = cause === undefined ? (words.findLast(isFatal) ?? words.at(-1)) : words[0];
-  const said = last === undefined ? "restic gave no reason." : `restic said: ${last.trim()}`;
+  const last = cause === undefined ? (reasons.findLast(isFatal) ?? reasons.at(-1)) : reasons[0];
+  const reason = trouble?.said ?? (last && wordsIn(last));
+  const remedy = explain(RESTIC.failed, shown, { trouble });
+  const told = reason === undefined ? "restic gave no reason." : `restic said: ${reason}`;
+  const said = remedy === undefined ? told : `${told.replace(/[.]?$/, ".")} ${remedy}`;
   if (cause !== undefined) {
     if (saysNoBucket(stderr)) {
       const message = explain(RESTIC.noRepository, shown) ?? "";
@@ -68,7 +86,9 @@ export function parseProbe(
   const saidCode = words.map(codeOfWords).findLast((each) => each !== undefined);
   const exit = normalizeExit(code, saidCode);
   const status = judgeExit(exit);
-  const meaning = explain(exit, shown) ?? `${shown} cannot be opened (exit ${exit}). ${said}`;
+  const meaning =
+    (exit === RESTIC.failed ? undefined : explain(exit, shown, { passwordFrom })) ??
+    `${shown} cannot be opened (exit ${exit}). ${said}`;
   if (status !== "ok") return { status, code: exit, message: meaning };
   const id = repositoryIdIn(stdout);
   return { status, code: exit, message: "", ...(id === undefined ? {} : { id }) };
@@ -92,8 +112,6 @@ const isSilence = (words: readonly string[]): boolean =>
   words.every(
     (line) => NO_ANSWER.test(line) || /signal|context canceled|retrying after [\w.]+$/.test(line.trim()),
   );
-
-const isFatal = (line: string): boolean => line.startsWith("Fatal:");
 
 function judgeExit(exit: number): ProbeStatus {
   switch (exit) {

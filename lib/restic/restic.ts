@@ -17,6 +17,8 @@ import {
   type Caller,
   codeOfWords,
   explain,
+  isFatal,
+  isTrace,
   type LockOwner,
   lockOwner,
   messageText,
@@ -27,7 +29,10 @@ import {
   type ResticEnd,
   type ResticPlan,
   refusedLock,
+  saysSignal,
   type Trouble,
+  wordsIn,
+  worse,
 } from "./messages.ts";
 import { globalOptions, needsNoPassword } from "./options.ts";
 import { PlainCounters } from "./progress.ts";
@@ -60,6 +65,7 @@ export function accessOf(context: Context, warn: (message: string) => void): Acc
   const cacert = readableCacert(settings, warn);
   return {
     shown: context.shownRepository ?? "",
+    passwordFrom: PASSWORDS.find((name) => settings.text(name) !== ""),
     words: [...globalArgs(cacert), ...options],
     env: {
       RESTIC_REPOSITORY: repository,
@@ -143,6 +149,8 @@ export class Restic implements Caller {
   private lockOwner: LockOwner | undefined;
   /** Why the last call failed, where restic said it. */
   private trouble: Trouble | undefined;
+  /** What the last call that failed said of it: the line that names the cause, else its last one; empty when none. */
+  private said = "";
 
   /** Do all further calls go without restic's lock, which cannot be written? */
   private isUnlocked = false;
@@ -194,6 +202,8 @@ export class Restic implements Caller {
     let saidCode: number | undefined;
     let trouble: Trouble | undefined;
     let refused: string | undefined;
+    let last = "";
+    let fatal = "";
     let giveUp = () => {};
     const enough = new Promise<void>((resolve) => {
       giveUp = resolve;
@@ -204,7 +214,7 @@ export class Restic implements Caller {
     const show = (raw: string) => {
       const line = withoutEscapes(raw);
       saidCode = codeOfWords(line) ?? saidCode;
-      trouble = parseTrouble(line) ?? trouble;
+      trouble = worse(trouble, parseTrouble(line));
       this.lockOwner = lockOwner(line) ?? this.lockOwner;
       if (mayUnlock && refused === undefined && performance.now() - begun < LOCKING_MS) {
         refused = refusedLock(line);
@@ -213,7 +223,17 @@ export class Restic implements Caller {
       const message = parseMessage(line);
       if (message === undefined ? counter.takes(line) || onWords(line) : onMessage(message)) return;
       const text = message === undefined ? line : messageText(message);
-      if (text !== undefined && text !== "") log.childLine("restic", text);
+      if (text === undefined || text === "") return;
+      if (isTrace(line)) return log.note(line);
+      if (!isFatal(line)) {
+        if (!saysSignal(line)) last = text;
+        return log.childLine("restic", text);
+      }
+      // A lock in the way may be waited for, and a stop is no error of restic's.
+      if (refused !== undefined || codeOfWords(line) === RESTIC.locked || saysSignal(line))
+        return log.childLine("restic", text);
+      fatal = text;
+      log.error(`restic | ${text}`);
     };
     const lock = this.isUnlocked ? ["--no-lock"] : [];
     const ended = await this.run.child(["restic", ...this.access.words, ...lock, ...words], {
@@ -236,6 +256,7 @@ export class Restic implements Caller {
     if (ended.cause !== undefined) return { exitCode: ended.code };
     const exitCode = normalizeExit(ended.code, saidCode);
     this.trouble = exitCode === RESTIC.failed ? trouble : undefined;
+    this.said = wordsIn(this.trouble?.said ?? (fatal || last));
     return { exitCode, trouble: this.trouble };
   }
 
@@ -306,7 +327,8 @@ export class Restic implements Caller {
     if (exitCode === RESTIC.locked || this.trouble?.kind === "unreachable") return;
     const allowed = settings.choice("RESTIC_AUTO_UNLOCK");
     if (allowed !== "ON") {
-      log.info(`No lock was removed (RESTIC_AUTO_UNLOCK is ${allowed}). If a stale one is left, run unlock.`);
+      const advice = exitCode === RESTIC.killed ? " If a stale one is left, run unlock." : "";
+      log.info(`No lock was removed (RESTIC_AUTO_UNLOCK is ${allowed}).${advice}`);
       return;
     }
     if (exitCode === RESTIC.noRepository || exitCode === RESTIC.wrongPassword) return;
@@ -314,10 +336,16 @@ export class Restic implements Caller {
     await tidyUp(this.run, this, allowed);
   }
 
-  private async meaningOf(exitCode: number): Promise<string> {
+  /** What the exit code of the last call means, what to do about it, and what restic itself said. */
+  async meaningOf(exitCode: number): Promise<string> {
     const { holderText } = exitCode === RESTIC.locked ? await import("./contention.ts") : {};
     const holder = holderText?.(this.run, this.lockOwner);
-    return explain(exitCode, this.shown, { trouble: this.trouble, holder }) ?? "See its messages above.";
+    const { passwordFrom } = this.access;
+    const known = { trouble: this.trouble, holder, passwordFrom };
+    const meaning = explain(exitCode, this.shown, known);
+    if (exitCode !== RESTIC.failed && meaning !== undefined) return meaning;
+    const said = this.said === "" ? "restic gave no reason." : `restic said: ${this.said}`;
+    return meaning === undefined ? said : `${meaning} ${said}`;
   }
 
   private environment(): ChildEnvironment {

@@ -2,7 +2,6 @@
 
 import { ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
 import { commandWords } from "../restic/backup-args.ts";
-import { explain } from "../restic/messages.ts";
 import { probeRepository } from "../restic/open.ts";
 import { misreadRepository } from "../restic/place.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
@@ -135,10 +134,7 @@ async function isConfirmed(run: Run, restic: Restic, given: InitFlags): Promise<
 async function create(run: Run, restic: Restic, words: readonly string[]): Promise<Outcome> {
   const { exitCode } = await restic.call(["init", ...words]);
   if (exitCode !== EXIT.ok) {
-    throw new Failure(
-      `restic init failed (exit ${exitCode}). ${explain(exitCode, restic.shown) ?? "See its messages above."}`,
-      exitCode,
-    );
+    throw new Failure(`restic init failed (exit ${exitCode}). ${await restic.meaningOf(exitCode)}`, exitCode);
   }
   run.log.info(`The repository ${restic.shown} is created.`);
   return { exitCode };

@@ -3,7 +3,7 @@
 import { EXIT } from "../errors.ts";
 import { isStale } from "../restic/evidence.ts";
 import { ageOf, type HeldLock, type Listing, lockText, readLocks } from "../restic/locks.ts";
-import { explain, REPOSITORY_EXITS } from "../restic/messages.ts";
+import { REPOSITORY_EXITS } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import type { Flags, FlagValues } from "../run/command.ts";
 import type { Outcome, Run } from "../run/run.ts";
@@ -117,8 +117,7 @@ async function remove(run: UnlockRun, restic: Restic, all: boolean): Promise<Out
 
 const ids = (locks: readonly HeldLock[]): string => locks.map(({ id }) => id).join(", ");
 
-function failed(run: Run, restic: Restic, { exitCode }: Pick<Listing, "exitCode">): Outcome {
-  const meaning = explain(exitCode, restic.shown) ?? "See its messages above.";
-  run.log.error(`restic failed (exit ${exitCode}). ${meaning}`);
+async function failed(run: Run, restic: Restic, { exitCode }: Pick<Listing, "exitCode">): Promise<Outcome> {
+  run.log.error(`restic failed (exit ${exitCode}). ${await restic.meaningOf(exitCode)}`);
   return { exitCode };
 }

@@ -180,7 +180,7 @@ describe.skipIf(!canEnter)("never init on a failure that is not a missing reposi
       const { parseProbe } = await import("../../lib/restic/open.ts");
       const verdict = parseProbe(
         { code, signal: undefined, cause: undefined, stdout, stderr },
-        repository,
+        { shown: repository },
         3000,
       );
       expect([repository, verdict.status]).toEqual([repository, "unreachable"]);

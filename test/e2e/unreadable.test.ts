@@ -84,7 +84,9 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     const { code, stdout } = await world.run("backup", [], { env: { BACKUP_ROOT_DIR: "/no/such" } });
     expect(code).toBe(1);
     expect(stdout).toMatch(/restic \| Fatal: all (source|target) directories\/files do not exist\n/);
-    expect(stdout).toContain("ERROR backup  restic backup failed (exit 1). See its messages above.\n");
+    expect(stdout).toMatch(
+      /ERROR backup {2}restic backup failed \(exit 1\)\. restic said: (Fatal: )?all (source|target) directories/,
+    );
     expect(world.record()).toMatchObject({ status: "failed", exit_code: 1 });
     expect(snapshots(world)).toEqual([]);
   });

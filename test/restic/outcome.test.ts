@@ -1,5 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { codeOfWords, explain, lockOwner, normalizeExit, parseTrouble } from "../../lib/restic/messages.ts";
+import {
+  codeOfWords,
+  explain,
+  isTrace,
+  lockOwner,
+  normalizeExit,
+  parseTrouble,
+  saysSignal,
+  worse,
+} from "../../lib/restic/messages.ts";
 
 /** What restic 0.14, 0.18 and 0.19 print (seen), and what it stands for. */
 const WORDS: readonly (readonly [string, number | undefined])[] = [
@@ -91,4 +100,46 @@ test("who has the lock", () => {
   expect(explain(11, "/r", { holder: "our own prune (pid 7)" })).toStartWith(
     "The repository /r is locked by our own prune (pid 7). Wait for it to finish",
   );
+});
+
+test.each<[string, RegExp]>([
+  ["subprocess ssh: Host key verification failed.", /known_hosts/],
+  ["subprocess ssh: ssh: Could not resolve hostname nas: Name or service not known", /DNS/],
+  [
+    `rclone: CRITICAL: Failed to create file system for "x:": didn't find section in config file ("x")`,
+    /RCLONE_CONFIG/,
+  ],
+  ["Fatal: x509: certificate signed by unknown authority", /RESTIC_CACERT/],
+  ["Fatal: x509: certificate has expired or is not yet valid", /clock/],
+  ["Fatal: unexpected HTTP response (401): 401 Unauthorized", /credentials/],
+  ["Fatal: unexpected HTTP response (403): 403 Forbidden", /credentials/],
+  ["Fatal: dial tcp 127.0.0.1:9: connect: connection refused", /nothing listens/],
+  ["Fatal: unable to open cache: mkdir /c: permission denied", /RESTIC_CACHE_DIR/],
+  ["Fatal: open /r/config: permission denied", /right to/],
+  ["Fatal: write /r/data/1: no space left on device", /Make room/],
+])("the remedy of %s, also where restic's last word is another", (line, remedy) => {
+  const last = parseTrouble(
+    "Fatal: unable to open repository: unable to start the sftp session, error: unexpected EOF",
+  );
+  for (const trouble of [worse(parseTrouble(line), undefined), worse(parseTrouble(line), last)]) {
+    // A permission alone is less exact than what the network says.
+    if (trouble === last && line.includes("/r/config")) continue;
+    expect(trouble?.said).toBe(line);
+    expect(explain(1, "/r", { trouble })).toMatch(remedy);
+  }
+});
+
+test("our own signal is no cause, and a stack trace is recognized", () => {
+  expect(saysSignal("signal interrupt received, cleaning up")).toBe(true);
+  expect(saysSignal("Fatal: unable to open config file: context canceled")).toBe(true);
+  expect(saysSignal("Fatal: wrong password or no key found")).toBe(false);
+  expect(isTrace("\t/restic/internal/errors/errors.go:37")).toBe(true);
+  expect(isTrace("main.main")).toBe(true);
+  expect(isTrace("error: /data/main.go: permission denied")).toBe(false);
+});
+
+test("the remedy names the variable that gives the password", () => {
+  const text = explain(12, "/r", { passwordFrom: "RESTIC_PASSWORD_COMMAND" });
+  expect(text).toContain("RESTIC_PASSWORD_COMMAND");
+  expect(text).not.toContain("_FILE");
 });

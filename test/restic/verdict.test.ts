@@ -63,15 +63,17 @@ describe("what restic's end says", () => {
     ],
     ["no words", 1, "", "unreachable", 1],
   ])("%s", (_, code, stderr, status, exit) => {
-    expect(parseProbe(answer(code, stderr), "/x", 30_000)).toMatchObject({ status, code: exit });
+    expect(parseProbe(answer(code, stderr), { shown: "/x" }, 30_000)).toMatchObject({ status, code: exit });
   });
 
   test("the message has restic's own last word, or the remedy that we know", () => {
-    expect(parseProbe(answer(1, "noise\nFatal: no credentials\nmore\n"), "s3:h/b", 30_000).message).toBe(
-      "s3:h/b cannot be opened (exit 1). restic said: Fatal: no credentials",
+    expect(
+      parseProbe(answer(1, "noise\nFatal: no credentials\nmore\n"), { shown: "s3:h/b" }, 30_000).message,
+    ).toBe("s3:h/b cannot be opened (exit 1). restic said: Fatal: no credentials");
+    expect(parseProbe(answer(1, ""), { shown: "s3:h/b" }, 30_000).message).toEndWith(
+      "restic gave no reason.",
     );
-    expect(parseProbe(answer(1, ""), "s3:h/b", 30_000).message).toEndWith("restic gave no reason.");
-    expect(parseProbe(answer(12, "Fatal: wrong password"), "/x", 30_000).message).toContain(
+    expect(parseProbe(answer(12, "Fatal: wrong password"), { shown: "/x" }, 30_000).message).toContain(
       "Correct RESTIC_PASSWORD",
     );
   });
@@ -84,7 +86,7 @@ describe("what restic's end says", () => {
           "Stat() returned error, retrying after 5s\nFatal: unable to open config file: context canceled\n",
           "timed out",
         ),
-        "rest:http://h/",
+        { shown: "rest:http://h/" },
         30_000,
       ),
     ).toEqual({

@@ -160,7 +160,7 @@ needing("restic").test("a failing restic init hands its exit code through", asyn
   const { code, stdout } = await world.run("init-repo", ["-y", "--", "--no-such-flag"]);
   expect(code).toBe(1);
   expect(stdout).toContain("unknown flag: --no-such-flag");
-  expect(stdout).toContain("restic init failed (exit 1). See its messages above.");
+  expect(stdout).toContain("restic init failed (exit 1). restic said: ");
   expect(world.record("init-repo")).toMatchObject({ exit_code: 1, status: "failed", confirmed: "ON" });
 });
 
