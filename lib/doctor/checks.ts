@@ -98,7 +98,7 @@ export class DoctorContext extends StatusContext {
 
   constructor(
     table: readonly Row[],
-    private readonly stop: Stop,
+    readonly stop: Stop,
   ) {
     super("doctor", workerNames(table));
     this.runs = table.filter(({ kind }) => kind === "run");

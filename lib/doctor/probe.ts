@@ -8,7 +8,7 @@ import type { Answer } from "../process/child.ts";
 import { CannotStart } from "../process/spawn.ts";
 import { lockIds, parseLock, type RepositoryLock, STALE_MS } from "../restic/evidence.ts";
 import { type Access, saysNoBucket } from "../restic/messages.ts";
-import { type ProbeStatus, parseProbe } from "../restic/open.ts";
+import { type ProbeStatus, parseProbe, untilSshIsHeard } from "../restic/open.ts";
 import { accessOf } from "../restic/restic.ts";
 import { formatDuration, plural } from "../text.ts";
 import { stamp } from "../time/zone.ts";
@@ -43,7 +43,10 @@ export async function probe(patient: DoctorContext): Promise<Findings<ProbeJson>
     patient.ask(["restic", ...access.words, ...words, ...QUIETLY], PROBE_MS, access.env, saysNoBucket);
   try {
     // Both derive the key, which takes most of their time: side by side they take it once.
-    const [config, locks] = await Promise.all([restic(["cat", "config"]), restic(["list", "locks"])]);
+    const [config, locks] = await Promise.all([
+      untilSshIsHeard(patient.stop, () => restic(["cat", "config"])),
+      restic(["list", "locks"]),
+    ]);
     const verdict = parseProbe(config, access, PROBE_MS);
     if (verdict.status === "ok") {
       const held = await readLocks(lockIds(locks.stdout), restic);

@@ -151,7 +151,7 @@ export function announce({ run, flags, snapshot, output }: ExportJob, how: strin
 
 /** Logs that no archive was made because it would be empty; returns the exit code for that. */
 export function nothing({ run, flags, snapshot }: ExportJob): number {
-  run.log.error(
+  run.fail(
     `Nothing in snapshot ${shortId(snapshot)} matches (${patternText(flags)}), so no archive was made. ` +
       `\`restic ls ${shortId(snapshot)}\` shows what is in it.`,
   );

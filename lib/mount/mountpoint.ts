@@ -62,7 +62,7 @@ export function demandPrerequisites(run: Run, allowOther: boolean): void {
   for (const each of missing) for (const line of formatMissing(each)) run.log.error(line);
   throw new ConfigError(
     `${plural(missing.length, "thing is", "things are")} missing for a FUSE mount; what to write where stands above. ` +
-      "Nothing was mounted.",
+      `Nothing was mounted. Missing: ${missing.map(({ problem }) => problem).join("; ")}`,
   );
 }
 

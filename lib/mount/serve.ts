@@ -84,7 +84,7 @@ export async function release(run: ServeRun, place: string): Promise<Unmounted> 
     );
   }
   if (left.how === "failed") {
-    run.log.error(`${place} is still mounted: ${left.words}. Unmount it by hand: umount -l ${place}`);
+    run.fail(`${place} is still mounted: ${left.words}. Unmount it by hand: umount -l ${place}`);
   }
   return left;
 }

@@ -3,7 +3,7 @@
  * Pure. Whatever the texts hold, they cannot add a header: line breaks and control characters do not survive in one.
  */
 
-import { HOOK_FAILED, type RunRecord } from "../state/record.ts";
+import { HOOK_FAILED, NO_REASON, type RunRecord, withoutExit } from "../state/record.ts";
 import { formatBytes, formatDuration, visible } from "../text.ts";
 import type { Zone } from "../time/zone.ts";
 
@@ -123,12 +123,34 @@ const safe = (text: string): string =>
 export function subjectOf(record: RunRecord, detail: string | undefined): string {
   const { job, hostname, duration_seconds, snapshot_id } = record;
   const title = job.charAt(0).toUpperCase() + job.slice(1).replaceAll("-", " ");
-  const parts = [`${formatVerdict(record)} ${title} ${hostname}`, formatDuration(duration_seconds), detail];
+  const parts = [
+    `${formatVerdict(record)} ${title} ${hostname}`,
+    formatDuration(duration_seconds),
+    detail,
+    shortReason(record),
+  ];
   const snapshot = snapshot_id === undefined ? "" : ` (snap ${snapshot_id})`;
   return parts.filter(Boolean).join(" · ") + snapshot;
 }
 
-const WORDS: Readonly<Record<string, string>> = { ok: "OK", warning: "WARN", "dry-run": "DRY RUN" };
+/** Characters of a reason in a subject: a longer one stands in the body alone. */
+const REASON_MOST = 72;
+
+/** The first sentence of a record's `error` as a subject has room for it, without the repository's address. */
+function shortReason({ error, repository }: RunRecord): string | undefined {
+  if (error === undefined || error === NO_REASON) return undefined;
+  const text = repository === undefined ? error : withoutAddress(error, repository);
+  const first = (withoutExit(text).split(/\. (?=[A-Z])/, 1)[0] ?? "").replace(/\.$/, "");
+  return first.length <= REASON_MOST ? first : undefined;
+}
+
+const withoutAddress = (text: string, repository: string): string =>
+  text
+    .replaceAll(`repository at ${repository}`, "repository")
+    .replaceAll(`repository ${repository}`, "repository")
+    .replaceAll(repository, "the repository");
+
+const WORDS: Readonly<Record<string, string>> = { ok: "OK", warning: "WARN", "dry-run": "DRY-RUN" };
 
 function formatVerdict({ status, exit_code, alerts = [] }: RunRecord): string {
   const word = WORDS[status] ?? "FAIL";

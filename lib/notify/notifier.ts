@@ -186,7 +186,7 @@ export class Notifier {
       const log = context.log.hasFile ? endOfLog(context) : undefined;
       const { to, refused, failure } = await sendMail(
         context,
-        other ?? { subject: subjectOf(record, detail || undefined), body: log ?? textOf(record) },
+        other ?? { subject: subjectOf(record, detail || undefined), body: bodyOf(record, log) },
         stop,
       );
       for (const word of refused)
@@ -269,6 +269,13 @@ export class Notifier {
     if (!this.warned.has(message)) this.context.log.warn(message);
     this.warned.add(message);
   }
+}
+
+/** The log, below the reason where that does not stand in it: the work may have failed before there was a log. */
+function bodyOf(record: RunRecord, log: string | undefined): string {
+  if (log === undefined) return textOf(record);
+  const { error } = record;
+  return error === undefined || log.includes(error) ? log : `${error}\n\n${log}`;
 }
 
 /** What a mail says of a run without a log: its reasons in a sentence each, then all of its record. */

@@ -18,7 +18,7 @@ import { compact, localZone } from "../time/zone.ts";
 import { isOn, listArgs, type ResyncWords, resyncWords, valueOfFlag, withoutBisync } from "./args.ts";
 import { type Aside, asideOf } from "./aside.ts";
 import type { Past } from "./past.ts";
-import { exitText, type Rclone, type RcloneEnd } from "./rclone.ts";
+import { exitText, explainWords, type Rclone, type RcloneEnd } from "./rclone.ts";
 
 export interface Pair extends ResyncWords {
   readonly source: string;
@@ -36,6 +36,8 @@ export interface PairEnd {
   readonly files?: number;
   /** Why it was refused, in a sentence, where rclone's exit code does not say it. */
   readonly error?: string;
+  /** Its line that names the cause of its failure. */
+  readonly said?: string;
 }
 
 /** Throws CannotStart. */
@@ -69,7 +71,13 @@ export async function bisync(run: Run, rclone: Rclone, pair: Pair): Promise<Pair
   const kept: string[] = [];
   const files = new Set(sides.flatMap((side) => [...side.files.keys()])).size;
   const isEqual = await makeEqual(run, rclone, pair, isFirst, kept);
-  return { exitCode: isEqual ? EXIT.ok : tried.exitCode, recovered: isEqual && !isFirst, kept, files };
+  return {
+    exitCode: isEqual ? EXIT.ok : tried.exitCode,
+    recovered: isEqual && !isFirst,
+    kept,
+    files,
+    ...(tried.said === undefined ? {} : { said: tried.said }),
+  };
 }
 
 /**
@@ -83,8 +91,9 @@ function afterUnfinished({ settings }: Run, { past }: Pair): ChildEnvironment {
     : {};
 }
 
-function refused({ log }: Run, { exitCode, noTimes }: RcloneEnd, error: string | undefined): PairEnd {
-  if (error === undefined) return { exitCode, recovered: false, kept: [] };
+function refused({ log }: Run, { exitCode, noTimes, said }: RcloneEnd, error: string | undefined): PairEnd {
+  const words = said === undefined ? {} : { said };
+  if (error === undefined) return { exitCode, recovered: false, kept: [], ...words };
   log.error(error);
   // A pair that this rclone cannot keep in sync is a mistake in the job file.
   return { exitCode: noTimes === undefined ? exitCode : EXIT.usage, recovered: false, kept: [], error };
@@ -136,7 +145,7 @@ interface SeenFile {
 }
 
 /** What stands on one side. */
-interface Side {
+interface Side extends Pick<RcloneEnd, "said"> {
   readonly name: "source" | "destination";
   readonly exitCode: number;
   readonly files: ReadonlyMap<string, SeenFile>;
@@ -149,7 +158,7 @@ async function survey(rclone: Rclone, { source, destination, words }: Pair): Pro
     ["destination", destination],
   ] as const) {
     const files = new Map<string, SeenFile>();
-    const { exitCode } = await rclone.call(
+    const { exitCode, said } = await rclone.call(
       listArgs(endpoint, words, ["--format", "stp", "--separator", ";"]),
       {
         onStdout: (line) => {
@@ -159,7 +168,7 @@ async function survey(rclone: Rclone, { source, destination, words }: Pair): Pro
         isQuestion: true,
       },
     );
-    sides.push({ name, exitCode, files });
+    sides.push({ name, exitCode, files, ...(said === undefined ? {} : { said }) });
   }
   return sides;
 }
@@ -173,9 +182,9 @@ const NO_FOLDER = 3;
  * create it.
  */
 function unfitFor(sides: readonly Side[], tried: RcloneEnd, { words, past }: Pair): string | undefined {
-  for (const { name, exitCode } of sides) {
+  for (const { name, exitCode, said } of sides) {
     if (exitCode === EXIT.ok || (exitCode === NO_FOLDER && name === "destination")) continue;
-    return `The ${name} cannot be listed ${exitText(exitCode)}. Nothing was changed.`;
+    return `The ${name} cannot be listed ${exitText(exitCode)}. Nothing was changed. ${explainWords(said)}`.trimEnd();
   }
   const marker = markerOf(words);
   const hasMarker = ({ files }: Side) =>

@@ -7,7 +7,7 @@ import { EXIT } from "../errors.ts";
 import { plural } from "../text.ts";
 import { ALLOW_EMPTY_SOURCE, sizeArgs, valueOfFlag, withoutOurs } from "./args.ts";
 import type { Past } from "./past.ts";
-import { exitText, type Rclone } from "./rclone.ts";
+import { exitText, explainWords, type Rclone, type RcloneEnd } from "./rclone.ts";
 import type { JobRow } from "./rows.ts";
 
 /** A sync that must not start. */
@@ -106,30 +106,33 @@ async function countDestination(
   destination: string,
   words: readonly string[],
 ): Promise<number | Refusal> {
-  const { files, exitCode } = await count(rclone, destination, words);
+  const { files, exitCode, said } = await count(rclone, destination, words);
   if (files !== undefined) return files;
   if (exitCode === NO_FOLDER) return 0;
   return {
     exitCode: exitCode || EXIT.failed,
     error:
       `The destination cannot be listed ${exitText(exitCode)}, so how much sync may delete is unknown: ` +
-      "it was not started. Correct the row, or write --max-delete N into its EXTRA.",
+      "it was not started. Correct the row, or write --max-delete N into its EXTRA." +
+      after(explainWords(said)),
   };
 }
+
+const after = (sentence: string): string => (sentence === "" ? "" : ` ${sentence}`);
 
 /** How many files `rclone size` finds; undefined where it fails. */
 async function count(
   rclone: Rclone,
   endpoint: string,
   words: readonly string[],
-): Promise<{ readonly files: number | undefined; readonly exitCode: number }> {
+): Promise<Pick<RcloneEnd, "exitCode" | "said"> & { readonly files: number | undefined }> {
   let files: number | undefined;
-  const { exitCode } = await rclone.call(sizeArgs(endpoint, words), {
+  const ended = await rclone.call(sizeArgs(endpoint, words), {
     onStdout: (line) => {
       const found = /^\{"count":(\d+),/.exec(line)?.[1];
       if (found !== undefined) files = Number(found);
     },
     isQuestion: true,
   });
-  return { files: exitCode === EXIT.ok ? files : undefined, exitCode };
+  return { ...ended, files: ended.exitCode === EXIT.ok ? files : undefined };
 }

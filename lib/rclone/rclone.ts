@@ -12,6 +12,8 @@ import { parseLine, type Stats } from "./stats.ts";
 export interface RcloneEnd extends Complaint {
   /** rclone's own, or 128+n when we killed it. */
   readonly exitCode: number;
+  /** Its line that names the cause, else its last complaint; the row's credentials are hidden. */
+  readonly said?: string;
 }
 
 export interface RclonePlan {
@@ -68,6 +70,7 @@ export class Rclone {
     { env = {}, onStdout, isQuestion }: RclonePlan = {},
   ): Promise<RcloneEnd> {
     let complaint: Complaint = {};
+    let said: string | undefined;
     let stats: Stats | undefined;
     const show = (line: string) => {
       const message = parseLine(line);
@@ -78,6 +81,7 @@ export class Rclone {
         return;
       }
       complaint = { ...complaint, ...parseComplaint(message.text) };
+      if (isComplaint(message.text)) said = betterWords(said, message.text);
       if (message.text !== "" && !isQuestion) this.run.log.childLine("rclone", this.hide(message.text));
     };
     const ended = await this.run.child(["rclone", ...words], {
@@ -86,7 +90,7 @@ export class Rclone {
       onStderr: show,
     });
     if (stats !== undefined) this.counted.push(stats);
-    return { ...complaint, exitCode: ended.code };
+    return { ...complaint, exitCode: ended.code, ...(said === undefined ? {} : { said: this.hide(said) }) };
   }
 
   /**
@@ -152,6 +156,60 @@ export function parseComplaint(text: string): Complaint {
   if (text.includes("--max-delete threshold reached")) return { maxDelete: true };
   const lockFile = /prior lock file found: (.+?) *$/m.exec(text)?.[1];
   return lockFile === undefined ? {} : { lockFile };
+}
+
+/** What rclone and what it stands on say, the more exact first, and what to do about it. */
+const CAUSES: readonly (readonly [RegExp, string])[] = [
+  [/no space left on device|quota ?exceeded|insufficient storage/i, "Make room there."],
+  [
+    /didn't find section in config file/i,
+    "Correct the remote's name in the job file, or name the right file in RCLONE_CONFIG.",
+  ],
+  [
+    /couldn't decrypt configuration|unable to decrypt config|configuration is encrypted/i,
+    "Give the configuration's password in RCLONE_CONFIG_PASS.",
+  ],
+  [/host key verification failed|knownhosts: key/i, "Put the server's host key into known_hosts."],
+  [/unknown authority/i, "Name the authority's certificate in RCLONE_CA_CERT."],
+  [/certificate has expired|token (?:has |is )?expired|invalid_grant/i, "Renew it, or set the clock."],
+  [
+    /\b401\b|unauthorized|unable to authenticate|InvalidAccessKeyId|SignatureDoesNotMatch|\b403\b|forbidden|access ?denied/i,
+    "Correct the remote's credentials, or give them the right to do this.",
+  ],
+  [/no such host|name or service not known/i, "Correct the remote's host, or see to DNS."],
+  [/connection refused/i, "Start the service there, or correct the remote's address and port."],
+  [
+    /permission denied|operation not permitted|read-only file system/i,
+    "Give this user the right to, or mount it writable.",
+  ],
+  [
+    /dial tcp|i\/o timeout|no route to host|network is unreachable/i,
+    "See to the network and the service there.",
+  ],
+  [/directory not found/i, "Mount or create it, or correct the row."],
+];
+
+const causeOf = (text: string): number => CAUSES.findIndex(([words]) => words.test(text));
+
+/** Does a line of the log name a failure? Before 1.61 the last one has no level. */
+const isComplaint = (text: string): boolean => /^(?:ERROR|CRITICAL): |^\d{4}\/.* Failed to /.test(text);
+
+/** The line that names the more exact cause; the later one, where both are alike. */
+function betterWords(before: string | undefined, now: string): string {
+  if (before === undefined) return now;
+  const [was, is] = [causeOf(before), causeOf(now)];
+  return is < 0 || (was >= 0 && was < is) ? (was < 0 ? now : before) : now;
+}
+
+/** `rclone said: … Correct …`: why a call failed, in its own words, and the remedy that is known; "" for silence. */
+export function explainWords(said: string | undefined): string {
+  if (said === undefined) return "";
+  const words = said
+    .replace(/^(?:ERROR|CRITICAL): /, "")
+    .replace(/\s+/g, " ")
+    .replace(/\.$/, "");
+  const remedy = CAUSES[causeOf(said)]?.[1];
+  return `rclone said: ${words}.${remedy === undefined ? "" : ` ${remedy}`}`;
 }
 
 /** rclone's exit codes (its manual, "Exit code"). Before 1.66 bisync exits with 2 where it has exited with 7 since. */

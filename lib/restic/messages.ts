@@ -98,7 +98,7 @@ export interface Trouble {
 
 /** Lines about the repository, not about a file that is backed up: those of its calls, of its locks, and the last one. */
 const OF_REPOSITORY =
-  /^Fatal:|"message_type":"exit_error"|unable to create lock in backend|(?:^|")(?:Save|Load|List|Stat|Remove|Open|Delete)\(|\/locks\/[0-9a-f]{64}|^(?:subprocess ssh|rclone):|^unable to open cache:/;
+  /^Fatal:|"message_type":"exit_error"|unable to create lock in backend|(?:^|")(?:Save|Load|List|Stat|Remove|Open|Delete)\(|\/locks\/[0-9a-f]{64}|^(?:subprocess ssh|rclone):|^unable to open cache:|^Resolving password failed/;
 
 interface Cause {
   readonly kind: Trouble["kind"];
@@ -120,6 +120,18 @@ const CAUSES: readonly Cause[] = [
   },
   {
     kind: "unreachable",
+    words: /resolving password failed|an empty password is not/i,
+    remedy: () =>
+      "restic got no password. Correct RESTIC_PASSWORD_COMMAND, or mount what RESTIC_PASSWORD_FILE names.",
+  },
+  {
+    kind: "unreachable",
+    words: /executable file not found/i,
+    remedy: (repository) =>
+      `The program that reaches ${repository} is missing (see restic's message). Install it, or correct RESTIC_REPOSITORY.`,
+  },
+  {
+    kind: "unreachable",
     words: /host key verification failed|knownhosts: key/i,
     remedy: (repository) =>
       `ssh does not trust the host key of ${repository}. Compare it with the server's, and put it into known_hosts.`,
@@ -138,14 +150,27 @@ const CAUSES: readonly Cause[] = [
   },
   {
     kind: "unreachable",
-    words: /certificate has expired|expired ?token|token (?:has |is )?expired/i,
+    words: /certificate is (?:not )?valid for|doesn't contain any IP SANs|cannot validate certificate/i,
+    remedy: (repository) =>
+      `The certificate of ${repository} is not for the name by which it is called. Correct the address, or the certificate.`,
+  },
+  {
+    kind: "unreachable",
+    words: /server gave HTTP response to HTTPS client/i,
+    remedy: (repository) =>
+      `The server of ${repository} speaks http, not https. Write http:// into RESTIC_REPOSITORY, or give it a certificate.`,
+  },
+  {
+    kind: "unreachable",
+    words:
+      /certificate has expired|difference between the request time|expired ?token|token (?:has |is )?expired/i,
     remedy: (repository) =>
       `A certificate or token for ${repository} has expired, or a clock is wrong. Renew it, or set the clock.`,
   },
   {
     kind: "unreachable",
     words:
-      /\b401\b|unauthorized|InvalidAccessKeyId|SignatureDoesNotMatch|access key id you provided does not exist|permission denied \((?:publickey|password|keyboard)/i,
+      /\b401\b|unauthorized|InvalidAccessKeyId|SignatureDoesNotMatch|request signature we calculated|too many authentication failures|access key id you provided does not exist|permission denied \((?:publickey|password|keyboard)/i,
     remedy: (repository) =>
       `The server refuses the credentials for ${repository}. Correct the user, key or password.`,
   },
@@ -204,15 +229,23 @@ export const worse = (before: Trouble | undefined, now: Trouble | undefined): Tr
 /** Is a line restic's last word on why it gives up? */
 export const isFatal = (line: string): boolean => /^Fatal:|"message_type":"exit_error"/.test(line);
 
+/** Does restic's last word only count the errors that stand before it? */
+export const isCount = (line: string): boolean => /^Fatal: There (?:was|were) \d+ errors?/.test(line);
+
 /** Does restic only tell that it was sent a signal, as we send it one? That is no cause. */
 export const saysSignal = (line: string): boolean =>
   /signal (?:interrupt|terminated|hangup|killed)?\b.*received|context canceled/.test(line);
 
-/** A line as text: the message of one in JSON. */
+/** A line as text: the first line of the message of one in JSON, below which a stack trace may stand. */
 export function wordsIn(line: string): string {
   const message = parseMessage(line);
-  return oneLine(((message && messageText(message)) ?? line).trim());
+  const text = (message && messageText(message)) ?? line;
+  return oneLine(text.trim().split("\n", 1)[0] ?? "");
 }
+
+/** Does restic only tell that its ssh has gone, and not what that one said? */
+export const isSshSilent = (text: string): boolean =>
+  text.includes("unable to start the sftp session") && !text.includes("subprocess ssh:");
 
 /** A line of one of Go's stack traces, which restic prints below some of its errors. */
 export const isTrace = (line: string): boolean =>

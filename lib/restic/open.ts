@@ -8,11 +8,14 @@ import { type Answer, ask } from "../process/child.ts";
 import { CannotStart } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
 import type { Run } from "../run/run.ts";
+import { NO_REASON } from "../state/record.ts";
 import {
   type Access,
   codeOfWords,
   explain,
   isFatal,
+  isSshSilent,
+  isTrace,
   normalizeExit,
   parseTrouble,
   RESTIC,
@@ -47,14 +50,43 @@ const PROBE_MS = 30_000;
 
 /** Throws CannotStart. After a stop, the result says nothing. */
 export async function probeRepository(access: Access, env: Environment, stop: Stop): Promise<ProbeResult> {
+  return parseProbe(await askRepository(access, env, stop), access, PROBE_MS);
+}
+
+/** Why the repository cannot be opened, where restic names a cause that is known. Throws CannotStart. */
+export const troubleOfProbe = async (
+  access: Access,
+  env: Environment,
+  stop: Stop,
+): Promise<Trouble | undefined> => worstOf(linesOf((await askRepository(access, env, stop)).stderr));
+
+function askRepository(access: Access, env: Environment, stop: Stop): Promise<Answer> {
   const command = ["restic", ...access.words, "cat", "config", "--no-lock", "--no-cache"];
-  const answer = await ask(command, {
-    env: { ...env, ...access.env },
-    timeoutMs: PROBE_MS,
-    stop,
-    isEnough: saysNoBucket,
-  });
-  return parseProbe(answer, access, PROBE_MS);
+  return untilSshIsHeard(stop, () =>
+    ask(command, { env: { ...env, ...access.env }, timeoutMs: PROBE_MS, stop, isEnough: saysNoBucket }),
+  );
+}
+
+const linesOf = (text: string): string[] => text.split("\n").filter((line) => line.trim() !== "");
+
+const worstOf = (lines: readonly string[]): Trouble | undefined =>
+  lines.map(parseTrouble).reduce<Trouble | undefined>(worse, undefined);
+
+/** How often restic is asked until it hands on what ssh said. */
+const HEARINGS = 4;
+
+/**
+ * restic often ends before it has handed on the words of an ssh that gave up (0.18, 0.19), and they alone name the
+ * cause: it is asked again then.
+ */
+export async function untilSshIsHeard(
+  stop: Pick<Stop, "signal">,
+  askIt: () => Promise<Answer>,
+): Promise<Answer> {
+  let answer = await askIt();
+  for (let n = 1; n < HEARINGS && isSshSilent(answer.stderr) && stop.signal === undefined; n++)
+    answer = await askIt();
+  return answer;
 }
 
 /** What the answer of `restic cat config`, which was given `timeoutMs`, says about the repository. Pure. */
@@ -63,14 +95,14 @@ export function parseProbe(
   { shown, passwordFrom }: Pick<Access, "shown" | "passwordFrom">,
   timeoutMs: number,
 ): ProbeResult {
-  const words = stderr.split("\n").filter((line) => line.trim() !== "");
-  const trouble = words.map(parseTrouble).reduce<Trouble | undefined>(worse, undefined);
-  const reasons = words.filter((line) => !saysSignal(line));
+  const words = linesOf(stderr);
+  const trouble = worstOf(words);
+  const reasons = words.filter((line) => !saysSignal(line) && !isTrace(line));
   // When we killed it, its last line only says so; its first says why it kept retrying.
   const last = cause === undefined ? (reasons.findLast(isFatal) ?? reasons.at(-1)) : reasons[0];
   const reason = trouble?.said ?? (last && wordsIn(last));
   const remedy = explain(RESTIC.failed, shown, { trouble });
-  const told = reason === undefined ? "restic gave no reason." : `restic said: ${reason}`;
+  const told = reason === undefined ? NO_REASON : `restic said: ${reason}`;
   const said = remedy === undefined ? told : `${told.replace(/[.]?$/, ".")} ${remedy}`;
   if (cause !== undefined) {
     if (saysNoBucket(stderr)) {

@@ -10,6 +10,7 @@ import type { Context } from "../context.ts";
 import type { ChildEnvironment, Environment } from "../environment.ts";
 import { ConfigError, EXIT, Failure } from "../errors.ts";
 import { type Outcome, type Run, Stopped } from "../run/run.ts";
+import { NO_REASON } from "../state/record.ts";
 import { formatBytes } from "../text.ts";
 import { globalArgs } from "./backup-args.ts";
 import {
@@ -17,7 +18,9 @@ import {
   type Caller,
   codeOfWords,
   explain,
+  isCount,
   isFatal,
+  isSshSilent,
   isTrace,
   type LockOwner,
   lockOwner,
@@ -204,6 +207,7 @@ export class Restic implements Caller {
     let refused: string | undefined;
     let last = "";
     let fatal = "";
+    let coded = "";
     let giveUp = () => {};
     const enough = new Promise<void>((resolve) => {
       giveUp = resolve;
@@ -224,27 +228,43 @@ export class Restic implements Caller {
       if (message === undefined ? counter.takes(line) || onWords(line) : onMessage(message)) return;
       const text = message === undefined ? line : messageText(message);
       if (text === undefined || text === "") return;
-      if (isTrace(line)) return log.note(line);
-      if (!isFatal(line)) {
-        if (!saysSignal(line)) last = text;
-        return log.childLine("restic", text);
+      if (codeOfWords(line) !== undefined) coded = wordsIn(line);
+      const [first = "", ...more] = text.split("\n");
+      if (isTrace(first)) return log.note(`restic | ${first}`);
+      // A lock in the way may be waited for, and a signal is no error of restic's.
+      const isError =
+        isFatal(line) && refused === undefined && codeOfWords(line) !== RESTIC.locked && !saysSignal(line);
+      if (isError) {
+        fatal = first;
+        log.error(`restic | ${first}`);
+      } else {
+        if (!isFatal(line) && !saysSignal(line)) last = first;
+        log.childLine("restic", first);
       }
-      // A lock in the way may be waited for, and a stop is no error of restic's.
-      if (refused !== undefined || codeOfWords(line) === RESTIC.locked || saysSignal(line))
-        return log.childLine("restic", text);
-      fatal = text;
-      log.error(`restic | ${text}`);
+      for (const each of more.filter(Boolean)) {
+        if (isTrace(each)) log.note(`restic | ${each}`);
+        else log.childLine("restic", each);
+      }
     };
     const lock = this.isUnlocked ? ["--no-lock"] : [];
-    const ended = await this.run.child(["restic", ...this.access.words, ...lock, ...words], {
-      env: { ...this.environment(), ...env },
-      ...(onBytes === undefined ? { onStdout: onLine ?? show } : { onBytes }),
-      onStderr: show,
-      ...(mayUnlock ? { enough } : {}),
-      startsOthers: this.startsOthers(),
-      ifKilled:
-        "restic did not exit in time and was killed. Its lock may still be in the repository; run unlock to remove it.",
-    });
+    const command = ["restic", ...this.access.words, ...lock, ...words];
+    const ended = await this.run
+      .child(command, {
+        env: { ...this.environment(), ...env },
+        ...(onBytes === undefined ? { onStdout: onLine ?? show } : { onBytes }),
+        onStderr: show,
+        ...(mayUnlock ? { enough } : {}),
+        startsOthers: this.startsOthers(),
+        ifKilled:
+          "restic did not exit in time and was killed. Its lock may still be in the repository; run unlock to remove it.",
+      })
+      .catch((error) => {
+        // What it went on trying against until its time was over, or a stop came.
+        const meaning = explain(RESTIC.failed, this.shown, { trouble });
+        if (error instanceof Stopped && trouble !== undefined && meaning !== undefined)
+          this.run.reasons.push(`${meaning} restic said: ${trouble.said}`);
+        throw error;
+      });
     if (refused !== undefined && ended.code !== EXIT.ok) {
       this.isUnlocked = true;
       log.warn(
@@ -256,7 +276,7 @@ export class Restic implements Caller {
     if (ended.cause !== undefined) return { exitCode: ended.code };
     const exitCode = normalizeExit(ended.code, saidCode);
     this.trouble = exitCode === RESTIC.failed ? trouble : undefined;
-    this.said = wordsIn(this.trouble?.said ?? (fatal || last));
+    this.said = wordsIn(this.trouble?.said ?? (coded || (isCount(fatal) ? last : "") || fatal || last));
     return { exitCode, trouble: this.trouble };
   }
 
@@ -322,11 +342,13 @@ export class Restic implements Caller {
   /** Logs what a failure means and, where RESTIC_AUTO_UNLOCK is ON and the repository was reached, removes stale locks. */
   async afterFailure(what: string, exitCode: number): Promise<void> {
     const { log, settings } = this.run;
-    log.error(`restic ${what} failed (exit ${exitCode}). ${await this.meaningOf(exitCode)}`);
+    await this.explainFailure(`restic ${what}`, exitCode);
     // What can be done about a lock in the way has been done by then.
     if (exitCode === RESTIC.locked || this.trouble?.kind === "unreachable") return;
     const allowed = settings.choice("RESTIC_AUTO_UNLOCK");
     if (allowed !== "ON") {
+      if (this.trouble !== undefined || exitCode === RESTIC.noRepository || exitCode === RESTIC.wrongPassword)
+        return;
       const advice = exitCode === RESTIC.killed ? " If a stale one is left, run unlock." : "";
       log.info(`No lock was removed (RESTIC_AUTO_UNLOCK is ${allowed}).${advice}`);
       return;
@@ -336,16 +358,35 @@ export class Restic implements Caller {
     await tidyUp(this.run, this, allowed);
   }
 
+  /** Logs and records why the last call failed. `what`: of its name in the log. */
+  async explainFailure(what: string, exitCode: number): Promise<void> {
+    const meaning = await this.meaningOf(exitCode);
+    const isSaid = this.said === "" || meaning.endsWith(this.said);
+    const reason = isSaid ? meaning : `${meaning} restic said: ${this.said}`;
+    this.run.fail(`${what} failed (exit ${exitCode}). ${meaning}`, reason);
+  }
+
   /** What the exit code of the last call means, what to do about it, and what restic itself said. */
   async meaningOf(exitCode: number): Promise<string> {
+    if (exitCode === RESTIC.failed && isSshSilent(this.said)) await this.hearSsh();
     const { holderText } = exitCode === RESTIC.locked ? await import("./contention.ts") : {};
     const holder = holderText?.(this.run, this.lockOwner);
     const { passwordFrom } = this.access;
     const known = { trouble: this.trouble, holder, passwordFrom };
     const meaning = explain(exitCode, this.shown, known);
     if (exitCode !== RESTIC.failed && meaning !== undefined) return meaning;
-    const said = this.said === "" ? "restic gave no reason." : `restic said: ${this.said}`;
+    const said = this.said === "" ? NO_REASON : `restic said: ${this.said}`;
     return meaning === undefined ? said : `${meaning} ${said}`;
+  }
+
+  /** restic may end before it has handed on what ssh said, which alone names the cause. */
+  private async hearSsh(): Promise<void> {
+    const { troubleOfProbe } = await import("./open.ts");
+    const heard = await troubleOfProbe(this.access, this.run.settings.env, this.run.stop);
+    if (heard === undefined || isSshSilent(heard.said)) return;
+    this.trouble = heard;
+    this.said = heard.said;
+    this.run.log.childLine("restic", heard.said);
   }
 
   private environment(): ChildEnvironment {

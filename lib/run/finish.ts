@@ -17,6 +17,7 @@ import { skipsInARow } from "../state/holder.ts";
 import {
   type HookResult,
   hookAlerts,
+  NEITHER,
   type RunRecord,
   readLastRun,
   recordHeader,
@@ -34,6 +35,8 @@ export interface RunOutcome extends Outcome {
   /** How long the work took, in milliseconds, whatever was done to the clock meanwhile. */
   readonly tookMs: number;
   readonly error?: string;
+  /** What the work has thrown: why it came to no result. */
+  readonly thrown?: string;
   /** What the work itself came to, where a stop gave the run another exit code. */
   readonly workExitCode?: number;
   readonly workStatus?: Status;
@@ -47,17 +50,44 @@ export async function doWork(work: Work, run: Run): Promise<RunOutcome> {
   run.begin();
   if (stop.signal !== undefined) {
     const exitCode = exitCodeOfSignal(stop.signal);
-    return { exitCode, status: "interrupted", startedMs, finishedMs: startedMs, tookMs: 0 };
+    const error = `Stopped by ${stop.signal} before the work began.`;
+    return { exitCode, status: "interrupted", startedMs, finishedMs: startedMs, tookMs: 0, error };
   }
   const came = await attempt(work, run);
   const plain = came.status ?? (came.exitCode === 0 ? "ok" : "failed");
   const status = plain === "ok" && run.alerts.length > 0 ? "warning" : plain;
   const tookMs = performance.now() - begun;
-  const outcome: RunOutcome = { ...came, status, startedMs, finishedMs: Date.now(), tookMs };
-  if (run.timedOut && stop.signal === undefined) {
-    return { ...outcome, exitCode: EXIT.timedOut, status: "timed_out" };
-  }
+  const timedOut = run.timedOut && stop.signal === undefined;
+  const hasFailed = timedOut || (came.exitCode !== EXIT.ok && !NOT_FAILED.includes(status));
+  const { error: thrown, ...rest } = came;
+  const error = hasFailed ? errorText(run, came.exitCode, thrown) : thrown;
+  const outcome: RunOutcome = {
+    ...rest,
+    status,
+    startedMs,
+    finishedMs: Date.now(),
+    tookMs,
+    ...(error === undefined ? {} : { error }),
+    ...(thrown === undefined ? {} : { thrown }),
+  };
+  if (timedOut) return { ...outcome, exitCode: EXIT.timedOut, status: "timed_out" };
   return interrupted(outcome, stop);
+}
+
+/** What needs no `error` beside its exit code: its alerts say why, or a person does. */
+const NOT_FAILED: readonly Status[] = [...NEITHER, "warning"];
+
+/** Characters of a record's `error`: a mail's and a webhook's reader wants the reason, not the log. */
+const ERROR_MOST = 2000;
+
+/** Why the work failed, as the record says it. `thrown`: what the work has thrown, after all that run.fail was given. */
+function errorText(run: Run, exitCode: number, thrown: string | undefined): string {
+  const { signal } = run.stop;
+  const stopped = signal === undefined ? [] : [`Stopped by ${signal} before the work was done.`];
+  const said = [...stopped, ...run.reasons, ...(thrown === undefined ? [] : [thrown])];
+  const text = [...new Set(said)].join(" ");
+  if (text === "") return `The work ended with exit ${exitCode}; ${run.context.logPath} has its last words.`;
+  return text.length <= ERROR_MOST ? text : `${text.slice(0, ERROR_MOST).toWellFormed()}…`;
 }
 
 /** A stop gives the run its exit code, whenever it came; what the work came to stays known. */

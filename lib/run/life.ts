@@ -313,7 +313,7 @@ class Execution {
     else if (outcome.status !== "ok") log.error(said);
     else if (hooks !== undefined) log.warn(said);
     else log.info(said);
-    leaveLastWords(context.mask(outcome.error === undefined ? said : `${said}: ${outcome.error}`));
+    leaveLastWords(context.mask(outcome.thrown === undefined ? said : `${said}: ${outcome.thrown}`));
     await saveRecord(context, record);
     if (record !== this.notified?.record) await this.notifier?.complete(record, this.skips);
     await addToHistory(context, record);

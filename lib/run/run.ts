@@ -64,6 +64,10 @@ export interface ChildPlan {
   readonly ifKilled?: string;
 }
 
+/** Milliseconds that ssh and rclone, which restic has started, get to notice that it has ended. */
+const ENDING_MS = 500;
+const ENDING_STEP_MS = 20;
+
 interface RunParts {
   readonly stop: Stop;
   readonly marker: Marker;
@@ -77,6 +81,8 @@ export class Run<F extends object = object> {
   readonly facts = {} as F;
   /** What alert() has said so far. */
   readonly alerts: Alert[] = [];
+  /** Why the work failed, in a sentence each: what fail() has been given. */
+  readonly reasons: string[] = [];
   /** Did <WORKER>_TIMEOUT end a child? */
   timedOut = false;
   /** May something that a child started have our lock's descriptor still? Closing ours does not free it then. */
@@ -119,6 +125,15 @@ export class Run<F extends object = object> {
     this.alerts.push({ kind, message });
   }
 
+  /**
+   * Says why the work fails: in the log, and in the record's `error`, which every channel and status repeat. `message`: a
+   * complete sentence with the value and the remedy. `reason`: the same for the record, which has the exit code already.
+   */
+  fail(message: string, reason = message): void {
+    this.log.error(message);
+    this.reasons.push(reason);
+  }
+
   /** The work begins now: its time-out counts from here. */
   begin(): void {
     const seconds = this.settings.workTimeout(this.name);
@@ -148,6 +163,7 @@ export class Run<F extends object = object> {
   async child(command: readonly string[], plan: ChildPlan): Promise<Ended> {
     const { env = {}, onStdout, onStderr, onBytes, enough, startsOthers = false, ifKilled } = plan;
     if (this.stop.signal !== undefined) throw new Stopped(exitCodeOfSignal(this.stop.signal));
+    let lookBehind = async () => {};
     const ended = await runChild(command, {
       env: { ...this.context.env, ...env },
       stdout: onBytes === undefined ? this.lines(onStdout) : readBytes(onBytes),
@@ -165,9 +181,9 @@ export class Run<F extends object = object> {
         if (cause !== undefined || signal !== undefined) this.killedChild = this.currentChild;
         if (cause === "timed out") this.endByTimeout();
         if (cause === undefined) this.forgiveSleep();
-        this.lookBehind(pid, !isDrained || startsOthers);
+        lookBehind = () => this.lookBehind(pid, !isDrained || startsOthers);
       },
-    });
+    }).finally(() => lookBehind());
     if (ifKilled !== undefined && ended.cause !== undefined && ended.signal === "SIGKILL")
       this.log.warn(ifKilled);
     if (this.timedOut || this.stop.signal !== undefined) throw new Stopped(ended.code);
@@ -217,19 +233,27 @@ export class Run<F extends object = object> {
     if (this.timedOut) return;
     this.timedOut = true;
     const name = `${screaming(this.name)}_TIMEOUT`;
-    this.log.error(`The work was ended because it took longer than ${name}=${this.settings.env[name]}.`);
+    this.fail(
+      `The work was ended because it took longer than ${name}=${this.settings.env[name]}.`,
+      `The work was ended because it took longer than ${name}=${this.settings.env[name]}. If it needs more time, give it more.`,
+    );
   }
 
   /**
    * What a child leaves running (a password agent) is left alive, as it is with hooks, and must not hold up the
    * next run either. The kernel's word on the group costs nothing; /proc is read only when there is a reason to.
    */
-  private lookBehind(leader: number, isSuspect: boolean): void {
+  private async lookBehind(leader: number, isSuspect: boolean): Promise<void> {
     if (!isSuspect && !signal(-leader, 0)) return;
-    const members = familyMembers({ leader, marks: [] });
+    let members = familyMembers({ leader, marks: [] });
     // A child that SIGKILL could not end is still at work: then the lock must outlive us.
     if (members.some(({ pid }) => pid === leader)) return;
     this.leavesLock = true;
+    const until = performance.now() + Math.min(ENDING_MS, this.stop.msUntil(1));
+    while (members.length > 0 && performance.now() < until) {
+      await new Promise<void>((resolve) => after(ENDING_STEP_MS, resolve));
+      members = familyMembers({ leader, marks: [] });
+    }
     if (members.length === 0) return;
     const names = members.map(({ pid }) => `${processName(pid)} with pid ${pid}`).join(", ");
     this.log.info(`The work left running: ${names}. It is left alive and holds no lock.`);

@@ -19,6 +19,7 @@ import {
   type PastRecord,
   type RecordFile,
   readLastRun,
+  withoutExit,
 } from "./record.ts";
 import { judgeDue, type Schedule, Scheduled, scheduleFor } from "./schedules.ts";
 
@@ -31,6 +32,8 @@ export interface Job {
   readonly status: string;
   readonly present: boolean;
   readonly exit_code: number | null;
+  /** Why the last run failed and what to do about it; null where it did not. */
+  readonly error: string | null;
   /** Since the last run's work ended. */
   readonly age_seconds: number | null;
   readonly started_at: string | null;
@@ -195,6 +198,7 @@ function judgeJob(
       status: record?.status ?? (found === undefined ? "none" : "unreadable"),
       present: found !== undefined,
       exit_code: record?.exit_code ?? null,
+      error: typeof record?.error === "string" ? record.error : null,
       age_seconds: record === undefined ? null : now - record.finished_epoch,
       started_at: at(record?.started_epoch),
       finished_at: at(record?.finished_epoch),
@@ -241,22 +245,27 @@ const explainsItself = (record: PastRecord): boolean =>
   ["warning", "dry-run"].includes(record.status) && workAlerts(record).length > 0;
 
 function describeResult(record: PastRecord, now: number): Pick<Finding, "kind" | "message"> {
-  const { status, exit_code, finished_epoch, error } = record;
+  const { status, exit_code, finished_epoch } = record;
   const when = agoText(now - finished_epoch);
-  const why = typeof error === "string" ? ` ${error}` : "";
-  if (status === "interrupted") {
-    return { kind: status, message: `its last run was interrupted ${when} (exit ${exit_code}).${why}` };
-  }
+  const error = typeof record.error === "string" ? withoutExit(record.error).replace(STOPPED, "") : "";
+  const end = error === "" ? `(exit ${exit_code}).` : `(exit ${exit_code}): ${inSentence(error)}`;
+  if (status === "interrupted")
+    return { kind: status, message: `its last run was interrupted ${when} ${end}` };
   if (status === "warning" || exit_code === 0) {
     const what = status === "warning" ? "a warning" : `the status ${status}`;
-    return {
-      kind: "warning",
-      message: `its last run, ${when}, ended with ${what} (exit ${exit_code}).${why}`,
-    };
+    return { kind: "warning", message: `its last run, ${when}, ended with ${what} ${end}` };
   }
   const what = status === "timed_out" ? "timed out" : "failed";
-  return { kind: "failed", message: `its last run ${what} ${when} (exit ${exit_code}).${why}` };
+  const whole = error === "" ? ` ${what} ${when}` : `, ${when}, ${what}`;
+  return { kind: "failed", message: `its last run${whole} ${end}` };
 }
+
+/** What `error` begins with after a stop: "was interrupted" says as much. */
+const STOPPED = /^Stopped by SIG\w+ before the work (?:began|was done)\. ?/;
+
+/** A sentence after a colon: `The password …` goes on in lower case, a name stays. */
+const inSentence = (text: string): string =>
+  /^(?:A|[A-Z][a-z]+) /.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 
 /** What is still in the way of the runs that were skipped: the end of a sentence. */
 function skipReason(running: RunMark | undefined, lockPath: string): string {

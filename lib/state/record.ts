@@ -109,7 +109,7 @@ export interface RunRecord {
   readonly work_status?: Status;
   /** What the run found that its operator must hear of; absent where there is nothing. */
   readonly alerts?: readonly Alert[];
-  /** Why the run failed, in a sentence, when it was not the tool that said so. */
+  /** Why the run failed and what to do about it, in a few sentences; absent where it did not fail. */
   readonly error?: string;
   readonly repository?: string;
   /** Its restic or rclone, when that did not end by itself. */
@@ -132,6 +132,12 @@ export function hasSucceeded({ status, work_status, work_exit_code }: Judgeable)
 }
 
 type Judgeable = Pick<PastRecord, "status" | "work_exit_code" | "work_status">;
+
+/** An `error` beside an exit code, without the words that only repeat that one. Pure. */
+export const withoutExit = (error: string): string => error.replace(/^restic [^.:]*\(exit \d+\)\. /, "");
+
+/** The `error` of a run whose tool failed without a word. */
+export const NO_REASON = "restic gave no reason.";
 
 /** What needsAttention() looks at. */
 export type Attention = Pick<RunRecord, "exit_code"> & Partial<Pick<RunRecord, "status" | "alerts">>;

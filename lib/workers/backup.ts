@@ -293,7 +293,7 @@ async function forget(run: BackupRun, restic: Restic, retention: Retention): Pro
     return { exitCode: EXIT.ok };
   }
   await restic.afterFailure("forget", exitCode);
-  run.log.error("The backup itself is done; only the retention policy was not applied.");
+  run.fail("The backup itself is done; only the retention policy was not applied.");
   return { exitCode, status: "failed" };
 }
 

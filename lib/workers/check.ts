@@ -53,11 +53,16 @@ async function work(run: Run<CheckFacts>): Promise<Outcome> {
     onWords: look,
     onEnd: (end) => {
       if (end.trouble !== undefined && !isDamaged && !summary?.broken_packs?.length) {
-        run.log.error("The check did not come to its end, and nothing is known of damage to the repository.");
+        run.fail("The check did not come to its end, and nothing is known of damage to the repository.");
       } else if (summary !== undefined) conclude(run, summary, end.exitCode);
+      else if (isDamaged && end.exitCode === RESTIC.failed)
+        run.reasons.push(`The repository is damaged. ${DAMAGED}`);
     },
   });
 }
+
+const DAMAGED =
+  'Run neither prune nor forget, and follow "Troubleshooting" in restic\'s manual; the log names what is damaged.';
 
 /** Words that restic has for what is wrong in the repository itself (its internal/checker; seen with 0.14, 0.18 and 0.19). */
 const DAMAGE =
@@ -75,7 +80,7 @@ function conclude(run: Run<CheckFacts>, summary: CheckSummary, exitCode: number)
   run.addFacts(checkFacts(summary));
   const verdict = `restic | ${checkVerdict(summary)}`;
   if (exitCode === EXIT.ok) run.log.info(verdict);
-  else run.log.error(verdict);
+  else run.fail(verdict, `The check did not pass: ${checkVerdict(summary)}. ${DAMAGED}`);
   for (const advice of checkAdvice(summary)) run.log.warn(advice);
 }
 

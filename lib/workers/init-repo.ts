@@ -101,9 +101,9 @@ async function probe(run: InitRun, restic: Restic): Promise<boolean> {
 }
 
 function leaveAlone(run: Run, restic: Restic, dryRun: boolean): Outcome {
-  run.log.warn(
-    `There is a repository at ${restic.shown} already, which this password opens. It is left alone.`,
-  );
+  const said = `There is a repository at ${restic.shown} already, which this password opens. It is left alone.`;
+  run.log.warn(said);
+  if (!dryRun) run.reasons.push(said);
   return { exitCode: dryRun ? EXIT.ok : EXISTS };
 }
 

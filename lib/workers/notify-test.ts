@@ -133,7 +133,7 @@ function announce({ log, settings }: Run, channel: Channel, { subject }: Text): 
 async function send(run: Run, channel: Channel, text: Text): Promise<Result> {
   const { to, why } = channel === "mail" ? await mail(run, text) : await webhook(run, text);
   if (why === undefined) run.log.info(`The ${channel} "${text.subject}" was delivered to ${to}.`);
-  else run.log.error(`The ${channel} to ${to} was not delivered: ${why}`);
+  else run.fail(`The ${channel} to ${to} was not delivered: ${why}`);
   return why === undefined ? "delivered" : "failed";
 }
 

@@ -7,7 +7,7 @@ import { isDry, valueOfFlag, withoutOurs, withoutResync } from "../rclone/args.t
 import { bisync, type PairEnd } from "../rclone/bisync.ts";
 import { boundSync, boundText, jobArgsProblem } from "../rclone/bound.ts";
 import { findPast } from "../rclone/past.ts";
-import { exitText, Rclone, type Totals } from "../rclone/rclone.ts";
+import { exitText, explainWords, Rclone, type Totals } from "../rclone/rclone.ts";
 import { type JobFile, type JobRow, MODES, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
 import { TransferProgress } from "../rclone/stats.ts";
 import type { Invocation } from "../run/command.ts";
@@ -145,7 +145,7 @@ async function workThrough(
   const jobs: RowFact[] = [];
   for (const row of malformed) {
     const { line, text, why } = row;
-    log.error(`Line ${line} of the job file ${malformedText(row)}`);
+    run.fail(`Line ${line} of the job file ${malformedText(row)}`);
     jobs.push({ line, text, error: why, exit_code: EXIT.failed });
   }
   note(run, jobs);
@@ -216,9 +216,14 @@ async function workOn(
   for (const name of kept.slice(0, KEPT_MOST)) log.warn(`Replaced, and kept as ${name}`);
   if (kept.length > KEPT_MOST) log.warn(`So were ${kept.length - KEPT_MOST} more.`);
   if (run.stopping) log.warn(`${named}: stopped after ${formatDuration(seconds)}`);
-  else if (exitCode !== EXIT.ok)
-    log.error(`${named}: failed ${exitText(exitCode)} after ${formatDuration(seconds)}${moved}`);
-  else if (recovered) {
+  else if (exitCode !== EXIT.ok) {
+    const why = error === undefined ? explainWords(ended.said) : hide(error);
+    run.fail(
+      `${named}: failed ${exitText(exitCode)} after ${formatDuration(seconds)}${moved}`,
+      `Job of line ${line}, ${mode} ${maskRemote(source)} -> ${maskRemote(destination)}, failed ${exitText(exitCode)}. ${why}`.trim(),
+    );
+    if (error === undefined && why !== "") log.error(why);
+  } else if (recovered) {
     run.alert(
       "recovered",
       `${named}: recovered in ${formatDuration(seconds)}${moved}, ${plural(kept.length, "replaced file")} kept aside. ` +
@@ -248,7 +253,8 @@ async function workOn(
 const KEPT_MOST = 100;
 
 /** What a row came to. */
-type RowEnd = Pick<PairEnd, "exitCode" | "error"> & Partial<Pick<PairEnd, "recovered" | "kept" | "files">>;
+type RowEnd = Pick<PairEnd, "exitCode" | "error" | "said"> &
+  Partial<Pick<PairEnd, "recovered" | "kept" | "files">>;
 
 async function sync(
   run: Run,
@@ -265,7 +271,7 @@ async function sync(
     return bound;
   }
   // Ours come first, so that the operator's win.
-  const { exitCode, maxDelete } = await rclone.transfer(row.mode, source, destination, [
+  const { exitCode, maxDelete, said } = await rclone.transfer(row.mode, source, destination, [
     ...bound.words,
     ...words,
   ]);
@@ -276,7 +282,7 @@ async function sync(
     run.log.error(error);
     return { exitCode, error };
   }
-  return { exitCode, files: bound.files };
+  return { exitCode, files: bound.files, ...(said === undefined ? {} : { said }) };
 }
 
 const isTrue = (value = ""): boolean => /^(1|t|true)$/i.test(value);

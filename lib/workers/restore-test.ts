@@ -119,7 +119,7 @@ async function test(test: Test): Promise<Outcome> {
     return { exitCode };
   }
   if (nothing) {
-    run.log.error(
+    run.fail(
       `Nothing in the snapshot matches --path ${plan.path}, so nothing was restored. A path is one as \`restic ls\` ` +
         "shows it, such as /data/photos.",
     );
@@ -137,7 +137,7 @@ async function test(test: Test): Promise<Outcome> {
     run.log.info("Everything that was asked for was restored intact.");
     return { exitCode };
   }
-  run.log.error(`The test failed: ${problems.join("; ")}.`);
+  run.fail(`The test failed: ${problems.join("; ")}.`);
   return { exitCode: EXIT.failed };
 }
 

@@ -75,8 +75,13 @@ const worker = defineWorker({
     readRestorePlan(flags, localZone());
   },
   facts,
-  subject: ({ files_restored }) =>
-    files_restored === undefined ? undefined : `${plural(files_restored, "file")} restored`,
+  subject: ({ files_restored, dry_run, target }) => {
+    const isDry = dry_run === "ON";
+    const verb = isDry ? "would be restored" : "restored";
+    const what = files_restored === undefined ? undefined : `${plural(files_restored, "file")} ${verb}`;
+    const parts = [isDry ? "DRY-RUN:" : undefined, what, target === undefined ? undefined : `to ${target}`];
+    return parts.filter(Boolean).join(" ") || undefined;
+  },
   work,
 });
 
@@ -239,7 +244,7 @@ async function performRestore(
   const nothing = include.length > 0 && files + skipped === 0;
   run.facts.include_zero_match = nothing ? "ON" : "OFF";
   if (nothing) {
-    log.error(
+    run.fail(
       `Nothing in the snapshot matches --include ${include.join(", ")}, so nothing was restored. A pattern is a ` +
         "path as `restic ls` shows it, such as /data/photos, or a name such as *.txt.",
     );

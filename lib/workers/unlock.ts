@@ -63,13 +63,13 @@ async function work(run: UnlockRun, given: FlagValues<typeof flags>): Promise<Ou
   const restic = new Restic(run);
   run.addFacts({ remove_all: all ? "ON" : "OFF", dry_run: dryRun ? "ON" : "OFF" });
   const before = await readLocks(restic, run.context);
-  if (before.exitCode !== EXIT.ok) return failed(run, restic, before);
+  if (before.exitCode !== EXIT.ok) return failed(restic, before);
   show(run, restic, before.locks);
 
   const going = before.locks.filter(({ evidence }) => all || isStale(evidence));
   const harmful = all || going.length === 0 ? undefined : before.locks.find(({ evidence }) => evidence.harm);
   if (harmful !== undefined) {
-    run.log.error(
+    run.fail(
       `Nothing was removed: restic unlock takes no list of the locks to remove, and ${harmful.evidence.harm} (lock ` +
         `${harmful.id}). Try again when that one is released${againText(harmful)}; when no restic is at work anywhere, ` +
         "unlock --remove-all removes all locks without asking after their processes.",
@@ -106,9 +106,9 @@ function buildLockFacts({ id, lock, evidence }: HeldLock): NonNullable<UnlockFac
 
 async function remove(run: UnlockRun, restic: Restic, all: boolean): Promise<Outcome> {
   const { exitCode } = await restic.call(["unlock", ...(all ? ["--remove-all"] : [])]);
-  if (exitCode !== EXIT.ok) return failed(run, restic, { exitCode });
+  if (exitCode !== EXIT.ok) return failed(restic, { exitCode });
   const after = await readLocks(restic, run.context);
-  if (after.exitCode !== EXIT.ok) return failed(run, restic, after);
+  if (after.exitCode !== EXIT.ok) return failed(restic, after);
   run.facts.locks_after = after.locks.length;
   run.log.info(`Locks before: ${run.facts.locks_before}, after: ${after.locks.length}.`);
   if (after.locks.length > 0) run.log.info(`What stays is not evidently stale, or new: ${ids(after.locks)}.`);
@@ -117,7 +117,7 @@ async function remove(run: UnlockRun, restic: Restic, all: boolean): Promise<Out
 
 const ids = (locks: readonly HeldLock[]): string => locks.map(({ id }) => id).join(", ");
 
-async function failed(run: Run, restic: Restic, { exitCode }: Pick<Listing, "exitCode">): Promise<Outcome> {
-  run.log.error(`restic failed (exit ${exitCode}). ${await restic.meaningOf(exitCode)}`);
+async function failed(restic: Restic, { exitCode }: Pick<Listing, "exitCode">): Promise<Outcome> {
+  await restic.explainFailure("restic", exitCode);
   return { exitCode };
 }

@@ -376,7 +376,7 @@ describe("WARN", () => {
     const { code, findings, stdout } = await world.status();
     expect(code).toBe(0);
     expect(findings[0]).toMatch(
-      /^WARN {2}notify-test: its last run failed \d+s ago \(exit 2\)\. There is no recipient\. Set MAILX_RCPT/,
+      /^WARN {2}notify-test: its last run, \d+s ago, failed \(exit 2\): there is no recipient\. Set MAILX_RCPT/,
     );
     expect(stdout).toMatch(/^notify-test .* failed 2 .* not scheduled$/m);
   });
@@ -479,10 +479,14 @@ describe("WARN", () => {
 
 describe("FAIL", () => {
   test.each([
-    ["exit 1", "failed", 1],
-    ['echo "Fatal: wrong password or no key found" >&2; exit 1', "failed", 12],
-    ["kill -SEGV $$", "failed", 139],
-  ])("the last run of a job that is on: restic does %p", async (body, what, exitCode) => {
+    ["exit 1", "failed (exit 1): restic gave no reason."],
+    [
+      'echo "Fatal: wrong password or no key found" >&2; exit 1',
+      "failed (exit 12): the password does not open the repository REPOSITORY. Correct RESTIC_PASSWORD or its _FILE. " +
+        "restic said: Fatal: wrong password or no key found",
+    ],
+    ["kill -SEGV $$", "failed (exit 139): restic gave no reason."],
+  ])("the last run of a job that is on: restic does %p", async (body, what) => {
     using world = new Scheduled();
     world.restic(body);
     await world.run("backup");
@@ -490,7 +494,7 @@ describe("FAIL", () => {
     expect(code).toBe(1);
     expect(first).toMatch(/^FAIL {2}testhost/);
     expect(findings.map((line) => line.replace(/\d+s ago/, "0s ago"))).toEqual([
-      `FAIL  backup: its last run ${what} 0s ago (exit ${exitCode}).`,
+      `FAIL  backup: its last run, 0s ago, ${what.replace("REPOSITORY", world.repository)}`,
     ]);
     expect(await world.json()).toMatchObject({ verdict: "FAIL", failures: 1, warnings: 0, exit_code: 1 });
   });
@@ -500,11 +504,11 @@ describe("FAIL", () => {
     world.restic("sleep 30");
     await world.run("backup", [], { env: { BACKUP_TIMEOUT: "1s" } });
     expect((await world.status()).findings[0]).toMatch(
-      /^FAIL {2}backup: its last run timed out \d+s ago \(exit 124\)\.$/,
+      /^FAIL {2}backup: its last run, \d+s ago, timed out \(exit 124\): the work was ended .* BACKUP_TIMEOUT=1s\./,
     );
     await world.run("backup", [], { env: { RESTIC_TAG: "" } });
     expect((await world.status()).findings[0]).toMatch(
-      /^FAIL {2}backup: its last run failed \d+s ago \(exit 2\)\. RESTIC_TAG is empty\./,
+      /^FAIL {2}backup: its last run, \d+s ago, failed \(exit 2\): RESTIC_TAG is empty\./,
     );
   });
 
