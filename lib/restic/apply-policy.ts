@@ -3,6 +3,7 @@
  * removes the snapshot that the run has just made, nor, unless the operator says so, the last one of a group.
  */
 
+import { readdirSync, statSync } from "node:fs";
 import { ConfigError, EXIT } from "../errors.ts";
 import { exitOfStopped, type Run } from "../run/run.ts";
 import { lastFields } from "../state/record.ts";
@@ -42,19 +43,34 @@ export interface Applied {
   readonly withheld?: string;
 }
 
+/** The snapshot that the run has made. */
+export interface Made {
+  /** Its short id. */
+  readonly id: string;
+  /** It may not be the newest of its group. */
+  readonly isSuspect: boolean;
+  /** The repository's id, where it is known. */
+  readonly repository: string | undefined;
+}
+
 /** The retention of one run. */
 export class Retention {
   readonly policy: Policy;
   private readonly scope: Scope;
   private readonly missedBefore: number;
+  /** Epoch milliseconds, of whole seconds; 0 where there was no run before. */
+  private readonly lastMs: number;
+  /** The snapshot of the run before, which it may have made in that very second. */
+  private readonly lastId: string | undefined;
   /** The last run ended in the future: the clock was set back since. */
   private readonly wasClockSetBack: boolean;
 
   /** Throws a ConfigError when there is no policy, or it cannot be what was meant. */
   constructor(private readonly run: RetentionRun) {
-    const { retention_missed, finished_epoch } = lastFields(run.context, run.name);
-    this.wasClockSetBack =
-      typeof finished_epoch === "number" && finished_epoch * 1000 > Date.now() + AHEAD_MS;
+    const { retention_missed, finished_epoch, snapshot_id } = lastFields(run.context, run.name);
+    if (typeof snapshot_id === "string" && snapshot_id !== "") this.lastId = snapshot_id;
+    this.lastMs = typeof finished_epoch === "number" ? finished_epoch * 1000 : 0;
+    this.wasClockSetBack = this.lastMs > Date.now() + AHEAD_MS;
     this.missedBefore = typeof retention_missed === "number" ? retention_missed : 0;
     run.facts.retention_missed = this.missedBefore + 1;
     this.policy = readOwnPolicy(run);
@@ -83,32 +99,34 @@ export class Retention {
     this.run.alert("retention-withheld", `The retention policy was not applied, because ${reason}${missed}`);
   }
 
-  /**
-   * Applies the policy, where it keeps what must stay; says so when it is withheld. `made`: the id of the snapshot that
-   * the run has made. `isSuspect`: it may not be the newest of its group.
-   */
-  async apply(restic: Restic, made?: string, isSuspect = false): Promise<Applied> {
+  /** Applies the policy, where it keeps what must stay; says so when it is withheld. */
+  async apply(restic: Restic, made?: Made): Promise<Applied> {
     const { run, policy } = this;
     run.facts.retention_missed = this.missedBefore + 1;
-    const asks = made === undefined ? !policy.keepsNewest : this.mayRemove(isSuspect);
+    const asks = made === undefined ? !policy.keepsNewest : this.mayRemove(restic, made);
     if (asks && !policy.isDryRun) {
       const preview = await this.forget(restic, ["--dry-run", ...policy.previewWords]);
-      const withheld = preview.refusal ?? this.objection(preview, made);
+      const withheld = preview.refusal ?? this.objection(preview, made?.id);
       if (withheld !== undefined) return { exitCode: EXIT.failed, withheld };
       if (preview.exitCode !== EXIT.ok) return this.ended(preview);
     }
     const forgotten = await this.forget(restic, policy.words);
-    if (forgotten.exitCode === EXIT.ok && !policy.isDryRun) this.tell(forgotten.groups, made);
+    if (forgotten.exitCode === EXIT.ok && !policy.isDryRun) this.tell(forgotten.groups, made?.id);
     if (forgotten.refusal !== undefined) return { exitCode: forgotten.exitCode, withheld: forgotten.refusal };
     return this.ended(forgotten);
   }
 
   /** Can the snapshot that was just made be among those that go? */
-  private mayRemove(isSuspect: boolean): boolean {
+  private mayRemove(restic: Restic, made: Made): boolean {
     const { policy } = this;
     // Snapshots of a clock that was set back are newer than the new ones, in the runs after this one too.
     const isAhead = this.wasClockSetBack || this.missedBefore > 0;
-    return isSuspect || isAhead || !policy.keepsByCount || !policy.groupsByHost;
+    if (made.isSuspect || isAhead || !policy.keepsByCount || !policy.groupsByHost) return true;
+    const own = [made.id, ...(this.lastId === undefined ? [] : [this.lastId])];
+    return (
+      made.repository !== undefined &&
+      hasSnapshotsBeside(own, `${restic.cacheFolder}/${made.repository}/snapshots`, this.lastMs)
+    );
   }
 
   private objection(
@@ -174,7 +192,7 @@ export class Retention {
     for (const group of sortedGroups(groups)) if (group.remove?.length) run.log.info(removedText(group));
     const narrowed = filterText(this.scope.filter);
     run.log.info(`${tallyText({ kept, removed })}${narrowed && `, of those ${narrowed}`}.`);
-    // Only a snapshot that nobody could know of makes this happen: one from the future that another program made.
+    // Only a snapshot that nobody could know of makes this happen: one from the future that is not in the cache.
     const lost = made === undefined ? undefined : lostText(groups, made);
     if (lost !== undefined)
       run.alert("snapshot-removed", `The retention policy removed ${lost}. Back up again.`);
@@ -184,6 +202,23 @@ export class Retention {
 /** Milliseconds; a record from further ahead than this was written before the clock was set back. */
 const AHEAD_MS = 60_000;
 
+/**
+ * Has restic learned of snapshots beside our own since then? One from the future may be among them, which takes the new
+ * one's place. The backup before has read them all into `folder`, its cache, where a file's time is that of its coming.
+ */
+function hasSnapshotsBeside(own: readonly string[], folder: string, sinceMs: number): boolean {
+  try {
+    return readdirSync(folder, { recursive: true }).some((each) => {
+      const name = String(each).split("/").pop() ?? "";
+      if (name.length !== 64 || own.some((id) => name.startsWith(id))) return false;
+      return statSync(`${folder}/${each}`).mtimeMs >= sinceMs;
+    });
+  } catch {
+    // There is no cache, or another restic has just removed a file of it: asking costs a second, and is safe.
+    return true;
+  }
+}
+
 /** `snapshot …, which this run has just made`, and for which other one, when it is among those that go. */
 function lostText(groups: readonly ForgetGroup[], made: string): string | undefined {
   const isMade = ({ id }: Snapshot) => id.startsWith(made);
@@ -191,7 +226,7 @@ function lostText(groups: readonly ForgetGroup[], made: string): string | undefi
   const lost = group?.remove?.find(isMade);
   if (lost === undefined) return undefined;
   const newer = group?.keep?.find((kept) => epochOf(kept) > epochOf(lost));
-  const why = newer && `; ${describeSnapshot(newer, localZone())} is newer. Was the clock set back?`;
+  const why = newer && `; ${describeSnapshot(newer, localZone())} is newer (was the clock set back?)`;
   return `snapshot ${made}, which this run has just made${why ?? ""}`;
 }
 

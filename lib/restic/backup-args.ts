@@ -110,6 +110,9 @@ export const isDryRun = (words: readonly string[]): boolean => isOn(readFlags(wo
 export const savesCommand = (jobArgs: readonly string[]): boolean =>
   isOn(readFlags(jobArgs), "--stdin-from-command");
 
+/** Names of standard input: restic's own, and the system's. */
+const INPUT = /^(-|\/dev\/stdin|\/dev\/fd\/0|\/proc\/(self|thread-self)\/fd\/0)$/;
+
 /** Why restic would read something else than was meant, or write elsewhere: a sentence with its remedy; undefined when it would not. */
 export function misreading(jobArgs: readonly string[], roots: readonly string[]): string | undefined {
   const flags = readFlags(jobArgs);
@@ -119,10 +122,11 @@ export function misreading(jobArgs: readonly string[], roots: readonly string[])
       "pre-backup hook write a file, or use --stdin-from-command (restic 0.17 and later)."
     );
   }
-  if (flags.some(({ flag, value }) => flag.startsWith("--files-from") && value === "-")) {
+  const list = flags.find(({ flag, value = "" }) => flag.startsWith("--files-from") && INPUT.test(value));
+  if (list !== undefined) {
     return (
-      "RESTIC_JOB_ARGS has --files-from with -, standard input, but a run gives restic no input. Name a file that holds " +
-      "the list."
+      `RESTIC_JOB_ARGS has --files-from with ${list.value}, standard input, but a run gives restic no input. Name a file ` +
+      "that holds the list."
     );
   }
   if (isOn(flags, "--stdin-from-command") && roots.length > 0) {

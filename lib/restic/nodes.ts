@@ -51,6 +51,20 @@ export async function visitNodes(
   }
 }
 
+/**
+ * Which of the paths that a snapshot records it does not hold: restic records absolute paths even of relative ones, whose
+ * files it keeps from the top (`/photos`, recorded as /data/photos). Throws a Failure with restic's exit code.
+ */
+export async function pathsNotKept(
+  restic: Restic,
+  snapshot: string,
+  paths: readonly string[],
+): Promise<string[]> {
+  const kept = new Set<string>();
+  await visitNodes(restic, snapshot, paths, ({ path }) => kept.add(path));
+  return paths.filter((path) => path !== "/" && !kept.has(path));
+}
+
 /** The node on a line; undefined for the snapshot itself, which comes first. */
 export function parseNode(line: string): Node | undefined {
   try {

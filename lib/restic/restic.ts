@@ -319,15 +319,19 @@ export class Restic implements Caller {
     );
   }
 
+  /** Where restic keeps its cache, unless its flags name another folder or none. */
+  get cacheFolder(): string {
+    const { RESTIC_CACHE_DIR, XDG_CACHE_HOME, HOME } = this.run.settings.env;
+    return RESTIC_CACHE_DIR || (XDG_CACHE_HOME ? `${XDG_CACHE_HOME}/restic` : `${HOME}/.cache/restic`);
+  }
+
   /**
    * The repository's id, after a call since `sinceMs` has opened it, without asking: restic names the folder of its cache
    * by the id, and touches the folder whenever it opens the repository. undefined where that does not tell: there is no
    * cache, or two repositories were opened at once.
    */
   cachedId(sinceMs: number): string | undefined {
-    const { RESTIC_CACHE_DIR, XDG_CACHE_HOME, HOME } = this.run.settings.env;
-    const folder =
-      RESTIC_CACHE_DIR || (XDG_CACHE_HOME ? `${XDG_CACHE_HOME}/restic` : `${HOME}/.cache/restic`);
+    const folder = this.cacheFolder;
     try {
       const touched = readdirSync(folder).filter(
         (name) => /^[0-9a-f]{64}$/.test(name) && statSync(`${folder}/${name}`).mtimeMs >= sinceMs,

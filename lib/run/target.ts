@@ -4,10 +4,10 @@
  * backup and of this program.
  */
 
-import { accessSync, constants, existsSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import type { Settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
-import { reasonOf } from "../errors.ts";
+import { errnoOf, reasonOf } from "../errors.ts";
 import { mountOf } from "../files/mounts.ts";
 import { absolute, isVacant, realPath, relation } from "../paths.ts";
 
@@ -94,8 +94,8 @@ export function restoreRefusal(
   }
 }
 
-/** The folder that is there already and in which `target` is, or would be made; a real path. Throws as realPath does. */
-function standingFolder(target: string): string {
+/** What is there already of `target`: itself, or the folder in which it would be made; a real path. Throws as realPath does. */
+function standingPath(target: string): string {
   let path = realPath(target);
   while (path !== "/" && !existsSync(path)) path = path.slice(0, path.lastIndexOf("/")) || "/";
   return path;
@@ -110,7 +110,7 @@ const IN_MEMORY: ReadonlyMap<number, string> = new Map([
 /** Where `path` lies in memory only, as a clause of a sentence; undefined when it lies on a disk, or nobody knows. */
 export function memoryAt(path: string): string | undefined {
   try {
-    const folder = standingFolder(path);
+    const folder = standingPath(path);
     // A type is a signed number here.
     const type = IN_MEMORY.get(statfsSync(folder).type >>> 0);
     if (type === undefined) return undefined;
@@ -128,7 +128,7 @@ export function memoryAt(path: string): string | undefined {
 /** Why `path` cannot keep files: it cannot be written, or is in memory only. undefined when it can. */
 export function storageRefusal(path: string): Refusal | undefined {
   try {
-    accessSync(standingFolder(path), constants.W_OK | constants.X_OK);
+    demandWritable(standingPath(path));
     const why = memoryAt(path);
     return why === undefined ? undefined : { why, grave: false };
   } catch (error) {
@@ -136,9 +136,25 @@ export function storageRefusal(path: string): Refusal | undefined {
   }
 }
 
+/** Throws where restic can neither write into the folder nor replace the file that this is. */
+function demandWritable(path: string): void {
+  const asFolder = constants.W_OK | constants.X_OK;
+  if (statSync(path).isDirectory()) {
+    accessSync(path, asFolder);
+    return;
+  }
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    // A file whose mode alone forbids it is replaced.
+    if (errnoOf(error) === "EROFS") throw error;
+    accessSync(path.slice(0, path.lastIndexOf("/")) || "/", asFolder);
+  }
+}
+
 /** Bytes that may still be written at `path`; undefined where the file system does not say. Throws as realPath does. */
 export function freeBytes(path: string): number | undefined {
-  const { bavail, blocks, bsize } = statfsSync(standingFolder(path));
+  const { bavail, blocks, bsize } = statfsSync(standingPath(path));
   // Some FUSE file systems know no size.
   return blocks === 0 ? undefined : bavail * bsize;
 }

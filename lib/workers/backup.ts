@@ -278,7 +278,11 @@ async function forget(run: BackupRun, restic: Restic, retention: Retention): Pro
   run.log.info("Applying the retention policy of RESTIC_FORGET_ARGS.");
   // A time that was given may be older than that of the snapshots before.
   const isDated = run.settings.words("RESTIC_JOB_ARGS").some((word) => /^--time(=|$)/.test(word));
-  const { exitCode, withheld } = await retention.apply(restic, run.facts.snapshot_id ?? "none", isDated);
+  const { exitCode, withheld } = await retention.apply(restic, {
+    id: run.facts.snapshot_id ?? "none",
+    isSuspect: isDated,
+    repository: run.facts.repository_id,
+  });
   const { isDryRun } = retention.policy;
   if (withheld !== undefined || (exitCode === EXIT.ok && isDryRun)) {
     retention.withhold(withheld ?? "RESTIC_FORGET_ARGS has --dry-run. Take it out.");

@@ -10,6 +10,8 @@ import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
+import { lastSuccessIn } from "../state/repositories.ts";
+import { stamp } from "../time/zone.ts";
 import { quoteWord } from "../words.ts";
 
 const flags = {
@@ -74,6 +76,7 @@ async function work(run: InitRun, { flags, rest }: Given): Promise<Outcome> {
   if (misread !== undefined) throw new ConfigError(misread);
   const existed = await probe(run, restic);
   if (existed) return leaveAlone(run, restic, flags["dry-run"]);
+  warnOfVanished(run, restic);
   if (flags["dry-run"]) {
     run.log.info(`There is no repository at ${restic.shown}; it would be created (--dry-run).`);
     return { exitCode: EXIT.ok };
@@ -105,6 +108,16 @@ function leaveAlone(run: Run, restic: Restic, dryRun: boolean): Outcome {
   run.log.warn(said);
   if (!dryRun) run.reasons.push(said);
   return { exitCode: dryRun ? EXIT.ok : EXISTS };
+}
+
+/** What runs have worked with may be there still, on a disk that is not mounted. */
+function warnOfVanished({ context, log }: Run, { shown }: Restic): void {
+  const past = lastSuccessIn(context.logDir, context.mask(shown));
+  if (past === undefined) return;
+  log.warn(
+    `${String(past.job)} worked with a repository at ${shown}, last at ${stamp(past.finished_epoch * 1000, context.zone)}. ` +
+      "A new one holds none of its snapshots: if its disk is only not mounted, or RESTIC_REPOSITORY is wrong, mend that instead.",
+  );
 }
 
 async function isConfirmed(run: Run, restic: Restic, given: InitFlags): Promise<boolean> {

@@ -3,6 +3,7 @@
 import { ConfigError, EXIT } from "../errors.ts";
 import { heldPath } from "../files/tree.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
+import { pathsNotKept } from "../restic/nodes.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import {
   literal,
@@ -127,7 +128,9 @@ async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | un
     : plan.target;
   run.facts.target = target;
   const chosen = { ...plan, include, target };
-  const words = plan.inPlace ? wordsInPlace(chosen, snapshot, guard) : { ...chosen, snapshot: snapshot.id };
+  const words = plan.inPlace
+    ? await wordsInPlace(chosen, snapshot, guard, restic)
+    : { ...chosen, snapshot: snapshot.id };
   if (!plan.inPlace) guard.check(target);
   await guard.checkRoom(restic, snapshot, { ...words, target: words.within?.[0] ?? target });
 
@@ -166,12 +169,24 @@ async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | un
 }
 
 /** A restore of the snapshot's own paths to where they were; of a part of them when something is included. */
-function wordsInPlace(plan: RestorePlan, snapshot: Snapshot, guard: TargetGuard): RestoreWords {
+async function wordsInPlace(
+  plan: RestorePlan,
+  snapshot: Snapshot,
+  guard: TargetGuard,
+  restic: Restic,
+): Promise<RestoreWords> {
   const paths = (snapshot.paths ?? []).filter((path) => path.startsWith("/"));
   if (paths.length === 0) {
     throw new ConfigError(
       `Snapshot ${shortId(snapshot)} has no absolute paths, so there is nowhere to put its files back to. ` +
         "Give --target.",
+    );
+  }
+  const unkept = await pathsNotKept(restic, snapshot.id, paths);
+  if (unkept.length > 0) {
+    throw new ConfigError(
+      `Snapshot ${shortId(snapshot)} was made of relative paths: it holds nothing under ${unkept.join(", ")}, and ` +
+        "--in-place would put its files elsewhere. Give --target, and copy the files from there.",
     );
   }
   guard.checkInPlace(paths);

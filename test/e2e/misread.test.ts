@@ -75,6 +75,8 @@ test.each([
     "would take BACKUP (BACKUP_ROOT_DIR) as an argument of that command",
   ],
   ["--files-from -", "", "has --files-from with -, standard input"],
+  ["--files-from /dev/stdin", "", "has --files-from with /dev/stdin, standard input"],
+  ["--files-from-raw=/dev/fd/0", "", "has --files-from with /dev/fd/0, standard input"],
 ])("RESTIC_JOB_ARGS=%j is refused before restic is started", async (words, roots, said) => {
   using world = new World();
   world.restic(`touch ${world.dir}/called`);

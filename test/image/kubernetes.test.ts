@@ -94,6 +94,16 @@ describe("what the containers need of us", () => {
     expect(missing).toEqual([]);
   });
 
+  test("the host of the snapshots is not one that everybody copies", () => {
+    for (const { name, env = [] } of pods.flatMap((pod) => pod.containers)) {
+      const at = (variable: string) => env.findIndex((each: Objects) => each.name === variable);
+      expect([name, env[at("HOSTNAME")]?.value]).toEqual([name, "backup-$(NAMESPACE)"]);
+      expect(env[at("NAMESPACE")]?.valueFrom.fieldRef.fieldPath).toBe("metadata.namespace");
+      // Kubernetes expands what it has met before.
+      expect(at("NAMESPACE")).toBeLessThan(at("HOSTNAME"));
+    }
+  });
+
   test("what restarts a container asks for its schedule, not for how its runs ended", () => {
     const probes = containers.flatMap(({ livenessProbe }) => livenessProbe?.exec.command ?? []);
     expect(probes).toEqual(["/bin/status", "--alive"]);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { needing } from "../support/needing.ts";
 import { onTerminal } from "../support/pseudo-terminal.ts";
 import { equip } from "../support/ready-repository.ts";
@@ -89,6 +90,25 @@ describe.each(restics.map((tool) => [tool.version, tool] as const))("init-repo w
     expect(stdout).toContain("it would be created (--dry-run)");
     expect(isMade(world)).toBe(false);
     expect(world.record("init-repo")).toMatchObject({ repo_existed: "OFF", dry_run: "ON", confirmed: "OFF" });
+  });
+
+  test("says that runs have worked with one there, where it is gone; a new name is none of its business", async () => {
+    using world = bare(tool);
+    expect((await world.run("init-repo", ["--yes"])).stdout).not.toContain("worked with a repository");
+    expect((await world.run("backup")).code).toBe(0);
+    await world.exec(["mv", world.repository, join(world.dir, "unmounted")]);
+    for (const words of [["--dry-run"], ["--yes"]]) {
+      const { code, stdout } = await world.run("init-repo", words);
+      expect({ code, stdout }).toEqual({
+        code: 0,
+        stdout: expect.stringMatching(
+          /WARN .*backup worked with a repository at \S+, last at .*\. A new one holds none of its snapshots: if its disk/,
+        ),
+      });
+    }
+    const RESTIC_REPOSITORY = join(world.dir, "another");
+    const other = await world.run("init-repo", ["--yes"], { env: { RESTIC_REPOSITORY } });
+    expect(other.stdout).not.toContain("worked with a repository");
   });
 
   needing("restic", "python3").test("creates it when `init` is typed", async () => {

@@ -195,6 +195,36 @@ describe.skipIf(!isRoot).each(restics.map(({ version, path }) => [version, path]
       expect((await world.run("restore", ["--in-place", "--yes"])).code).toBe(0);
       expect(lines(describeTree(source))).toEqual(lines(before));
     });
+
+    test.skipIf(Bun.semver.order(version, "0.17.0") < 0)(
+      "--in-place replaces a source that is a file; what was saved by a relative path is refused",
+      async () => {
+        using world = snapshots.open(path);
+        const single = world.file("one *[1] file", "saved\n", 0o444);
+        const saved = ["restic", "backup", "--quiet", "--host", "testhost", "--tag", "automated"];
+        expect((await world.exec([...saved, single])).code).toBe(0);
+        rmSync(single);
+        writeFileSync(single, "spoilt\n", { mode: 0o444 });
+        const { code, stdout } = await world.run("restore", ["--in-place", "--yes"]);
+        expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("(--in-place)") });
+        expect(readFileSync(single, "utf8")).toBe("saved\n");
+
+        const name = `relative-${process.pid}`;
+        world.file(`${name}/note`, "saved\n");
+        const inside = ["sh", "-c", 'cd "$0" && exec "$@"', world.dir];
+        expect((await world.exec([...inside, ...saved, name])).code).toBe(0);
+        for (const words of [[], ["--include", `/${name}/note`], ["--include", "note"]]) {
+          const refused = await world.run("restore", ["--in-place", "--yes", ...words]);
+          expect({ code: refused.code, stdout: refused.stdout }).toEqual({
+            code: 2,
+            stdout: expect.stringContaining(
+              `was made of relative paths: it holds nothing under ${world.dir}/${name}`,
+            ),
+          });
+        }
+        expect(existsSync(`/${name}`)).toBe(false);
+      },
+    );
   },
 );
 

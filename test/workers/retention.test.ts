@@ -1,5 +1,6 @@
 // What retention may remove, and what it must not, on real restic: of a backup that has just been made, of other hosts.
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { equip, snapshots } from "../support/ready-repository.ts";
 import { restic as newest, restics } from "../support/restics.ts";
 import { World } from "../support/world.ts";
@@ -127,6 +128,41 @@ describe.each(restics.map((restic) => [restic.version, restic] as const))("resti
     const dated = { RESTIC_FORGET_ARGS: "--keep-last 1", RESTIC_JOB_ARGS: "--time '2020-01-01 10:00:00'" };
     expect((await world.run("backup", [], { env: dated })).code).toBe(0);
     expect(world.record()).toMatchObject({ status: "warning", retention_missed: 2 });
+    expect(snapshots(world)).toHaveLength(3);
+  });
+
+  test("one from the future that another program has made meanwhile: the new one stays, by one question more", async () => {
+    using world = new World();
+    equip(world, restic);
+    world.program("restic", `echo "$*" >>${world.dir}/calls\nexec ${restic.path} "$@"`);
+    const env = { RESTIC_FORGET_ARGS: "--keep-last 1" };
+    const questions = () =>
+      world
+        .read("calls")
+        .split("\n")
+        .filter((call) => /^forget .*--dry-run/.test(call)).length;
+    expect((await world.run("backup", [], { env })).code).toBe(0);
+    expect((await world.run("backup", [], { env })).code).toBe(0);
+    expect(world.record()).toMatchObject({ status: "ok", snapshots_kept: 1, snapshots_removed: 1 });
+    // Nobody else has made one.
+    expect(questions()).toBe(0);
+    const future = [
+      "--time",
+      "2126-01-01 10:00:00",
+      "--host",
+      "testhost",
+      "--cache-dir",
+      join(world.dir, "theirs"),
+    ];
+    expect((await world.exec([restic.path, "backup", "-q", ...future, world.source])).code).toBe(0);
+    const { stdout } = await world.run("backup", [], { env });
+    const { snapshot_id, status, retention_missed } = world.record();
+    expect({ status, retention_missed, questions: questions() }).toEqual({
+      status: "warning",
+      retention_missed: 1,
+      questions: 1,
+    });
+    expect(stdout).toContain(`it would remove snapshot ${snapshot_id}, which this run has just made; `);
     expect(snapshots(world)).toHaveLength(3);
   });
 
