@@ -4,11 +4,10 @@
  * them in a file (`RUN restic-backup-helper env --image`), which is read and written here.
  */
 
-import { mkdirSync } from "node:fs";
 import { type Settings, VALUE_FILE_MOST } from "../config/settings.ts";
 import { type Variable, type VariableName, variables } from "../config/variables.ts";
 import type { Environment } from "../environment.ts";
-import { readIfThere, readSmallFile, replaceFile } from "../files/files.ts";
+import { makeFolder, readIfThere, readSmallFile, replaceFile } from "../files/files.ts";
 import {
   isForeignSecret,
   isSecret,
@@ -157,7 +156,7 @@ export function readImageDefaults(): ImageDefaults {
 
 /** Returns the path of the file. Throws what mkdir(2), open(2) and rename(2) say. */
 export function writeImageDefaults(defaults: ImageDefaults): string {
-  mkdirSync(FOLDER, { recursive: true });
+  makeFolder(FOLDER);
   replaceFile(FILE, `${JSON.stringify(defaults, null, 2)}\n`);
   return FILE;
 }

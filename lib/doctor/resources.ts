@@ -4,7 +4,7 @@
  * RESTIC_REPOSITORY_FILE is read.
  */
 
-import { lstatSync, opendirSync } from "node:fs";
+import { existsSync, lstatSync, opendirSync, promises, type Stats } from "node:fs";
 import type { Settings } from "../config/settings.ts";
 import type { NameOf, VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
@@ -18,6 +18,7 @@ import { namedSources } from "../restic/lists.ts";
 
 import { goesWithContainer, misreadRepository, OWN_LAYER } from "../restic/place.ts";
 import { isPasswordMissing, MISSING_PASSWORD, optionsOf, PASSWORDS } from "../restic/restic.ts";
+import { crontabPath } from "../schedule/schedule.ts";
 import { type Check, fail, ok, type Status, warn } from "./checks.ts";
 import { checkCache, checkOwnInSources } from "./own-folders.ts";
 
@@ -222,6 +223,39 @@ export async function checkFolders(settings: Settings): Promise<Check[]> {
     const reason = problem ?? (stat?.isDirectory() ? undefined : "it is not a directory");
     const say = reason === undefined ? ok : status === "FAIL" ? fail : warn;
     checks.push(say(name, reason === undefined ? path : `${path} cannot be written: ${reason}. ${effect}`));
+    if (reason === undefined && name !== "TMPDIR") checks.push(...(await checkExposure(name, path)));
   }
+  const crontabs = settings.text("CRONTAB_DIR");
+  if (existsSync(crontabPath(settings))) checks.push(...(await checkExposure("CRONTAB_DIR", crontabs)));
   return checks;
 }
+
+/** Could others put something of theirs in the place of our files in this folder? */
+async function checkExposure(name: VariableName, path: string): Promise<Check[]> {
+  const real = realPath(path);
+  for (let at = real; at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
+    const why = exposure(await promises.stat(at), at === real);
+    if (why === undefined) continue;
+    const what = at === real ? path : `${at}, above ${path},`;
+    return [
+      warn(
+        name,
+        `${what} is not safe: ${why}. A link or a pipe could be put in the place of a file of ours. ${SAFE}`,
+      ),
+    ];
+  }
+  return [];
+}
+
+const SAFE = "Give it to the running user, and take others' write permission (chmod go-w).";
+
+/** Who else could; undefined for nobody. In a sticky folder others touch only their own, but add what they like. Pure. */
+function exposure({ mode, uid, gid }: Stats, isItself: boolean): string | undefined {
+  if (uid !== 0 && uid !== process.geteuid?.()) return `it belongs to user ${uid}`;
+  if ((mode & 0o1000) !== 0 && !isItself) return undefined;
+  const byGroup = (mode & 0o020) !== 0 && gid !== 0 && gid !== process.getegid?.();
+  if ((mode & 0o002) !== 0) return `everybody can write it (mode ${octal(mode)})`;
+  return byGroup ? `group ${gid} can write it (mode ${octal(mode)})` : undefined;
+}
+
+const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, "0");

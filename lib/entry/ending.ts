@@ -5,7 +5,7 @@
 
 import { statSync } from "node:fs";
 import type { Log } from "../log/log.ts";
-import { descendantsOf, isAlive } from "../process/proc.ts";
+import { descendantsOf, isAlive, readStat } from "../process/proc.ts";
 import { signal } from "../process/spawn.ts";
 import { type Stop, sleep } from "../process/stop.ts";
 import { isRunning, markedJobs, markerPath, readMark } from "../state/marker.ts";
@@ -36,6 +36,8 @@ function runningWorkers(lockDir: string): Running[] {
 /** A worker that has been asked to end. Times in milliseconds of performance.now(). */
 interface Asked {
   readonly name: string;
+  /** Its start: a later process with its pid is a stranger. */
+  readonly ticks: number | undefined;
   readonly atMs: number;
   isSaid: boolean;
   isForced: boolean;
@@ -61,7 +63,8 @@ export async function endWorkers({ lockDir, jobs, stop, msLeft, log, announcemen
   const asked = new Map<number, Asked>();
   const ask = ({ pid, name }: Running) => {
     if (asked.has(pid)) return;
-    asked.set(pid, { name, atMs: performance.now(), isSaid: false, isForced: false });
+    const ticks = readStat(pid)?.ticks;
+    asked.set(pid, { name, ticks, atMs: performance.now(), isSaid: false, isForced: false });
     signal(pid, "SIGTERM");
   };
   let patience = Number.POSITIVE_INFINITY;
@@ -75,7 +78,8 @@ export async function endWorkers({ lockDir, jobs, stop, msLeft, log, announcemen
       if (!each.isSaid) log.info(`Sending SIGTERM to ${each.name} (pid ${pid}).`);
       each.isSaid = true;
     }
-    const left = [...asked.keys(), ...jobs].filter(isAlive);
+    const isSame = (pid: number) => !asked.has(pid) || readStat(pid)?.ticks === asked.get(pid)?.ticks;
+    const left = [...asked.keys(), ...jobs].filter((pid) => isAlive(pid) && isSame(pid));
     if (left.length === 0) return;
     if (leftNow() <= 0) return kill(left, asked, log);
     if (stop.forced) patience = Math.min(patience, force(asked));
@@ -97,11 +101,16 @@ function force(asked: ReadonlyMap<number, Asked>): number {
   return until + FORCED_MS;
 }
 
-/** Is it a link of this program? restic itself is left to its worker, which knows how to stop it. */
+/**
+ * Is it a link of this program, of our user, and not entry itself, which anybody can name in a marker? restic itself is
+ * left to its worker, which knows how to stop it.
+ */
 function isOurs(pid: number): boolean {
+  if (pid === process.pid) return false;
   try {
     const [theirs, ours] = [statSync(`/proc/${pid}/exe`), statSync("/proc/self/exe")];
-    return theirs.ino === ours.ino && theirs.dev === ours.dev && isAlive(pid);
+    const isLink = theirs.ino === ours.ino && theirs.dev === ours.dev;
+    return isLink && statSync(`/proc/${pid}`).uid === process.geteuid?.() && isAlive(pid);
   } catch {
     // It has exited, or is another user's.
     return false;

@@ -26,9 +26,13 @@ export async function openPipe(path: string, env: ChildEnvironment): Promise<Pip
   const read = openReader(path) ?? ((await makePipe(path, env)) ? openReader(path) : undefined);
   if (read === undefined) return undefined;
   try {
-    return { read, write: openSync(path, constants.O_WRONLY), target: targetOf("self", read) };
+    return {
+      read,
+      write: openSync(`/proc/self/fd/${read}`, constants.O_WRONLY),
+      target: targetOf("self", read),
+    };
   } catch {
-    // No descriptor left, a full disk, or somebody has just removed it: two sockets will do.
+    // No descriptor left, or no /proc: two sockets will do. By its path it might be another one's pipe by now.
     closeSync(read);
     return undefined;
   }

@@ -50,6 +50,8 @@ export function parseSignature(text: string): LockHolder {
 export type LockState =
   | { readonly state: "free" }
   | { readonly state: "unreadable"; readonly problem: string }
+  /** Another user's: only that user sees who holds it. */
+  | { readonly state: "private" }
   | { readonly state: "held"; readonly pid: number; readonly since: string | undefined }
   /** Its holder has died, but processes that it started still hold it. */
   | { readonly state: "orphaned"; readonly pid: number; readonly processes: { pid: number; name: string }[] };
@@ -63,9 +65,10 @@ export function inspectLock(path: string): LockState {
   try {
     text = readOurs(path, SIGNATURE_MOST);
   } catch (error) {
-    return errnoOf(error) === "ENOENT"
-      ? { state: "free" }
-      : { state: "unreadable", problem: reasonOf(error) };
+    if (errnoOf(error) === "ENOENT") return { state: "free" };
+    // A lock is its owner's alone. The marker beside it, which everybody may read, says whether a run goes on.
+    if (errnoOf(error) === "EACCES") return { state: "private" };
+    return { state: "unreadable", problem: reasonOf(error) };
   }
   const { pid, since, alive } = parseSignature(text);
   if (pid === undefined) return { state: "free" };

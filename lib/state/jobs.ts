@@ -276,6 +276,7 @@ function skipReason(running: RunMark | undefined, lockPath: string): string {
     const names = lock.processes.map(({ name, pid }) => `${name} with pid ${pid}`).join(", ");
     return `because what an earlier run has left running still holds its lock ${lockPath}: ${names}. End it.`;
   }
+  if (lock.state === "private") return `and who holds its lock ${lockPath}, only the owner of that can see.`;
   if (isOpenAnywhere(lockPath)) return `because another process holds its lock ${lockPath}.`;
   return "and has not run since. Nothing is in its way any more: the next run ends this.";
 }

@@ -95,6 +95,6 @@ test("a crontab that cannot be read is said, not taken for none", async () => {
   expect(await world.run("cron-list", [], { env })).toEqual({
     code: 1,
     stdout: "",
-    stderr: `cron-list: The crontab ${world.dir}/crontabs/root cannot be read: it is a directory. Run cron-list as its owner.\n`,
+    stderr: `cron-list: The crontab ${world.dir}/crontabs/root cannot be read: it is not a regular file. Run cron-list as its owner.\n`,
   });
 });

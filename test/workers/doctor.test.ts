@@ -1143,3 +1143,39 @@ describe("the recent cron log", () => {
     );
   });
 });
+
+describe("folders that others can write", () => {
+  const said = async (world: World) =>
+    (await world.run("doctor")).stdout.split("\n").filter((line) => line.includes("is not safe: "));
+
+  test("LOG_DIR, LOCK_DIR, METRICS_DIR, CRONTAB_DIR, and what is above them, are warned of", async () => {
+    using world = new World();
+    world.link("doctor");
+    world.env.METRICS_DIR = world.folder("open/metrics");
+    world.env.CRONTAB_DIR = world.folder("crontabs");
+    world.file("crontabs/root", "");
+    expect(await said(world)).toEqual([]);
+    for (const folder of [world.log, world.lock, `${world.dir}/crontabs`]) chmodSync(folder, 0o1777);
+    chmodSync(`${world.dir}/open`, 0o777);
+    const lines = (await said(world)).join("\n");
+    for (const [name, path] of [
+      ["LOG_DIR", `${world.log} is not safe: everybody can write it (mode 1777). `],
+      ["LOCK_DIR", `${world.lock} is not safe: everybody can write it (mode 1777). `],
+      [
+        "METRICS_DIR",
+        `${world.dir}/open, above ${world.dir}/open/metrics, is not safe: everybody can write it`,
+      ],
+      ["CRONTAB_DIR", `${world.dir}/crontabs is not safe: everybody can write it (mode 1777). `],
+    ])
+      expect(lines).toContain(`[WARN] ${name}: ${path}`);
+  });
+
+  test("a sticky folder above them is none: there others touch only what is theirs", async () => {
+    using world = new World();
+    world.link("doctor");
+    const above = world.folder("shared");
+    chmodSync(above, 0o1777);
+    world.env.LOG_DIR = world.folder("shared/log");
+    expect(await said(world)).toEqual([]);
+  });
+});
