@@ -42,9 +42,9 @@ export async function runPhase(
   plan: PhasePlan,
   results: HookResult[] = [],
 ): Promise<readonly HookResult[]> {
-  const { settings, log, hooksDir } = context;
+  const { settings, log, env, hooksDir } = context;
   const { phase, stop, skipOnStop, expected = [] } = plan;
-  const hooks = discoverHooks(hooksDir, phase, context.env.PATH);
+  const hooks = discoverHooks(hooksDir, phase, env.PATH);
   const vanished = expected.filter((path) => !hooks.some((hook) => hook.path === path));
   for (const path of vanished) {
     const error = "vanished since the run began";
