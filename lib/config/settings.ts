@@ -4,6 +4,7 @@
  * What a file that a `_FILE` variable names says in the place of the variable itself.
  */
 
+import { statSync } from "node:fs";
 import type { Environment } from "../environment.ts";
 import { ConfigError, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
@@ -13,6 +14,15 @@ import { declarations, type NameOf, type OptionOf, type VariableName, variables 
 
 /** setTimeout and exit arithmetic stay exact below this; 2^31 seconds are 68 years. */
 const MOST = 2 ** 31;
+
+const SUSPECT = /^[\s"'“”‘’]|[\s"'“”‘’]$/;
+
+/** Variables that name a file. */
+export const FILE_NAMES =
+  /^((RESTIC|REPLICATE|SYNC|RESTORE_TEST|WEBHOOK|HEALTHCHECKS|MAILX|AWS|AZURE|GOOGLE)_.*_FILE|RESTIC_CACERT|RESTIC_TLS_CLIENT_CERT|RCLONE_CONFIG|MSMTPRC|GOOGLE_APPLICATION_CREDENTIALS)$/;
+
+export const isFolder = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 export class Settings {
   private readonly said = new Set<string>();
@@ -47,9 +57,9 @@ export class Settings {
     return this.number(name, name, wholeNumber, "a whole number");
   }
 
-  /** Whole seconds, from `90`, `90s`, `15m` or `6h`. */
+  /** Whole seconds, from `90`, `90s`, `15m` or `1h30m`. */
   seconds(name: NameOf<"seconds">): number {
-    return this.number(name, name, parseDuration, "a duration such as 90, 90s, 15m or 6h");
+    return this.number(name, name, readSeconds, DURATION);
   }
 
   /** The time-out of one worker's work (BACKUP_TIMEOUT) in seconds; 0 for none. */
@@ -57,7 +67,7 @@ export class Settings {
     return this.number(
       "<WORKER>_TIMEOUT",
       `${screaming(worker)}_TIMEOUT`,
-      parseDuration,
+      readSeconds,
       "a duration such as 6h",
     );
   }
@@ -71,11 +81,9 @@ export class Settings {
     const name = this.env[own] ? own : "HOOK_TIMEOUT";
     const value = this.env[name];
     if (!value) return 0;
-    const seconds = wholeNumber(value);
+    const seconds = readSeconds(value);
     if (seconds === undefined) {
-      this.warn(
-        `${name}=${quoteWord(value)} is not a whole number of seconds; hooks run without a time-out.`,
-      );
+      this.warn(`${name}=${quoteWord(value)} is not ${HOOK_DURATION}; hooks run without a time-out.`);
     }
     return seconds ?? 0;
   }
@@ -125,6 +133,16 @@ export class Settings {
       if (declarations[name].file) this.refuseDouble(name);
     }
     for (const name in this.env) if (name.startsWith("HEALTHCHECKS_URL_")) this.refuseDouble(name);
+  }
+
+  /** Is there a value at which config/odd.ts should look? Asked by every run: only few have one. */
+  get isSuspect(): boolean {
+    return Object.entries(this.env).some(
+      ([name, value = ""]) =>
+        SUSPECT.test(value) ||
+        (FILE_NAMES.test(name) && isFolder(value)) ||
+        (name === "BACKUP_ROOT_DIR" && /[\s,;:]\//.test(value)),
+    );
   }
 
   private refuseDouble(name: string): void {
@@ -211,6 +229,14 @@ export function wholeNumber(text: string): number | undefined {
   const digits = text.trim();
   return /^[0-9]+$/.test(digits) ? Math.min(Number(digits), MOST) : undefined;
 }
+
+/** What seconds may look like, for a message. */
+export const DURATION = "a duration such as 90, 90s, 15m or 6h";
+export const HOOK_DURATION = "a whole number of seconds, nor a duration such as 90s or 15m";
+
+/** Seconds wherever a variable takes them: a whole number, or a duration; blanks around it mean nothing. */
+export const readSeconds = (text: string): number | undefined =>
+  wholeNumber(text) ?? parseDuration(text.trim());
 
 /** A secret is a line or a key; a larger file is another one than was meant. */
 export const VALUE_FILE_MOST = 65_536;

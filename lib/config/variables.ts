@@ -114,9 +114,9 @@ export const variables = {
   ),
   CRON_LOG_MAX_SIZE: count("size in bytes from which cron.log is rotated", "1048576"),
   MAX_CRON_LOG_ARCHIVES: count("number of archives of cron.log to keep", "5"),
-  HOOK_TIMEOUT: count("seconds that a hook may take, a whole number; 0 for no limit", "0"),
-  "HOOK_TIMEOUT_<PHASE>": count("the same for one phase, for example HOOK_TIMEOUT_PRE_BACKUP"),
-  HOOK_KILL_AFTER: count("seconds from a timed-out hook's SIGTERM to its SIGKILL", "10"),
+  HOOK_TIMEOUT: seconds("how long a hook may take; 0 for no limit", "0"),
+  "HOOK_TIMEOUT_<PHASE>": seconds("the same for one phase, for example HOOK_TIMEOUT_PRE_BACKUP"),
+  HOOK_KILL_AFTER: seconds("time from a timed-out hook's SIGTERM to its SIGKILL", "10"),
   HOOK_LOG_MAX_BYTES: count(
     "bytes that one hook may add to the run's log; what is more goes to stdout only",
     "1048576",

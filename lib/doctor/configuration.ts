@@ -3,6 +3,7 @@
  * in doctor they make the section Configuration checks, but for those that its sections Runtime and Replicate show.
  */
 
+import { oddities } from "../config/odd.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 import { ConfigError } from "../errors.ts";
@@ -21,7 +22,7 @@ import { checkRepositoryWritable, checkScratch } from "./own-folders.ts";
 import { checkProtection } from "./protection.ts";
 import { checkJobFile, checkRclone } from "./replication.ts";
 import { checkFolders, checkResources } from "./resources.ts";
-import { checkValues } from "./values.ts";
+import { checkValues, withOddities } from "./values.ts";
 
 /** For config-check. `workers` are the names of the runs: they make <WORKER>_TIMEOUT and HOOK_TIMEOUT_<PHASE>. */
 export async function checkEnvironment(
@@ -43,7 +44,7 @@ export async function checkEnvironment(
   const values = checkValues(context.settings, workers).filter(
     ({ key = "", status }) => status === "WARN" || !failed.has(key),
   );
-  return [...checks, ...values, ...checkChannels(context.settings)];
+  return withOddities(context.settings.env, [...checks, ...values, ...checkChannels(context.settings)]);
 }
 
 /** The section of doctor, which adds what needs the container itself: its folders and its sendmail. */
@@ -55,9 +56,17 @@ export async function configuration(patient: DoctorContext): Promise<Findings> {
     ({ status, key = "" }) => status !== "OK" && !isAboutHooks(key),
   );
   const channels = checkChannels(settings);
-  checks.adopt([...(await checkResources(patient)), ...(await checkSchedule(patient)), ...odd, ...channels]);
-  checks.adopt([...(await checkProtection(patient)), ...checkScratch(patient)]);
-  if (odd.length === 0) checks.ok("Every value has the form that its variable needs.");
+  const found = [
+    ...(await checkResources(patient)),
+    ...(await checkSchedule(patient)),
+    ...odd,
+    ...channels,
+    ...(await checkProtection(patient)),
+    ...checkScratch(patient),
+  ];
+  checks.adopt(withOddities(settings.env, found));
+  if (odd.length === 0 && oddities(settings.env).length === 0)
+    checks.ok("Every value has the form that its variable needs.");
   checks.adopt([
     ...(await checkFolders(settings)),
     ...(await checkWriting(patient)),

@@ -99,7 +99,7 @@ function timeoutLines({ all, own }: { all: number; own: ReadonlyMap<string, numb
 
 function judgeSettings(checks: Checks, settings: Settings, misspelt: readonly Misspelt[]): void {
   // These settings report odd values to the checks.
-  settings.count("HOOK_KILL_AFTER");
+  settings.seconds("HOOK_KILL_AFTER");
   settings.count("HOOK_LOG_MAX_BYTES");
   settings.count("HOOK_STDOUT_MAX_BYTES");
   for (const { name, nearest } of misspelt.filter(({ name }) => isAboutHooks(name))) {

@@ -5,6 +5,7 @@
  */
 
 import { existsSync, lstatSync, opendirSync, promises, type Stats } from "node:fs";
+import { folderText } from "../config/odd.ts";
 import type { Settings } from "../config/settings.ts";
 import type { NameOf, VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
@@ -12,7 +13,7 @@ import { ConfigError } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
 import { maskRepository } from "../mask.ts";
 import { realPath } from "../paths.ts";
-import { elsewhereText, misreading, namedFiles, RESTIC_ARGS } from "../restic/backup-args.ts";
+import { elsewhereText, misreading, namedFiles, nothingNamed, RESTIC_ARGS } from "../restic/backup-args.ts";
 import { repositoryInside } from "../restic/inside.ts";
 import { namedSources } from "../restic/lists.ts";
 
@@ -116,9 +117,8 @@ async function checkPaths(settings: Settings): Promise<Check[]> {
   const roots = settings.lines("BACKUP_ROOT_DIR");
   // Side by side: each of several dead mounts takes its full time to be given up.
   if (roots.length > 0) return Promise.all(roots.map((path) => checkPath(key, path)));
-  return settings.env.RESTIC_JOB_ARGS?.trim()
-    ? [ok(key, "what RESTIC_JOB_ARGS names")]
-    : [fail(key, "There is nothing to back up. Set BACKUP_ROOT_DIR, or RESTIC_JOB_ARGS with --files-from.")];
+  const problem = nothingNamed(jobWords(settings));
+  return [problem === undefined ? ok(key, "what RESTIC_JOB_ARGS names") : fail(key, problem)];
 }
 
 async function checkPath(key: string, path: string): Promise<Check> {
@@ -132,9 +132,10 @@ async function checkPath(key: string, path: string): Promise<Check> {
     const target = realPath(bare);
     return warn(key, `${path} is a symbolic link: restic saves the link alone. Name ${target} instead.`);
   }
-  return stat.isDirectory() && isEmpty(path)
-    ? warn(key, `${path} is empty. Is its volume mounted?`)
-    : ok(key, path);
+  if (stat.isDirectory() && isEmpty(path)) return warn(key, `${path} is empty. Is its volume mounted?`);
+  return path.startsWith("/")
+    ? ok(key, path)
+    : warn(key, `${path} is a relative path: another one for everyone who starts a run. Write it from / on.`);
 }
 
 /** Reads one entry only: the folder may hold millions. */
@@ -164,9 +165,7 @@ async function checkLists(settings: Settings): Promise<Check[]> {
     namedFiles(jobWords(settings)).map(async ({ flag, path }) => {
       const { stat, problem } = await accessWithin(path, "read");
       if (problem !== undefined) return fail(key, `${flag} ${path} cannot be read: ${problem}.`);
-      return stat.isDirectory()
-        ? fail(key, `${flag} ${path} is a directory, not a file.`)
-        : ok(key, `${flag} ${path}`);
+      return stat.isDirectory() ? fail(key, `${flag} ${folderText(path)}`) : ok(key, `${flag} ${path}`);
     }),
   );
 }

@@ -1,9 +1,13 @@
 /** Does each value have the form that its variable is declared with? Pure, but for the files of *_FILE. */
 
 import { knownNames, misspelt, misspeltText } from "../config/misspelt.ts";
+import { oddities } from "../config/odd.ts";
 import {
+  DURATION,
+  HOOK_DURATION,
   noneOf,
   parseOption,
+  readSeconds,
   readValueFile,
   type Settings,
   screaming,
@@ -12,7 +16,7 @@ import {
 import { declarations, type VariableName, variables } from "../config/variables.ts";
 import { ConfigError } from "../errors.ts";
 import { isDryRun } from "../restic/backup-args.ts";
-import { parseDuration, plural } from "../text.ts";
+import { plural } from "../text.ts";
 import { splitWords, UnbalancedQuote } from "../words.ts";
 import { type Check, fail, ok, warn } from "./checks.ts";
 
@@ -27,6 +31,16 @@ export function checkValues(settings: Settings, workers: readonly string[]): Che
   ];
 }
 
+/** Where a value is so odd that it cannot work, that is its one verdict: that it cannot be read follows from it. */
+export function withOddities(env: Settings["env"], checks: readonly Check[]): Check[] {
+  const odd = oddities(env);
+  const names = new Set(odd.flatMap(({ name, fails }) => (fails ? [name] : [])));
+  return [
+    ...checks.filter(({ key = "", status }) => status === "OK" || !names.has(key)),
+    ...odd.map(({ name, message, fails }) => (fails ? fail : warn)(name, message)),
+  ];
+}
+
 /** A number is always shown; any other value that is right needs no line. */
 function checkValue(name: VariableName, value: string | undefined): Check[] {
   const { kind, fallback } = declarations[name];
@@ -37,7 +51,7 @@ function checkValue(name: VariableName, value: string | undefined): Check[] {
     case "count":
       return [number(name, value, shown, wholeNumber, "a whole number")];
     case "seconds":
-      return [number(name, value, shown, parseDuration, "a duration such as 90, 90s, 15m or 6h")];
+      return [number(name, value, shown, readSeconds, name === "HOOK_TIMEOUT" ? HOOK_DURATION : DURATION)];
     case "switch":
     case "choice":
       return value && parseOption(name, value) === undefined
@@ -100,8 +114,8 @@ function checkPatterns(env: Settings["env"], workers: readonly string[]): Check[
   const works = workers.map((worker) => `${screaming(worker)}_TIMEOUT`);
   const numbers = Object.entries(env).flatMap(([name, value]) => {
     if (!value) return [];
-    if (hooks.includes(name)) return [number(name, value, value, wholeNumber, "a whole number of seconds")];
-    return works.includes(name) ? [number(name, value, value, parseDuration, "a duration such as 6h")] : [];
+    if (hooks.includes(name)) return [number(name, value, value, readSeconds, HOOK_DURATION)];
+    return works.includes(name) ? [number(name, value, value, readSeconds, "a duration such as 6h")] : [];
   });
   const strays = misspelt(env, knownNames(phases, workers));
   return [...numbers, ...strays.map((stray) => warn(stray.name, misspeltText(stray)))];

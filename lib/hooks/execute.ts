@@ -71,7 +71,7 @@ export async function runPhase(
         env: plan.env,
         argument: plan.argument,
         timeout: settings.hookTimeout(phase),
-        killAfter: settings.count("HOOK_KILL_AFTER"),
+        killAfter: settings.seconds("HOOK_KILL_AFTER"),
         logMost: settings.count("HOOK_LOG_MAX_BYTES"),
         stdoutMost: settings.count("HOOK_STDOUT_MAX_BYTES"),
         pipePath: plan.pipePath,

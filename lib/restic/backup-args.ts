@@ -138,6 +138,17 @@ export function misreading(jobArgs: readonly string[], roots: readonly string[])
   return elsewhereText("RESTIC_JOB_ARGS", jobArgs);
 }
 
+/** Do the words, without any BACKUP_ROOT_DIR, name nothing to back up? Then the sentence that says so. */
+export function nothingNamed(jobArgs: readonly string[]): string | undefined {
+  const isNamed =
+    savesCommand(jobArgs) ||
+    pathsIn(jobArgs).length > 0 ||
+    readFlags(jobArgs).some(({ flag }) => flag === "--stdin" || flag.startsWith("--files-from"));
+  if (isNamed) return undefined;
+  const also = jobArgs.length === 0 ? "" : "; RESTIC_JOB_ARGS names no source";
+  return `There is nothing to back up${also}. Set BACKUP_ROOT_DIR, or RESTIC_JOB_ARGS with --files-from.`;
+}
+
 /** The paths among the arguments: those that are neither a flag nor the value of one. */
 export function pathsIn(words: readonly string[]): string[] {
   if (savesCommand(words)) return [];

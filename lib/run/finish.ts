@@ -109,6 +109,7 @@ async function attempt(work: Work, run: Run): Promise<Outcome & { error?: string
   const { log, settings } = run;
   try {
     settings.refuseDoubles();
+    if (settings.isSuspect) (await import("../config/odd.ts")).refuseOddities(settings.env);
     return await work(run);
   } catch (error) {
     if (error instanceof Stopped && error.message === "") return { exitCode: error.exitCode };

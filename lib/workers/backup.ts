@@ -8,6 +8,7 @@ import {
   isDryRun,
   misreading,
   namedFiles,
+  nothingNamed,
   pathsIn,
   readFlags,
 } from "../restic/backup-args.ts";
@@ -248,11 +249,8 @@ function readBackupPlan({ settings }: Run): Plan {
   }
   const roots = settings.lines("BACKUP_ROOT_DIR");
   const jobArgs = settings.words("RESTIC_JOB_ARGS");
-  if (roots.length === 0 && jobArgs.length === 0) {
-    throw new ConfigError(
-      "There is nothing to back up. Set BACKUP_ROOT_DIR, or RESTIC_JOB_ARGS with --files-from.",
-    );
-  }
+  const nothing = roots.length === 0 ? nothingNamed(jobArgs) : undefined;
+  if (nothing !== undefined) throw new ConfigError(nothing);
   const problem = misreading(jobArgs, roots);
   if (problem !== undefined) throw new ConfigError(problem);
   const namesHost = readFlags(jobArgs).some(({ flag }) => flag === "--host" || flag === "-H");

@@ -161,7 +161,7 @@ function isUnderstood(settings: Settings, name: VariableName, { kind }: Variable
       // Hooks read this one in their own way.
       if (name === "HOOK_TIMEOUT") each.hookTimeout("");
       else if (kind === "count") each.count(name as NameOf<"count">);
-      if (kind === "seconds") each.seconds(name as NameOf<"seconds">);
+      else if (kind === "seconds") each.seconds(name as NameOf<"seconds">);
       if (kind === "words") each.words(name as NameOf<"words">);
     } catch (error) {
       // An unbalanced quote, or a variable that was given twice: config-check and the worker say so.

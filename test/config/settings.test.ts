@@ -24,6 +24,10 @@ describe("a hook's time-out", () => {
     ["0300", 300],
     [" 300 ", 300],
     ["300\n", 300],
+    ["300s", 300],
+    ["5m", 300],
+    ["1h30m", 5400],
+    [" 2d ", 172_800],
     ["2147483647", 2 ** 31 - 1],
     ["2147483648", 2 ** 31],
     ["99999999999999999999", 2 ** 31],
@@ -41,8 +45,9 @@ describe("a hook's time-out", () => {
     "5,5",
     "1e3",
     "0x10",
-    "300s",
-    "5m",
+    "5 m",
+    "m5",
+    "1.5h",
     "abc",
     "٣",
     "³",
@@ -55,7 +60,9 @@ describe("a hook's time-out", () => {
     const { value: seconds, warned } = read({ HOOK_TIMEOUT: value });
     expect(seconds).toBe(0);
     expect(warned).toEqual([
-      expect.stringContaining("is not a whole number of seconds; hooks run without a time-out."),
+      expect.stringContaining(
+        "is not a whole number of seconds, nor a duration such as 90s or 15m; hooks run without a time-out.",
+      ),
     ]);
     expect(warned[0]).toContain(value);
   });
@@ -78,12 +85,12 @@ test("the same is warned of once", () => {
     for (let round = 0; round < 3; round++) {
       settings.hookTimeout("pre-backup");
       settings.hookTimeout("post-backup");
-      settings.count("HOOK_KILL_AFTER");
+      settings.seconds("HOOK_KILL_AFTER");
     }
   });
   expect(warned).toEqual([
-    "HOOK_TIMEOUT=abc is not a whole number of seconds; hooks run without a time-out.",
-    "HOOK_KILL_AFTER=-1 is not a whole number; 10 is used.",
+    "HOOK_TIMEOUT=abc is not a whole number of seconds, nor a duration such as 90s or 15m; hooks run without a time-out.",
+    "HOOK_KILL_AFTER=-1 is not a duration such as 90, 90s, 15m or 6h; 10 is used.",
   ]);
 });
 
@@ -91,11 +98,11 @@ test.each<[string, number, string]>([
   ["", 10, ""],
   ["0", 0, ""],
   ["25", 25, ""],
-  ["-5", 10, "HOOK_KILL_AFTER=-5 is not a whole number; 10 is used."],
-  ["2 s", 10, "HOOK_KILL_AFTER='2 s' is not a whole number; 10 is used."],
+  ["-5", 10, "HOOK_KILL_AFTER=-5 is not a duration such as 90, 90s, 15m or 6h; 10 is used."],
+  ["2 s", 10, "HOOK_KILL_AFTER='2 s' is not a duration such as 90, 90s, 15m or 6h; 10 is used."],
 ])("count %j", (value, count, warning) => {
   const { value: got, warned } = found({ HOOK_KILL_AFTER: value }, (settings) =>
-    settings.count("HOOK_KILL_AFTER"),
+    settings.seconds("HOOK_KILL_AFTER"),
   );
   expect({ got, warned: warned.join() }).toEqual({ got: count, warned: warning });
 });

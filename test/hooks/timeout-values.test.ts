@@ -39,7 +39,7 @@ describe.concurrent("met with one warning, and no time-out", () => {
     ["0.0001", "HOOK_TIMEOUT=0.0001 is"],
     ["1e3", "HOOK_TIMEOUT=1e3 is"],
     ["0x10", "HOOK_TIMEOUT=0x10 is"],
-    ["300s", "HOOK_TIMEOUT=300s is"],
+    ["5.5m", "HOOK_TIMEOUT=5.5m is"],
     ["abc", "HOOK_TIMEOUT=abc is"],
     ["٣", "HOOK_TIMEOUT='٣' is"],
     ["NaN", "HOOK_TIMEOUT=NaN is"],
@@ -49,7 +49,9 @@ describe.concurrent("met with one warning, and no time-out", () => {
   ])("%j", async (value, words) => {
     const { warnings, ...rest } = await runWith({ HOOK_TIMEOUT: value });
     expect(rest).toEqual(FINE);
-    expect(warnings).toEqual([`${words} not a whole number of seconds; hooks run without a time-out.`]);
+    expect(warnings).toEqual([
+      `${words} not a whole number of seconds, nor a duration such as 90s or 15m; hooks run without a time-out.`,
+    ]);
   });
 
   test("a newline within: every line of the warning is dated", async () => {
@@ -57,7 +59,7 @@ describe.concurrent("met with one warning, and no time-out", () => {
     expect(rest).toEqual(FINE);
     expect(warnings).toEqual([
       "HOOK_TIMEOUT='5",
-      "6' is not a whole number of seconds; hooks run without a time-out.",
+      "6' is not a whole number of seconds, nor a duration such as 90s or 15m; hooks run without a time-out.",
     ]);
   });
 });
@@ -70,6 +72,8 @@ describe.concurrent("a limit that these hooks do not reach, or none", () => {
     "20",
     " 20 ",
     "20\n",
+    "20s",
+    "1h30m",
     "2147483",
     "2147484",
     "2147483647",
@@ -89,7 +93,7 @@ test("an odd HOOK_KILL_AFTER and HOOK_LOG_MAX_BYTES fall back to their defaults"
   });
   expect(rest).toEqual(FINE);
   expect(warnings).toEqual([
-    "HOOK_KILL_AFTER=soon is not a whole number; 10 is used.",
+    "HOOK_KILL_AFTER=soon is not a duration such as 90, 90s, 15m or 6h; 10 is used.",
     "HOOK_LOG_MAX_BYTES=1MiB is not a whole number; 1048576 is used.",
   ]);
 });

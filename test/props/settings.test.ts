@@ -28,13 +28,27 @@ function settingsOf(env: Record<string, string>) {
 const valueText = (random: Random) =>
   random.text([...SIGNS, "on", "OFF", "Stale", "1", "0", "90", "s", "6h", " "], random.pick([2, 4, 20]));
 
-property("a number is read from digits alone; of anything else one sentence tells", valueText, (text) => {
-  const { settings, told } = settingsOf({ HOOK_KILL_AFTER: text, HOOK_TIMEOUT: text });
+const numberOf = (text: string) => {
   const digits = /^\s*([0-9]+)\s*$/.exec(text)?.[1];
-  const wanted = digits === undefined ? undefined : Math.min(Number(digits), 2 ** 31);
+  return digits === undefined ? undefined : Math.min(Number(digits), 2 ** 31);
+};
+const secondsOf = (text: string) => numberOf(text) ?? parseDuration(text.trim());
+
+property("a count is read from digits alone; of anything else one sentence tells", valueText, (text) => {
+  const { settings, told } = settingsOf({ HISTORY_MAX_RUNS: text });
+  const wanted = numberOf(text);
+  return (
+    differ(settings.count("HISTORY_MAX_RUNS"), wanted ?? 1000) ??
+    differ(told.length, text === "" || wanted !== undefined ? 0 : 1)
+  );
+});
+
+property("seconds are a number or a duration; of anything else one sentence tells", valueText, (text) => {
+  const { settings, told } = settingsOf({ HOOK_KILL_AFTER: text, HOOK_TIMEOUT: text });
+  const wanted = secondsOf(text);
   const got = [
-    settings.count("HOOK_KILL_AFTER"),
-    settings.count("HOOK_KILL_AFTER"),
+    settings.seconds("HOOK_KILL_AFTER"),
+    settings.seconds("HOOK_KILL_AFTER"),
     settings.hookTimeout("pre-backup"),
   ];
   const sentences = text === "" || wanted !== undefined ? 0 : 2;
@@ -43,7 +57,7 @@ property("a number is read from digits alone; of anything else one sentence tell
 
 property("a duration is one, or its default; the same of each worker's time-out", valueText, (text) => {
   const { settings, told } = settingsOf({ STOP_TIMEOUT: text, RESTORE_TEST_TIMEOUT: text });
-  const wanted = parseDuration(text);
+  const wanted = secondsOf(text);
   const got = [settings.seconds("STOP_TIMEOUT"), settings.workTimeout("restore-test")];
   return (
     differ(got, [wanted ?? 8, wanted ?? 0]) ??

@@ -329,7 +329,7 @@ describe("doctor --hooks", () => {
     const env = {
       HOOK_TIMEOUT: "300",
       HOOK_TIMEOUT_POST_BACKUP: "60",
-      HOOK_TIMEOUT_PRE_BACKUP: "5m",
+      HOOK_TIMEOUT_PRE_BACKUP: "5 m",
       HOOK_TIMEOUTS: "1",
       HOOK_TIMEOUT_SOMETIMES: "1",
       HOOK_KILL_AFTER: "-1",
@@ -340,13 +340,15 @@ describe("doctor --hooks", () => {
       "== Hooks ==\nHOOK_TIMEOUT: 300\nHOOK_TIMEOUT_PRE_BACKUP: 0\nHOOK_TIMEOUT_POST_BACKUP: 60\nhooks/",
     );
     expect(stdout).toContain(
-      "[WARN] HOOK_TIMEOUT_PRE_BACKUP=5m is not a whole number of seconds; hooks run without a time-out.\n",
+      "[WARN] HOOK_TIMEOUT_PRE_BACKUP='5 m' is not a whole number of seconds, nor a duration such as 90s or 15m; hooks run without a time-out.\n",
     );
     expect(stdout).toContain(
       "[WARN] HOOK_TIMEOUTS is not known and has no effect; did you mean HOOK_TIMEOUT?\n",
     );
     expect(stdout).toContain("[WARN] HOOK_TIMEOUT_SOMETIMES names no phase and has no effect.\n");
-    expect(stdout).toContain("[WARN] HOOK_KILL_AFTER=-1 is not a whole number; 10 is used.\n");
+    expect(stdout).toContain(
+      "[WARN] HOOK_KILL_AFTER=-1 is not a duration such as 90, 90s, 15m or 6h; 10 is used.\n",
+    );
     expect((await json(world, ["--hooks"], { env })).report.hooks).toMatchObject({
       hook_timeout: 300,
       phase_timeouts: { "pre-backup": 0, "post-backup": 60 },
@@ -357,7 +359,7 @@ describe("doctor --hooks", () => {
       expect(code).toBe(1);
       expect(stdout).toContain("\nHOOK_TIMEOUT: 0\n");
       expect(stdout).toContain(
-        `[WARN] HOOK_TIMEOUT=${quoteWord(odd)} is not a whole number of seconds; hooks run without a time-out.\n`,
+        `[WARN] HOOK_TIMEOUT=${quoteWord(odd)} is not a whole number of seconds, nor a duration such as 90s or 15m; hooks run without a time-out.\n`,
       );
     }
   });
@@ -586,7 +588,7 @@ describe("configuration checks", () => {
       [
         "a list that is a folder",
         { RESTIC_JOB_ARGS: "--files-from /tmp" },
-        "FAIL RESTIC_JOB_ARGS: --files-from /tmp is a directory",
+        "FAIL RESTIC_JOB_ARGS: --files-from /tmp is a folder",
       ],
       [
         "CA certificates that are not there",
