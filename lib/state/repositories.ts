@@ -12,8 +12,12 @@ const NEEDING = new Set(["check", "prune", "forget", "forget-preview"]);
 /** The newest run that has worked with the repository that is shown as `shown`; undefined where none is known. */
 export function lastSuccessIn(logDir: string, shown: string): PastRecord | undefined {
   const proof = (run: PastRecord | undefined): PastRecord[] =>
-    run?.repository === shown && provesRepository(run) ? [run] : [];
-  const name = JSON.stringify(shown);
+    typeof run?.repository === "string" &&
+    spelling(run.repository) === spelling(shown) &&
+    provesRepository(run)
+      ? [run]
+      : [];
+  const name = JSON.stringify(spelling(shown)).slice(1, -1);
   // Its last line that is one: those before it are not even parsed.
   const line = readHistoryEnd(logDir, HISTORY_MOST).findLast(
     (each) => each.includes(name) && proof(parseRecord(each)).length > 0,
@@ -24,6 +28,9 @@ export function lastSuccessIn(logDir: string, shown: string): PastRecord | undef
     undefined,
   );
 }
+
+/** The one spelling of a folder: restic takes it with `local:` and with slashes at its end, too. */
+const spelling = (repository: string): string => repository.replace(/^local:/, "").replace(/(?<=.)\/+$/, "");
 
 /** A snapshot was made or read there, even if the run failed later; or the job has done its work on it. */
 function provesRepository(run: PastRecord): boolean {

@@ -97,8 +97,10 @@ describe.each(restics.map((tool) => [tool.version, tool] as const))("init-repo w
     expect((await world.run("init-repo", ["--yes"])).stdout).not.toContain("worked with a repository");
     expect((await world.run("backup")).code).toBe(0);
     await world.exec(["mv", world.repository, join(world.dir, "unmounted")]);
-    for (const words of [["--dry-run"], ["--yes"]]) {
-      const { code, stdout } = await world.run("init-repo", words);
+    const spellings = [world.repository, `local:${world.repository}`, `${world.repository}//`];
+    for (const [at, words] of [["--dry-run"], ["--dry-run"], ["--dry-run"], ["--yes"]].entries()) {
+      const env = { RESTIC_REPOSITORY: spellings[at % spellings.length] };
+      const { code, stdout } = await world.run("init-repo", words, { env });
       expect({ code, stdout }).toEqual({
         code: 0,
         stdout: expect.stringMatching(
