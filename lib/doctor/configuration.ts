@@ -5,8 +5,10 @@
 
 import { oddities } from "../config/odd.ts";
 import type { Settings } from "../config/settings.ts";
+import { declarations, type VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { ConfigError } from "../errors.ts";
+import { isPingUrl } from "../mask.ts";
 import { forgetScope } from "../restic/forget-scope.ts";
 import { askVersion } from "../restic/open.ts";
 import { type Policy, readPolicy, tooNewText } from "../restic/policy.ts";
@@ -16,10 +18,11 @@ import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.
 import { formatDuration } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { checkChannels, checkSendmail } from "./channels.ts";
-import { type Check, Checks, type DoctorContext, type Findings, fail, ok, warn } from "./checks.ts";
+import { type Check, Checks, type DoctorContext, type Findings, fail, ok, sentence, warn } from "./checks.ts";
 import { isAboutHooks } from "./hooks.ts";
 import { checkRepositoryWritable, checkScratch } from "./own-folders.ts";
 import { checkProtection } from "./protection.ts";
+import { isProblem } from "./rendering.ts";
 import { checkJobFile, checkRclone } from "./replication.ts";
 import { checkFolders, checkResources } from "./resources.ts";
 import { checkValues, withOddities } from "./values.ts";
@@ -46,6 +49,44 @@ export async function checkEnvironment(
   );
   return withOddities(context.settings.env, [...checks, ...values, ...checkChannels(context.settings)]);
 }
+
+/** What is wrong where a container starts. */
+export interface StartFinding {
+  readonly key: string;
+  readonly status: Check["status"];
+  /** A complete sentence, with the variable. */
+  readonly text: string;
+  /** Is it the name of the repository, or its password? */
+  readonly isAccess: boolean;
+}
+
+/** Which repository, and its password. */
+const ACCESS = /^RESTIC_(REPOSITORY|PASSWORD)(_FILE|_COMMAND)?$/;
+
+/**
+ * For entry. `fatal` is what every run of every job would fail with; housekeeping counts for nothing there. `planned` is
+ * what entry is about to write.
+ */
+export async function checkStart(
+  planned: Scheduled,
+  workers: readonly string[],
+): Promise<{ readonly fatal: readonly StartFinding[]; readonly others: readonly StartFinding[] }> {
+  const wrong = (await checkEnvironment(planned, workers)).filter(isProblem);
+  const jobs = planned.schedules.schedules.map(({ job }) => job).filter((job) => job !== "rotate_log");
+  const allNeedRestic = jobs.length > 0 && !jobs.includes("replicate");
+  const found = wrong.map((check) => {
+    const { key = "", status } = check;
+    const isAccess = ACCESS.test(key);
+    const isFatal =
+      isDoubled(planned.settings, key) || (allNeedRestic && (isAccess || key === "RESTIC_OPTIONS"));
+    return { key, status, text: sentence(check), isAccess, isFatal: isFatal && status === "FAIL" };
+  });
+  return { fatal: found.filter(({ isFatal }) => isFatal), others: found.filter(({ isFatal }) => !isFatal) };
+}
+
+/** Given by itself and by a file: no run begins with that. */
+const isDoubled = ({ env }: Settings, key: string): boolean =>
+  Boolean(env[key] && env[`${key}_FILE`]) && (declarations[key as VariableName]?.file ?? isPingUrl(key));
 
 /** The section of doctor, which adds what needs the container itself: its folders and its sendmail. */
 export async function configuration(patient: DoctorContext): Promise<Findings> {

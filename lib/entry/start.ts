@@ -16,7 +16,7 @@ import type { Stop } from "../process/stop.ts";
 import { commandWords } from "../restic/backup-args.ts";
 import type { Access } from "../restic/messages.ts";
 import { changedText, probeRepository } from "../restic/open.ts";
-import { goesWithContainer, misreadRepository, OWN_LAYER } from "../restic/place.ts";
+import { misreadRepository } from "../restic/place.ts";
 import { accessOf } from "../restic/restic.ts";
 import { crontabPath, type Places } from "../schedule/schedule.ts";
 import { lastFields, repositoryIdOf } from "../state/record.ts";
@@ -114,7 +114,6 @@ export async function readyRepository(context: Context, stop: Stop): Promise<voi
   const access = knownAccess(context);
   const misread = misreadRepository(context.repository);
   if (misread !== undefined) throw new Failure(misread, EXIT.failed);
-  if (goesWithContainer(context.repository)) log.warn(`The repository ${access.shown} ${OWN_LAYER}`);
   const verdict = await probeRepository(access, env, stop);
   if (stop.signal !== undefined) return;
   if (verdict.status === "ok") {

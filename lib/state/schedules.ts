@@ -5,6 +5,7 @@
 
 import type { Settings } from "../config/settings.ts";
 import { Context } from "../context.ts";
+import type { Environment } from "../environment.ts";
 import { readIfThere } from "../files/files.ts";
 import { type Cron, CronError, nextTimes, parseCron } from "../schedule/cron.ts";
 import { crontabPath, plannedJobs, readCrontabLine, variableOf } from "../schedule/schedule.ts";
@@ -37,9 +38,13 @@ export interface Schedules {
 export class Scheduled extends Context {
   readonly schedules: Schedules;
 
-  constructor(tool: string) {
-    super(tool, { onOddValue: () => {} });
-    this.schedules = readSchedules(this.settings);
+  /**
+   * `planned` is the environment that entry is about to write the crontab from: it is judged as if it stood there already.
+   */
+  constructor(tool: string, planned?: Environment) {
+    super(tool, { onOddValue: () => {}, ...(planned === undefined ? {} : { env: planned }) });
+    this.schedules =
+      planned === undefined ? readSchedules(this.settings) : planSchedules(this.settings, "file");
   }
 }
 
@@ -50,8 +55,14 @@ export function readSchedules(settings: Settings): Schedules {
   if (schedules.length > 0) {
     return { crontab: { source: "file", path, line_count: schedules.length }, schedules };
   }
+  return planSchedules(settings, "environment");
+}
+
+/** What entry would write, by the environment. */
+function planSchedules(settings: Settings, source: Crontab["source"]): Schedules {
   const planned = plannedJobs(settings).filter(({ expression }) => expression !== "");
-  return { crontab: { source: "environment", path, line_count: planned.length }, schedules: planned };
+  const crontab = { source, path: crontabPath(settings), line_count: planned.length };
+  return { crontab, schedules: planned };
 }
 
 /** The schedule of a job; undefined when it is not scheduled. */

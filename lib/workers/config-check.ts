@@ -5,7 +5,7 @@ import { type Check, countStatus, sentence } from "../doctor/checks.ts";
 import { checkEnvironment } from "../doctor/configuration.ts";
 import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
-import { writeAll } from "../log/stdout.ts";
+import { isTerminal, writeAll } from "../log/stdout.ts";
 import { masked } from "../mask.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { Scheduled } from "../state/schedules.ts";
@@ -40,15 +40,15 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
 /** Three words are enough here: what is not needed (INFO to doctor) is as it should be. */
 const WORDS = { OK: "ok", INFO: "ok", WARN: "warn", FAIL: "fail" } as const;
 
-/** What is wrong stands last, where it is seen. */
+/** On a terminal what is wrong stands once more at the end, where it is seen. */
 function formatText(checks: readonly Check[]): string {
-  const [fails, warns] = [countStatus(checks, "FAIL"), countStatus(checks, "WARN")];
-  const weight = ({ status }: Check) => (status === "FAIL" ? 2 : status === "WARN" ? 1 : 0);
-  const lines = checks
-    .toSorted((a, b) => weight(a) - weight(b))
-    .map((check) => `${`[${WORDS[check.status].toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`);
-  const summary = `${plural(fails, "error")}, ${plural(warns, "warning")}`;
-  return `${[...lines, "", summary].join("\n")}\n`;
+  const line = (check: Check) =>
+    `${`[${WORDS[check.status].toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`;
+  const of = (status: Check["status"]) => checks.filter((check) => check.status === status);
+  const [fails, warns] = [of("FAIL"), of("WARN")];
+  const again = isTerminal(1) ? [...warns, ...fails].map(line) : [];
+  const summary = `${plural(fails.length, "error")}, ${plural(warns.length, "warning")}`;
+  return `${[...checks.map(line), "", ...again, summary].join("\n")}\n`;
 }
 
 function formatJson(checks: readonly Check[], exitCode: number, { hostname, zone }: Scheduled): string {

@@ -1,5 +1,6 @@
 /** entry: the container's command. Prepares everything, has crond start the jobs, and watches over them. */
 
+import { type VariableName, variables } from "../config/variables.ts";
 import { Context, withoutOurs } from "../context.ts";
 import { tellFailedStart } from "../entry/alert.ts";
 import {
@@ -12,14 +13,14 @@ import {
 } from "../entry/start.ts";
 import { watch } from "../entry/watch.ts";
 import { environment } from "../environment.ts";
-import { EXIT, Failure } from "../errors.ts";
+import { ConfigError, EXIT, Failure } from "../errors.ts";
 import { leaveLastWords, writeAll } from "../log/stdout.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
-import { ACCESS_ENVIRONMENT } from "../restic/restic.ts";
-import { type Command, findLinked, type Invocation } from "../run/command.ts";
-import { CRON_VARIABLES, readPlaces, renderCrontab } from "../schedule/schedule.ts";
+import { type Command, findLinked, type Invocation, workerNames } from "../run/command.ts";
+import { readPlaces, renderCrontab } from "../schedule/schedule.ts";
 import { discardEntryMark, isEntered, processMark, writeEntryMark } from "../state/alive.ts";
+import { Scheduled } from "../state/schedules.ts";
 import { visible } from "../text.ts";
 
 const command: Command = {
@@ -35,40 +36,8 @@ const command: Command = {
     most: Number.POSITIVE_INFINITY,
     verbatim: true,
   },
-  environment: [
-    "NFS_TARGET",
-    ...ACCESS_ENVIRONMENT,
-    "RESTIC_CHECK_REPOSITORY_STATUS",
-    "RESTIC_INIT_ARGS",
-    ...CRON_VARIABLES,
-    "METRICS_DIR",
-    "WEBHOOK_URL",
-    "WEBHOOK_HEADER_AUTH",
-    "WEBHOOK_TIMEOUT",
-    "WEBHOOK_ON_ERROR",
-    "HEALTHCHECKS_URL",
-    "MAILX_RCPT",
-    "MAILX_ON_ERROR",
-    "ALERT_ON",
-    "HEALTHCHECKS_URL_<WORKER>",
-    "HEALTHCHECKS_LOG",
-    // Of the post-hooks of a run that died.
-    "HOOKS_DIR",
-    "BACKUP_ROOT_DIR",
-    "HOOK_TIMEOUT",
-    "HOOK_TIMEOUT_<PHASE>",
-    "HOOK_KILL_AFTER",
-    "HOOK_LOG_MAX_BYTES",
-    "HOOK_STDOUT_MAX_BYTES",
-    "HISTORY_MAX_RUNS",
-    "STOP_TIMEOUT",
-    "CRONTAB_DIR",
-    "LOG_DIR",
-    "LOCK_DIR",
-    "HOSTNAME",
-    "TZ",
-    "NO_COLOR",
-  ],
+  // It judges all that its jobs will read.
+  environment: Object.keys(variables) as VariableName[],
   exits: [
     ["0", "a signal ended it and all its jobs"],
     ["1", "it could not start, or crond died: no more backups would be made"],
@@ -99,7 +68,7 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
   const stop = new Stop(() => settings.seconds("STOP_TIMEOUT") * 1000);
   stop.install((name) => log.warn(`Received ${name}, which means nothing to entry: it goes on.`));
   try {
-    return await live(context, stop, isTail ? [...warnings, TAIL_TEXT] : warnings);
+    return await live(context, stop, table, isTail ? [...warnings, TAIL_TEXT] : warnings);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     log.error(error.message);
@@ -129,7 +98,12 @@ function leaveMark(lockDir: string, more: { readonly command?: string } = {}): v
   }
 }
 
-async function live(context: Context, stop: Stop, warnings: readonly string[]): Promise<number> {
+async function live(
+  context: Context,
+  stop: Stop,
+  table: Invocation["table"],
+  warnings: readonly string[],
+): Promise<number> {
   const { log, settings } = context;
   leaveMark(context.lockDir);
   banner(context);
@@ -137,7 +111,8 @@ async function live(context: Context, stop: Stop, warnings: readonly string[]): 
   // A mistake in the schedule is found before anything is mounted or created.
   const places = readPlaces(settings);
   const crontab = renderCrontab(settings, places);
-  await mountNfs(context, stop);
+  await judgeEnvironment(context, table);
+  if (stop.signal === undefined) await mountNfs(context, stop);
   if (stop.signal === undefined && settings.flag("RESTIC_CHECK_REPOSITORY_STATUS"))
     await readyRepository(context, stop);
   if (stop.signal !== undefined) {
@@ -147,4 +122,20 @@ async function live(context: Context, stop: Stop, warnings: readonly string[]): 
   readyFolders(context, places);
   writeCrontab(context, crontab);
   return watch(context, stop, crontab, places);
+}
+
+/**
+ * Logs what config-check finds wrong. Throws a ConfigError for what every run would fail with. A repository or a
+ * password that cannot be right is left to readyRepository, where that has its turn: it ends the start with exit 1.
+ */
+async function judgeEnvironment({ log, settings }: Context, table: Invocation["table"]): Promise<void> {
+  const { checkStart } = await import("../doctor/configuration.ts");
+  const { fatal, others } = await checkStart(new Scheduled("entry", settings.env), workerNames(table));
+  // The banner has said it.
+  for (const { status, text } of others.filter(({ key }) => key !== "TZ"))
+    if (status === "FAIL") log.error(text);
+    else log.warn(text);
+  const isProbed = settings.flag("RESTIC_CHECK_REPOSITORY_STATUS");
+  const refused = fatal.filter(({ isAccess }) => !(isProbed && isAccess));
+  if (refused.length > 0) throw new ConfigError(refused.map(({ text }) => text).join(" "));
 }

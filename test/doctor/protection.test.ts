@@ -107,16 +107,6 @@ describe("what is wrong stands at the end", () => {
     expect(lines.map((line) => line.slice(0, 6)).join()).toMatch(/^(\[WARN\],)+(\[FAIL\],?)+$/);
     expect(lines.at(-1)).toMatch(/^\[FAIL\] \d+ checks: \d failures?, \d warnings?, in /);
   });
-
-  test("of config-check", async () => {
-    using world = newWorld();
-    const env = { ...COMPLETE, BACKUP_ROOT_DIR: "/none", CHECK_CRON: undefined };
-    const { stdout } = await world.run("config-check", [], { env });
-    expect(stdout).toMatch(
-      /\[OK\] [^\n]+\n\[WARN\] CHECK: [^\n]+\n\[FAIL\] BACKUP_PATHS: [^\n]+\n\n1 error, 1 warning\n$/,
-    );
-    expect(stdout).toEndWith("\n\n1 error, 1 warning\n");
-  });
 });
 
 describe("folders", () => {
