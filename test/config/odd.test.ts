@@ -92,9 +92,9 @@ test.each<[string, string, boolean | undefined]>([
 });
 
 describe("BACKUP_ROOT_DIR", () => {
-  test.each(["A B", "A,B", "A, B", "A;B", "A:B"])("several paths in one line: %s", (pattern) => {
+  test.each([" ", ",", ", ", ";", ":"])("several paths in one line, between them %j", (between) => {
     using world = new World();
-    const line = pattern.replace("A", world.source).replace("B", world.folder("other"));
+    const line = `${world.source}${between}${world.folder("other")}`;
     const [found] = oddities({ BACKUP_ROOT_DIR: line });
     expect(found?.message).toMatch(/^has 2 paths in one line: .* Write each on a line of its own\.$/);
     expect(oddities({ BACKUP_ROOT_DIR: `${world.source}\n${world.dir}/other\n` })).toEqual([]);
