@@ -163,9 +163,9 @@ describe("the job file of replicate is read as replicate reads it", () => {
     const { code, found } = await check(world, env);
     expect(code).toBe(1);
     expect(found.get("REPLICATE_JOB_FILE")).toEqual(["fail", malformed]);
-    const { stdout } = await world.run("config-check", [], { env });
-    expect(stdout).toContain("[OK]   REPLICATE_JOB_FILE: jobs, 1 row to work through.\n");
-    expect(stdout).toEndWith(`[FAIL] REPLICATE_JOB_FILE: ${malformed}\n\n1 error, 0 warnings\n`);
+    expect((await world.run("config-check", [], { env })).stdout).toContain(
+      `[FAIL] REPLICATE_JOB_FILE: ${malformed}\n[OK]   REPLICATE_JOB_FILE: jobs, 1 row to work through.\n`,
+    );
     world.link("doctor");
     const words = "malformed and counts as failed: unknown mode";
     expect((await world.run("doctor", [], { env })).stdout).toContain(words);
