@@ -43,11 +43,20 @@ export async function tellFailedStart(
 
 /** The container has started: the next failure is news, and those who heard of the last one hear that all is well again. */
 export async function tellStarted(context: Context, stop: Stop): Promise<void> {
-  const hadFailed = readIfThere(notePath(context)) !== undefined;
+  const hadFailed = hasNote(context);
   discard(notePath(context));
   if (!hadFailed) return;
   const notifier = await notifierOf(context, stop);
   await notifier?.tell(recordOf(context, { exit_code: EXIT.ok, status: "ok" }), () => 0);
+}
+
+function hasNote(context: Context): boolean {
+  try {
+    return readIfThere(notePath(context)) !== undefined;
+  } catch {
+    // A link or a pipe that somebody has put there, or another user's file: none that we have left.
+    return false;
+  }
 }
 
 /** The metrics are those of jobs; one of entry would never be taken back. */
