@@ -78,7 +78,7 @@ test("what stands in the way of the run's log is named with its remedy", async (
   symlinkSync(world.file("precious", PRECIOUS), `${world.log}/backup-last.log`);
   const { stdout } = await world.run("backup");
   expect(stdout).toContain(
-    `WARN  backup  The run's log ${world.log}/backup-last.log cannot be written: it is a symbolic link. Remove it. `,
+    `WARN  backup  The run's log ${world.log}/backup-last.log cannot be written: it is a symbolic link, or there is a loop of them. Remove it. `,
   );
 });
 
