@@ -1,6 +1,6 @@
 /**
- * Delivers one HTTP request if that is possible: time-outs, two retries, redirects. Throws nothing for what the
- * network does. What went wrong is reported in our own words, as an error's own text may hold the URL.
+ * Delivers one HTTP request if that is possible: time-outs, two retries, redirects on the same host. Throws nothing for
+ * what the network does. What went wrong is reported in our own words, as an error's own text may hold the URL.
  */
 
 import { version } from "../environment.ts";
@@ -15,7 +15,6 @@ export interface Request {
   readonly url: Url;
   readonly method: "POST" | "GET";
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent to the URL's own host only. */
   readonly authorization?: string | undefined;
   readonly body?: string;
   /** Milliseconds for one attempt, including its redirects. */
@@ -125,7 +124,7 @@ const REDIRECTS_MOST = 5;
 /** Throws what fetch throws. */
 async function followRedirects(request: Request, signal: AbortSignal): Promise<Attempt> {
   let { url, method, body } = request;
-  let authorization = request.authorization ?? basicAuthorization(url);
+  const authorization = request.authorization ?? basicAuthorization(url);
   for (let hops = 0; hops <= REDIRECTS_MOST; hops++) {
     const response = await fetch(withoutUserinfo(url), {
       method,
@@ -150,15 +149,21 @@ async function followRedirects(request: Request, signal: AbortSignal): Promise<A
     if (url.protocol === "https:" && next.protocol === "http:") {
       return refused(`it redirects (${status}) from https to http, where anyone on the way can read it`);
     }
-    if (!isSameHost(url, next)) authorization = undefined;
+    if (!isSameService(url, next)) {
+      return refused(
+        `it redirects (${status}) to another host, ${shownUrl(next)}, which gets nothing. ` +
+          "If that host is to get it, set the URL to it",
+      );
+    }
+    // After 301 and 302 browsers ask with GET, which would count as delivered without the record.
     if (status === 303) [method, body] = ["GET", undefined];
     url = next;
   }
   return refused(`it redirects more than ${REDIRECTS_MOST} times`);
 }
 
-/** The same name and the same service: the port may change only from http's default to https's default. */
-function isSameHost(from: Url, to: Url): boolean {
+/** On another port of a host listens another program, maybe another user's. Only http's default may become https's. */
+function isSameService(from: Url, to: Url): boolean {
   const upgraded =
     from.protocol === "http:" && to.protocol === "https:" && from.port === "" && to.port === "";
   return (

@@ -188,19 +188,37 @@ describe("a webhook that answers", () => {
     done(run);
   });
 
-  test.each([301, 302, 307, 308])(
-    "%p to another host: the record goes there, the authorization does not",
+  test.each([301, 302, 303, 307, 308])(
+    "%p to another host, or port: it gets nothing, a WARN names it",
     async (code) => {
-      using other = await Receiver.start(status(200), { host: "127.0.0.2" });
-      const run = await told(status(code, { location: `http://127.0.0.2:${other.port}/elsewhere` }));
-      expect(run.result.stdout).toContain(`webhook delivered to http://127.0.0.1:${run.receiver.port} (200)`);
-      expect(run.receiver.requests[0]?.headers.authorization).toBe(TOKEN);
-      expect(other.lines).toEqual(["POST /elsewhere"]);
-      expect(other.requests[0]?.headers).not.toHaveProperty("authorization");
-      expect(other.requests[0]?.body).toBe(run.receiver.requests[0]?.body ?? "");
-      done(run);
+      for (const host of ["127.0.0.2", "127.0.0.1"]) {
+        using other = await Receiver.start(status(200), { host });
+        const there = `http://${host}:${other.port}`;
+        const run = await told(status(code, { location: `${there}/elsewhere?token=${TOKEN}` }));
+        expect(run.result.code).toBe(0);
+        expect(run.result.stdout).toMatch(/ WARN {2}backup {2}The webhook /);
+        expect(run.result.stdout).toContain(
+          `was not delivered: it redirects (${code}) to another host, ${there}, which gets nothing. ` +
+            "If that host is to get it, set the URL to it.",
+        );
+        expect({ here: run.receiver.lines, there: other.lines }).toEqual({
+          here: [`POST ${PATH}`],
+          there: [],
+        });
+        for (const secret of SECRETS) expect(everything(run)).not.toContain(secret);
+        done(run);
+      }
     },
   );
+
+  test.each([301, 302, 307, 308])("%p on the same host: the record goes there by POST", async (code) => {
+    const run = await told((socket, request, n) =>
+      (request.path === "/new" ? status(200) : status(code, { location: "/new" }))(socket, request, n),
+    );
+    expect(run.receiver.lines).toEqual([`POST ${PATH}`, "POST /new"]);
+    expect(run.receiver.requests[1]?.body).toBe(run.receiver.requests[0]?.body ?? "");
+    done(run);
+  });
 
   test("a redirect on the same host keeps the authorization; 303 asks with GET and without the record", async () => {
     const run = await told((socket, request, n) =>
