@@ -4,8 +4,8 @@
  * repeated flag) is an error here. The declarations are citty's own.
  */
 
-import { environment, PROGRAM } from "../environment.ts";
-import { bugReport, EXIT, Failure, UsageError } from "../errors.ts";
+import { engineVariable, environment, PROGRAM } from "../environment.ts";
+import { bugReport, ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
 import { isTerminal, print, writeAll } from "../log/stdout.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import {
@@ -94,6 +94,11 @@ function asksForHelp(command: Command, args: readonly string[]): boolean {
 /** The one place where an expected error becomes a message on stderr and an exit code. */
 async function reported(name: string, action: () => Promise<number>): Promise<number> {
   try {
+    if (engineVariable !== undefined) {
+      throw new ConfigError(
+        `${engineVariable} is set, which changes the JavaScript engine inside of this program. Unset it.`,
+      );
+    }
     return await action();
   } catch (error) {
     if (!(error instanceof Failure)) return reportBug(name, error);

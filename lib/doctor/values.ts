@@ -14,6 +14,7 @@ import {
   wholeNumber,
 } from "../config/settings.ts";
 import { declarations, type VariableName, variables } from "../config/variables.ts";
+import { runtimeVariables } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
 import { isDryRun } from "../restic/backup-args.ts";
 import { plural } from "../text.ts";
@@ -28,7 +29,19 @@ export function checkValues(settings: Settings, workers: readonly string[]): Che
     ...declared.flatMap((name) => checkFile(name, env)),
     ...declared.flatMap((name) => checkOld(name, env)),
     ...checkPatterns(env, workers),
+    ...checkRuntime(env),
   ];
+}
+
+/** What people set for other programs that Bun or Node runs. */
+function checkRuntime(env: Settings["env"]): Check[] {
+  const taken = runtimeVariables.map((name) =>
+    warn(name, "is a variable of Bun's: it has no effect here, and no child or hook gets it. Unset it."),
+  );
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED !== "0") return taken;
+  const remedy = "Unset it, and name your CA's file in NODE_EXTRA_CA_CERTS.";
+  const message = `0 has webhooks and pings trust every certificate, a stranger's too. ${remedy}`;
+  return [...taken, warn("NODE_TLS_REJECT_UNAUTHORIZED", message)];
 }
 
 /** Where a value is so odd that it cannot work, that is its one verdict: that it cannot be read follows from it. */
