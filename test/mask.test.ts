@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createMask, isSecret, maskRepository, maskUserinfo, maskWebhook } from "../lib/mask.ts";
+import { createMask, isSecret, maskRepository, maskUrls, maskWebhook } from "../lib/mask.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "rbh-mask-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -30,6 +30,31 @@ describe("isSecret", () => {
     "GPG_PASSPHRASE",
     "OS_APPLICATION_CREDENTIAL_SECRET",
     "my_password",
+    "SLACK_WEBHOOK_URL",
+    "WEBHOOK_URLS",
+    "GOTIFY_URL",
+    "APPRISE_URLS",
+    "SENTRY_DSN",
+    "SESSION_COOKIE",
+    "REGISTRY_AUTH",
+    "VAULT_OTP",
+    "TLS_KEY_PEM",
+    "SIGNING_KEY_BASE64",
+    "RCLONE_CONFIG_X_ACCESS_GRANT",
+    "RCLONE_CONFIG_X_SAS_URL",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "RCLONE_DRIVE_SERVICE_ACCOUNT_CREDENTIALS",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "RCLONE_HEADER",
+    "TOKEN",
+    "APIKEY",
+    "GITHUBTOKEN",
+    "API_TOKEN_2",
+    "API_KEYS",
+    "PASS",
+    "SSHPASS",
+    "ROOT_PASSWD",
+    "token",
   ])("%s is one", (name) => expect(isSecret(name)).toBe(true));
 
   test.each([
@@ -41,6 +66,15 @@ describe("isSecret", () => {
     "PWD",
     "OLDPWD",
     "MONKEY",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "OS_AUTH_URL",
+    "SSH_AUTH_SOCK",
+    "PGPASSFILE",
+    "COMPASS",
+    "KEYBOARD",
+    "WEBHOOK_ON_ERROR",
+    "WEBHOOK_TIMEOUT",
+    "HEALTHCHECKS_LOG",
     "PATH",
     "HOSTNAME",
     "toString",
@@ -54,12 +88,22 @@ test.each<[string, string]>([
   ["rest:http://:only@host/", "rest:http://:***@host/"],
   ["rest:https://host:8000/user/", "rest:https://host:8000/user/"],
   ["sftp:user@host:/srv/repo", "sftp:user@host:/srv/repo"],
+  [
+    "rclone::s3,access_key_id=A,secret_access_key=s:b/x",
+    "rclone::s3,access_key_id=***,secret_access_key=***:b/x",
+  ],
+  ["rclone:nas:backups", "rclone:nas:backups"],
+  ["rest:https://0123456789abcdef0123@host/", "rest:https://***@host/"],
+  ["rest:https://user@host/?token=abc&x=1", "rest:https://user@host/?token=***&x=1"],
+  ["rest:user:secret@host/x", "rest:user:***@host/x"],
   ["sftp://user@host:2222//srv/repo", "sftp://user@host:2222//srv/repo"],
 ])("maskRepository %s", (repository, masked) => expect(maskRepository(repository)).toBe(masked));
 
 test.each<[string, string]>([
   ["https://hooks.example/services/T0/B0/XXX", "https://hooks.example/***"],
   ["https://user:pw@hooks.example:8443?token=x", "https://hooks.example:8443/***"],
+  ["tgram://123456:ABC-DEF/-100", "tgram://***"],
+  ["https://a.example/x\ngotify://b.example/y", "https://a.example/***\ngotify://***"],
   ["not a url", "***"],
 ])("maskWebhook %s", (url, masked) => expect(maskWebhook(url)).toBe(masked));
 
@@ -68,7 +112,7 @@ test.each<[string, string]>([
   ["https://a:p@ss@host/x@y", "https://a:***@host/x@y"],
   ["https://host:8000/a@b", "https://host:8000/a@b"],
   ["a:b@c", "a:b@c"],
-])("maskUserinfo %s", (text, masked) => expect(maskUserinfo(text)).toBe(masked));
+])("maskUrls %s", (text, masked) => expect(maskUrls(text)).toBe(masked));
 
 describe("createMask", () => {
   test.each<[string, Record<string, string>, string, string]>([
@@ -153,10 +197,29 @@ describe("createMask", () => {
     });
   });
 
-  test("the length of the longest form is told", () => {
+  test("the length of the longest form is known", () => {
     expect(createMask({ A_KEY: "12345678", B_KEY: "<23456789>" }).longest).toBe(
       "\\u003c23456789\\u003e".length,
     );
+  });
+
+  // The words of restic 0.14 and 0.19 for such URLs.
+  test.each<[string, string]>([
+    ["first/second9", 'parse "http://user:first/second9@host:1/": invalid port ":first" after host'],
+    ["fi/second9", 'parse "http://user:fi": invalid port ":fi" after host'],
+    ["first#second9", 'parse "http://user:first": invalid port ":first" after host'],
+    ["first?second9", 'Get "http://host/?second9@h": invalid port ":first" after host'],
+    [
+      "a@second9/third99",
+      'Head "http://user:***@second9/third99@host:1/config": dial tcp: lookup second9 on 1.1.1.1:53',
+    ],
+    ["fir%zzst", 'parse "http://user:fir%zzst@host:1/": invalid URL escape "%zz"'],
+    ["fir\\sec99", 'parse "http://user:fir\\\\sec99@host:1/": net/url: invalid userinfo'],
+    ["fi rst:sec", 'parse "http://user:fi rst:sec@host:1/": net/url: invalid userinfo'],
+  ])("the password %s of a URL, whatever part of it restic repeats", (password, text) => {
+    const masked = createMask({ RESTIC_REPOSITORY: `rest:http://user:${password}@host:1/` })(text);
+    for (const piece of password.split(/[/#?@ :]/).filter((each) => each.length > 1))
+      expect(masked).not.toContain(piece);
   });
 
   test("text that nearly holds a URL does not take long", () => {

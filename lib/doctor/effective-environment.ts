@@ -8,16 +8,7 @@ import { type Settings, VALUE_FILE_MOST } from "../config/settings.ts";
 import { type Variable, type VariableName, variables } from "../config/variables.ts";
 import type { Environment } from "../environment.ts";
 import { makeFolder, readIfThere, readSmallFile, replaceFile } from "../files/files.ts";
-import {
-  isForeignSecret,
-  isSecret,
-  isWebhookName,
-  maskCommand,
-  maskRemote,
-  maskRepository,
-  maskWebhook,
-  PLACEHOLDER,
-} from "../mask.ts";
+import { isSecret, isWebhookName, maskCommand, maskRepository, maskWebhook, PLACEHOLDER } from "../mask.ts";
 import { visible } from "../text.ts";
 import { Checks, type Findings } from "./checks.ts";
 import { columns, wrapped } from "./rendering.ts";
@@ -79,12 +70,12 @@ export function buildEntries(
   const others = Object.keys(env)
     .filter((name) => env[name] && !names.has(name) && (known.has(name) || HANDED_ON.test(name)))
     .sort()
-    .map((name) => buildOwnEntry(name, env[name] ?? "", known.has(name), image));
+    .map((name) => buildOwnEntry(name, env[name] ?? "", image));
   return [...declared, ...others];
 }
 
-function buildOwnEntry(name: string, value: string, isOurs: boolean, image: ImageDefaults): Entry {
-  const entry = { name, value: shown(name, value, isOurs) };
+function buildOwnEntry(name: string, value: string, image: ImageDefaults): Entry {
+  const entry = { name, value: shown(name, value) };
   return Object.hasOwn(image, name) && image[name] === value ? { ...entry, from: BY_IMAGE } : entry;
 }
 
@@ -100,7 +91,7 @@ export function findImageDefaults(
     ([name, value]) =>
       value && (known.has(name) || HANDED_ON.test(name)) && name !== "HOSTNAME" && !/_proxy$/i.test(name),
   ) as [string, string][];
-  const isOpen = ([name, value]: [string, string]) => shown(name, value, known.has(name)) === value;
+  const isOpen = ([name, value]: [string, string]) => shown(name, value) === value;
   return {
     defaults: Object.fromEntries(set.filter(isOpen).sort()),
     refused: set.filter((each) => !isOpen(each)).map(([name]) => name),
@@ -114,19 +105,17 @@ function buildEntry(
   image: ImageDefaults,
 ): Entry {
   const path = env[`${name}_FILE`];
-  if (env[name]) return buildOwnEntry(name, env[name], true, image);
-  if (file && path) return { name, value: shown(name, readContent(path), true), from: `from ${name}_FILE` };
-  if (old && env[old]) return { name, value: shown(name, env[old], true), from: `from ${old}` };
+  if (env[name]) return buildOwnEntry(name, env[name], image);
+  if (file && path) return { name, value: shown(name, readContent(path)), from: `from ${name}_FILE` };
+  if (old && env[old]) return { name, value: shown(name, env[old]), from: `from ${old}` };
   return fallback === undefined ? { name, value: undefined } : { name, value: fallback, from: "default" };
 }
 
-/** The value as it may be shown. The name of a variable that is not ours is judged more strictly. */
-export function shown(name: string, value: string, isOurs: boolean): string {
+/** The value as it may be shown. */
+export function shown(name: string, value: string): string {
   if (isWebhookName(name)) return maskWebhook(value);
-  if (isSecret(name) || (!isOurs && isForeignSecret(name))) return PLACEHOLDER;
-  if (name.startsWith("REPLICATE_") || name.startsWith("SYNC_")) return maskRemote(value);
-  if (name.endsWith("_OPTIONS")) return maskCommand(value);
-  return name.includes("REPOSITORY") ? maskRepository(value) : value;
+  if (isSecret(name)) return PLACEHOLDER;
+  return name.includes("REPOSITORY") ? maskRepository(value) : maskCommand(value);
 }
 
 function readContent(path: string): string {
