@@ -46,6 +46,20 @@ export function visible(text: string): string {
   return text.replace(LINE_END, "").replace(CONTROLS, show);
 }
 
+/**
+ * The same for what must stay within its line (a name, an argument, a message with a name in it): a newline is shown as
+ * `\n`, and a CR at the end as `\r`. A text that went through it is not changed by it again.
+ */
+export const singleLine = (text: string): string =>
+  text.includes("\n") || CONTROL.test(text) ? text.replace(CONTROLS, show).replaceAll("\n", "\\n") : text;
+
+/** `value` as JSON for a terminal or a program: JSON itself leaves DEL, C1 and the marks of direction as they are. */
+export const visibleJson = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replace(
+    CONTROLS,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
 /** Escapes are cached: a hook may print megabytes of control characters. */
 function show(character: string): string {
   shown[character] ??= escaped(character.charCodeAt(0));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { visible } from "../lib/text.ts";
+import { singleLine, visible, visibleJson } from "../lib/text.ts";
 
 describe("visible", () => {
   test.each<[string, string]>([
@@ -32,4 +32,23 @@ describe("visible", () => {
     expect(visible(`${"\r".repeat(2 ** 20)}x`)).toBe(`${"\\r".repeat(2 ** 20)}x`);
     expect(performance.now() - begun).toBeLessThan(5000);
   });
+});
+
+describe("singleLine", () => {
+  test.each<[string, string]>([
+    ["plain\ttext", "plain\ttext"],
+    ["two\nlines", "two\\nlines"],
+    ["end\r\n", "end\\r\\n"],
+    ["\x1b[2J\nx\u202e", "\\x1b[2J\\nx\\u202e"],
+  ])("%j", (text, shown) => {
+    expect(singleLine(text)).toBe(shown);
+    expect(singleLine(shown)).toBe(shown);
+  });
+});
+
+test("visibleJson is JSON of the same value, without a control character", () => {
+  const value = { every: Array.from({ length: 0x3000 }, (_, code) => String.fromCharCode(code)).join("") };
+  const text = visibleJson(value);
+  expect(JSON.parse(text)).toEqual(value);
+  expect(visible(text)).toBe(text);
 });

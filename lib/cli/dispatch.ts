@@ -6,7 +6,7 @@
 
 import { engineVariable, environment, PROGRAM } from "../environment.ts";
 import { bugReport, ConfigError, EXIT, Failure, UsageError } from "../errors.ts";
-import { isTerminal, print, writeAll } from "../log/stdout.ts";
+import { complain, isTerminal, writeAll } from "../log/stdout.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import {
   type Command,
@@ -19,6 +19,7 @@ import {
   type Prepared,
   type Row,
 } from "../run/command.ts";
+import { visible } from "../text.ts";
 
 /** `/bin/backup`, `backup.sh` and `./backup` all mean backup. */
 export function commandName(argv0: string): string {
@@ -59,7 +60,8 @@ async function run(
     const command = await row.load();
     if (asksForHelp(command, args)) {
       const { commandHelp } = await import("./help.ts");
-      print(await commandHelp(row, command, isTerminal(1) && !environment.NO_COLOR));
+      // Nothing from outside stands in it, and on a terminal it has colours.
+      writeAll(1, await commandHelp(row, command, isTerminal(1) && !environment.NO_COLOR));
       return EXIT.ok;
     }
     return command.main(await buildInvocation(table, row, called, command, args, prepared));
@@ -102,17 +104,17 @@ async function reported(name: string, action: () => Promise<number>): Promise<nu
     return await action();
   } catch (error) {
     if (!(error instanceof Failure)) return reportBug(name, error);
-    const hint = error instanceof UsageError ? `Try: ${name} --help\n` : "";
     // The message may repeat a secret from the command line: `backup "$RESTIC_PASSWORD"`.
     const { createMask } = await import("../mask.ts");
-    writeAll(2, createMask(process.env)(`${name}: ${error.message}\n${hint}`));
+    complain(createMask(process.env)(`${name}: ${error.message}`));
+    if (error instanceof UsageError) complain(`Try: ${name} --help`);
     return error.exitCode;
   }
 }
 
 /** Reports an unexpected error. Bun itself would print pages of source code and exit with 1. */
 export function reportBug(name: string, error: unknown): number {
-  writeAll(2, `${name}: ${bugReport(error)}\n`);
+  writeAll(2, visible(`${name}: ${bugReport(error)}\n`));
   return EXIT.internal;
 }
 

@@ -25,6 +25,7 @@ import { checkProtection } from "./protection.ts";
 import { isProblem } from "./rendering.ts";
 import { checkJobFile, checkRclone } from "./replication.ts";
 import { checkFolders, checkResources } from "./resources.ts";
+import { checkSecretFiles } from "./secret-files.ts";
 import { checkValues, withOddities } from "./values.ts";
 
 /** For config-check. `workers` are the names of the runs: they make <WORKER>_TIMEOUT and HOOK_TIMEOUT_<PHASE>. */
@@ -40,6 +41,7 @@ export async function checkEnvironment(
     ...(await checkSchedule(context)),
     ...checkZone(context.settings),
     ...(await checkProtection(context)),
+    ...(await checkSecretFiles(context)),
     ...checkScratch(context),
   ];
   const failed = new Set(checks.flatMap(({ key, status }) => (key && status === "FAIL" ? [key] : [])));
@@ -103,6 +105,7 @@ export async function configuration(patient: DoctorContext): Promise<Findings> {
     ...odd,
     ...channels,
     ...(await checkProtection(patient)),
+    ...(await checkSecretFiles(patient)),
     ...checkScratch(patient),
   ];
   checks.adopt(withOddities(settings.env, found));

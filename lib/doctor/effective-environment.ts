@@ -9,7 +9,7 @@ import { type Variable, type VariableName, variables } from "../config/variables
 import type { Environment } from "../environment.ts";
 import { makeFolder, readIfThere, readSmallFile, replaceFile } from "../files/files.ts";
 import { isSecret, isWebhookName, maskCommand, maskRepository, maskWebhook, PLACEHOLDER } from "../mask.ts";
-import { visible } from "../text.ts";
+import { singleLine } from "../text.ts";
 import { Checks, type Findings } from "./checks.ts";
 import { columns, wrapped } from "./rendering.ts";
 
@@ -30,10 +30,7 @@ export function effectiveEnvironment(entries: readonly Entry[]): Findings<Enviro
   const set = entries.filter(({ value }) => value !== undefined);
   const unset = entries.filter(({ value }) => value === undefined).map(({ name }) => name);
   const lines = columns(
-    set.map(({ name, value = "", from }) => [
-      name,
-      `${visible(value).replaceAll("\n", "\\n")}${noted(from)}`,
-    ]),
+    set.map(({ name, value = "", from }) => [name, `${singleLine(value)}${noted(from)}`]),
   );
   return {
     lines: [...lines, ...wrapped("Not set:", unset)],

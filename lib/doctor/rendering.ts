@@ -1,7 +1,7 @@
 /** The report as text for people and as JSON for programs. Pure. */
 
 import type { Mask } from "../mask.ts";
-import { plural, visible } from "../text.ts";
+import { plural, singleLine, visible } from "../text.ts";
 import {
   type Check,
   Checks,
@@ -30,7 +30,7 @@ export function formatSection(
   colour: boolean,
 ): string {
   const body = [
-    ...lines.map((line) => visible(mask(line))),
+    ...lines.map((line) => singleLine(mask(line))),
     ...checks.map((each) => checkLine(each, mask, colour)),
   ];
   return `== ${section} ==\n${body.map((line) => `${line}\n`).join("")}`;

@@ -2,7 +2,9 @@
 
 import { readdirSync, realpathSync } from "node:fs";
 import { release, version } from "../environment.ts";
+import type { Answer } from "../process/child.ts";
 import { CannotStart, resolveProgram } from "../process/spawn.ts";
+import { hiddenFromTools } from "../secrets.ts";
 import { parsePosixRule } from "../time/tzif.ts";
 import { iso, stamp, type Zone } from "../time/zone.ts";
 import { Checks, type DoctorContext, type Findings } from "./checks.ts";
@@ -135,14 +137,23 @@ export async function findProgram(name: ProgramName, { env, ask }: DoctorContext
     if (!(error instanceof CannotStart)) throw error;
     return { path: null, version: null, problem: error.message };
   }
-  return { path, ...(await versionOf(name, path, ask)) };
+  // Without its garbage collector a Go program answers a tenth sooner, and it does nothing else here.
+  return {
+    path,
+    ...(await versionOf(name, path, (words) =>
+      ask(words, VERSION_MS, { ...hiddenFromTools(env), GOGC: "off" }),
+    )),
+  };
 }
 
-async function versionOf(name: ProgramName, path: string, ask: DoctorContext["ask"]) {
+async function versionOf(
+  name: ProgramName,
+  path: string,
+  ask: (words: readonly string[]) => Promise<Answer>,
+) {
   const silent = (problem: string) => ({ version: null, problem: `${path} ${problem}` });
   try {
-    // Without its garbage collector a Go program answers a tenth sooner, and it does nothing else here.
-    const { code, cause, stdout } = await ask([name, ...QUESTIONS[name].words], VERSION_MS, { GOGC: "off" });
+    const { code, cause, stdout } = await ask([name, ...QUESTIONS[name].words]);
     if (cause === "timed out") return silent(`did not print its version within ${VERSION_MS / 1000} s.`);
     const version = versionIn(name, stdout);
     return version === undefined ? silent(`does not print its version (exit ${code}).`) : { version };

@@ -9,7 +9,7 @@ import { errnoOf } from "../errors.ts";
 import { openOurs } from "../files/files.ts";
 import { Stdout } from "../log/stdout.ts";
 import { eventLoopTurn } from "../process/stop.ts";
-import { plural } from "../text.ts";
+import { plural, visible } from "../text.ts";
 
 interface Followed {
   readonly fd: number;
@@ -110,6 +110,14 @@ export class Follower {
 /** How long the file is copied before signals and timers get their turn, in milliseconds. */
 const TURN_MS = 20;
 
+/** Whoever can make a job print something can have it print control characters, too: they are shown as such. */
+function withoutControls(bytes: Buffer): Buffer | string {
+  const text = bytes.toString();
+  const shown = visible(text);
+  // A byte that is no UTF-8 may be a control character to a terminal that expects none.
+  return shown === text && !text.includes("\ufffd") ? bytes : shown;
+}
+
 /** Copies a file to stdout whenever it is told to, as fast as stdout is read. */
 export class Copy {
   private turnEndsMs = 0;
@@ -125,7 +133,7 @@ export class Copy {
     });
     this.follower = new Follower(
       path,
-      (text) => void this.stdout.write(text),
+      (bytes) => void this.stdout.write(withoutControls(bytes)),
       () => this.stdout.full !== undefined || performance.now() > this.turnEndsMs,
     );
   }

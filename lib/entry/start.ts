@@ -12,6 +12,7 @@ import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
 import { makeFolder, replaceFile } from "../files/files.ts";
 import { openCronLog } from "../log/log.ts";
 import { type Answer, ask } from "../process/child.ts";
+import { plainEnvironment } from "../process/spawn.ts";
 import type { Stop } from "../process/stop.ts";
 import { commandWords } from "../restic/backup-args.ts";
 import type { Access } from "../restic/messages.ts";
@@ -94,7 +95,11 @@ export async function mountNfs({ log, settings, env }: Context, stop: Stop): Pro
   }
   log.info(`Mounting ${target} on ${MOUNT_POINT}.`);
   const command = ["mount", "-t", "nfs", "-o", "nolock", target, MOUNT_POINT];
-  const { code, cause, stderr } = await ask(command, { env, timeoutMs: MOUNT_MS, stop });
+  const { code, cause, stderr } = await ask(command, {
+    env: plainEnvironment(env),
+    timeoutMs: MOUNT_MS,
+    stop,
+  });
   if (stop.signal !== undefined || (code === EXIT.ok && cause === undefined)) return;
   const words =
     stderr.trim() || (cause === undefined ? "it gave no reason" : "the server did not answer in time");

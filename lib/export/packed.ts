@@ -8,6 +8,7 @@ import { needDryRun, restoreTree } from "../restic/restore-tree.ts";
 import type { Outcome, Run } from "../run/run.ts";
 import { scratchFolder } from "../run/target.ts";
 import { keepWorkdir, makeWorkdir, removeWorkdir } from "../run/workdir.ts";
+import { hiddenFromTools } from "../secrets.ts";
 import { plural } from "../text.ts";
 import { announce, clean, type ExportJob, nothing, wouldBe } from "./export-plan.ts";
 import { type Feed, makeArchive } from "./feed.ts";
@@ -85,7 +86,7 @@ const GNU = [
 export async function packInto(feed: Feed, run: Run, folder: string): Promise<number> {
   const options = (await isGnu(run)) ? GNU : [];
   const { code } = await run.child(["sh", "-c", SCRIPT, "sh", folder, ...options], {
-    env: { LC_ALL: "C" },
+    env: { ...hiddenFromTools(run.context.env), LC_ALL: "C" },
     onBytes: feed.take,
     onStderr: (line) => run.log.childLine("tar", line),
   });
@@ -120,6 +121,6 @@ async function isGnu(run: Run): Promise<boolean> {
   const onStdout = (line: string) => {
     gnu ||= line.includes("GNU tar");
   };
-  await run.child(["tar", "--version"], { onStdout });
+  await run.child(["tar", "--version"], { env: hiddenFromTools(run.context.env), onStdout });
   return gnu;
 }

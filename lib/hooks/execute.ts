@@ -11,7 +11,7 @@ import type { Bytes, Log } from "../log/log.ts";
 import { type BothStreams, type ChildEnd, runChild } from "../process/child.ts";
 import { openPipe, type Pipe } from "../process/pipe.ts";
 import { writeTo } from "../process/pump.ts";
-import { CannotStart, spawn } from "../process/spawn.ts";
+import { CannotStart, plainEnvironment, spawn } from "../process/spawn.ts";
 import type { Stop, StopBudget } from "../process/stop.ts";
 import type { HookResult, Status } from "../state/record.ts";
 import { formatBytes, formatShort } from "../text.ts";
@@ -276,7 +276,7 @@ function hookOutput({ log, source, pipe, env, file, stdout }: OutputPlan): HookO
  */
 function drainForEver(log: Log, source: string, env: ChildEnvironment, read: number): void {
   try {
-    spawn(["cat"], { env, stdin: read, session: true });
+    spawn(["cat"], { env: plainEnvironment(env), stdin: read, session: true });
   } catch (error) {
     if (!(error instanceof CannotStart)) throw error;
     log.warn(`${error.message} What ${source} left running is killed when it prints again.`);

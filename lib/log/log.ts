@@ -9,7 +9,7 @@ import { environment } from "../environment.ts";
 import { reasonOf } from "../errors.ts";
 import { isFileAt, isInTheWay, openOurs } from "../files/files.ts";
 import type { Mask } from "../mask.ts";
-import { formatBytes, plural, visible, visibleLines } from "../text.ts";
+import { formatBytes, plural, singleLine, visibleLines } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { isTerminal, prefixLines, Stdout, type StdoutEvents, writeAll } from "./stdout.ts";
 
@@ -134,15 +134,15 @@ export class Log {
   }
 
   info(message: string): void {
-    this.consola.info(visible(this.mask(message)));
+    this.consola.info(singleLine(this.mask(message)));
   }
 
   warn(message: string): void {
-    this.consola.warn(visible(this.mask(message)));
+    this.consola.warn(singleLine(this.mask(message)));
   }
 
   error(message: string): void {
-    this.consola.error(visible(this.mask(message)));
+    this.consola.error(singleLine(this.mask(message)));
   }
 
   /** A way into the log for a child of its own; `room`: bytes that it may add. */
@@ -209,7 +209,7 @@ export class Log {
   /** A quiet line: only in the run's own file. */
   note(message: string): void {
     this.flush();
-    this.toFile(this.render("INFO", [this.mask(message)], false));
+    this.toFile(this.render("INFO", [singleLine(this.mask(message))], false));
   }
 
   /** Text for a person, on stdout only, as it is. */

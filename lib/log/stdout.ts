@@ -19,6 +19,7 @@ import {
 } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { builtin, WRITE_MOST } from "../runtime.ts";
+import { singleLine, visible } from "../text.ts";
 
 const NEWLINE = 10;
 const NOTHING = new Uint8Array(0);
@@ -342,9 +343,17 @@ export function countNewlines(bytes: Uint8Array): number {
   return count;
 }
 
-/** Text for a person or a pipe, whole, to stdout. */
+/**
+ * Lines for a person or a pipe, whole, to stdout, without control characters. What stands within a line and may itself
+ * contain a newline goes through singleLine first.
+ */
 export function print(text: string): void {
-  writeAll(1, text);
+  writeAll(1, visible(text));
+}
+
+/** A message of one line, to stderr. */
+export function complain(message: string): void {
+  writeAll(2, `${singleLine(message)}\n`);
 }
 
 /** Writes all of it, however long a pipe is full; returns the error that made it impossible. */
@@ -404,7 +413,7 @@ export function leaveLastWords(text: string): void {
     try {
       if (!fstatSync(fd).isFile()) return;
       ftruncateSync(fd, 0);
-      writeSync(fd, Buffer.from(`${text}\n`).subarray(0, MOST_BYTES));
+      writeSync(fd, Buffer.from(`${singleLine(text)}\n`).subarray(0, MOST_BYTES));
     } finally {
       closeSync(fd);
     }

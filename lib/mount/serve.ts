@@ -9,7 +9,7 @@ import { isResticMounted } from "../files/mounts.ts";
 import { runChild } from "../process/child.ts";
 import { pids, processName } from "../process/proc.ts";
 import { collect } from "../process/pump.ts";
-import { CannotStart } from "../process/spawn.ts";
+import { CannotStart, plainEnvironment } from "../process/spawn.ts";
 import { sleep, stopBudget, within } from "../process/stop.ts";
 import type { Run } from "../run/run.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
@@ -148,7 +148,7 @@ async function attempt(
       const said = collect(WORDS_MOST);
       const limits = { timeoutMs: callMs, graceMs: 0 };
       const { code, cause } = await runChild([...command, place], {
-        env,
+        env: plainEnvironment(env),
         stderr: said,
         first: "SIGKILL",
         ...limits,

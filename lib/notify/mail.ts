@@ -6,7 +6,9 @@ import { ConfigError, Failure, reasonOf } from "../errors.ts";
 import { replaceFile, withRegularFile } from "../files/files.ts";
 import { type ChildEnd, runChild } from "../process/child.ts";
 import { writeTo } from "../process/pump.ts";
+import { resolveProgram } from "../process/spawn.ts";
 import { type Stop, stopBudget } from "../process/stop.ts";
+import { hiddenFromSendmail } from "../secrets.ts";
 import { localZone } from "../time/zone.ts";
 import { type Recipients, recipientsOf, renderMessage, shortened } from "./message.ts";
 
@@ -78,8 +80,9 @@ async function handOver(
   let failure: string | undefined;
   try {
     // -i: a line with nothing but a dot is a line, and not the end.
+    const path = resolveProgram("sendmail", context.env.PATH);
     const ended = await runChild(["sendmail", "-t", "-i"], {
-      env: context.env,
+      env: { ...context.env, ...hiddenFromSendmail(context.env, path) },
       stdin: Buffer.from(message),
       stdout: listen(),
       stderr: listen(),

@@ -10,7 +10,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, rmSync } from "nod
 import type { ChildEnvironment } from "../environment.ts";
 import { errnoOf } from "../errors.ts";
 import { targetOf } from "./proc.ts";
-import { spawn } from "./spawn.ts";
+import { plainEnvironment, spawn } from "./spawn.ts";
 
 export interface Pipe {
   readonly read: number;
@@ -64,7 +64,7 @@ function hasWriter(fd: number): boolean {
 async function makePipe(path: string, env: ChildEnvironment): Promise<boolean> {
   try {
     rmSync(path, { force: true });
-    const { code } = await spawn(["mkfifo", "-m", "600", path], { env }).exited;
+    const { code } = await spawn(["mkfifo", "-m", "600", path], { env: plainEnvironment(env) }).exited;
     return code === 0;
   } catch {
     // No mkfifo(1), or a folder that takes no pipes: the caller goes on with two sockets.

@@ -1,7 +1,7 @@
 /** Starts processes. */
 
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
-import type { ChildEnvironment } from "../environment.ts";
+import type { ChildEnvironment, Environment } from "../environment.ts";
 import { signalName, signalNumber } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import { start } from "../runtime.ts";
@@ -75,6 +75,12 @@ function reapChildren(): void {
   isReaping = true;
   if (signalsIgnoredHere().has(SIGCHLD)) process.on("SIGCHLD", () => {});
 }
+
+/**
+ * For what does a moment's work for us (flock, mkfifo, mount): none of the environment's secrets are its business. The
+ * locale that needs no files: flock(1) would load eleven of them.
+ */
+export const plainEnvironment = ({ PATH }: Environment): ChildEnvironment => ({ PATH, LC_ALL: "C" });
 
 /** Starts `command[0]`, looked up in env.PATH. Throws CannotStart. */
 export function spawn(command: readonly string[], options: SpawnOptions): Child {

@@ -5,6 +5,7 @@
 
 import type { ChildEnvironment } from "../environment.ts";
 import type { Run } from "../run/run.ts";
+import { hiddenFromRclone } from "../secrets.ts";
 import { transferArgs } from "./args.ts";
 import type { Mode } from "./rows.ts";
 import { parseLine, type Stats } from "./stats.ts";
@@ -85,7 +86,7 @@ export class Rclone {
       if (message.text !== "" && !isQuestion) this.run.log.childLine("rclone", this.hide(message.text));
     };
     const ended = await this.run.child(["rclone", ...words], {
-      env: { ...this.environment(), ...env },
+      env: { ...this.environment(words), ...env },
       onStdout: onStdout ?? show,
       onStderr: show,
     });
@@ -95,13 +96,16 @@ export class Rclone {
 
   /**
    * A flag of rclone may also be given as RCLONE_<FLAG>, which a version that does not know the flag ignores. This
-   * keeps out a resync that we have not decided on, and lets the lock of a killed bisync expire.
+   * keeps out a resync that we have not decided on, and lets the lock of a killed bisync expire. So are the secrets of
+   * other programs.
    */
-  private environment(): ChildEnvironment {
+  private environment(words: readonly string[]): ChildEnvironment {
     const { settings } = this.run;
     const { env } = settings;
+    const config = settings.text("RCLONE_CONFIG");
     return {
-      RCLONE_CONFIG: settings.text("RCLONE_CONFIG"),
+      ...hiddenFromRclone(this.run.context.env, config, words),
+      RCLONE_CONFIG: config,
       // With an encrypted configuration and no password, rclone would prompt for one, and nobody could answer.
       RCLONE_ASK_PASSWORD: env.RCLONE_ASK_PASSWORD || "false",
       RCLONE_RESYNC: undefined,

@@ -7,7 +7,7 @@ import { read } from "node:fs";
 import { errnoOf } from "../errors.ts";
 import { isTerminal } from "../log/stdout.ts";
 import { sleep } from "../process/stop.ts";
-import { visible } from "../text.ts";
+import { singleLine } from "../text.ts";
 import type { Run } from "./run.ts";
 
 /** An answer that cannot be used: what is said about it before the question comes again. */
@@ -28,7 +28,7 @@ export class Prompt {
 
   constructor(private readonly run: Run) {}
 
-  /** Lines for a person only, not for the log. */
+  /** Lines for a person only, not for the log. A newline within one of them is part of a name. */
   say(lines: readonly string[]): void {
     this.run.log.say(`${lines.map((line) => this.safe(line)).join("\n")}\n`);
   }
@@ -56,7 +56,7 @@ export class Prompt {
   }
 
   private safe(text: string): string {
-    return visible(this.run.log.mask(text));
+    return singleLine(this.run.log.mask(text));
   }
 
   private async line(): Promise<string | undefined> {

@@ -5,7 +5,7 @@
  */
 
 import { closeSync, constants, existsSync, ftruncateSync } from "node:fs";
-import type { ChildEnvironment, Environment } from "../environment.ts";
+import type { Environment } from "../environment.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import {
   discard,
@@ -19,7 +19,7 @@ import {
   writeAt,
 } from "../files/files.ts";
 import { isAncestor } from "../process/proc.ts";
-import { CannotStart, INHERITED_FD, spawn } from "../process/spawn.ts";
+import { CannotStart, INHERITED_FD, plainEnvironment, spawn } from "../process/spawn.ts";
 import { sleep } from "../process/stop.ts";
 import { processesHoldingDeleted } from "./holder.ts";
 
@@ -168,7 +168,7 @@ export class FlockFailed extends Error {}
 /** Locks `fd`; false when somebody else has it locked. Throws FlockFailed, CannotStart. */
 export async function flock(fd: number, env: Environment): Promise<boolean> {
   // `-n FD` alone means the same to util-linux and to busybox.
-  const options = { env: plain(env), inherit: fd };
+  const options = { env: plainEnvironment(env), inherit: fd };
   const command = ["flock", "-n", String(INHERITED_FD)];
   if ((await spawn(command, options).exited).code === 0) return true;
   const child = spawn(command, { ...options, stderr: "pipe" });
@@ -182,7 +182,7 @@ export async function flock(fd: number, env: Environment): Promise<boolean> {
 
 /** Unlocks `fd` for every process that has the descriptor. Throws CannotStart. */
 export async function unflock(fd: number, env: Environment): Promise<void> {
-  await spawn(["flock", "-u", String(INHERITED_FD)], { env: plain(env), inherit: fd }).exited;
+  await spawn(["flock", "-u", String(INHERITED_FD)], { env: plainEnvironment(env), inherit: fd }).exited;
 }
 
 /**
@@ -206,6 +206,3 @@ export async function lockShortly(path: string, ms: number, env: Environment): P
   closeSync(fd);
   return undefined;
 }
-
-/** Without LC_ALL=C it would load eleven more files for the locale. */
-const plain = ({ PATH }: Environment): ChildEnvironment => ({ PATH, LC_ALL: "C" });

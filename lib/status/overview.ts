@@ -3,7 +3,7 @@
 import { parseJobName } from "../state/history.ts";
 import { agoText, type Finding, type Job, type Verdict } from "../state/jobs.ts";
 import { numericField, type PastRecord, parseRecord, SKIPS } from "../state/record.ts";
-import { formatBytes, formatDuration, plural, tableLines, visible } from "../text.ts";
+import { formatBytes, formatDuration, plural, singleLine, tableLines } from "../text.ts";
 import { stamp, type Zone } from "../time/zone.ts";
 
 const COLOUR: Readonly<Record<Verdict, string>> = { OK: "\x1b[32m", WARN: "\x1b[33m", FAIL: "\x1b[31m" };
@@ -37,7 +37,7 @@ export function formatOverview(
   };
   const findingsText = findings.length === 0 ? "" : `, ${plural(findings.length, "finding")}`;
   const lines = [
-    `${tag(verdict)}${oneLine(hostname)}, ${stamp(now * 1000, zone)}${findingsText}`,
+    `${tag(verdict)}${singleLine(hostname)}, ${stamp(now * 1000, zone)}${findingsText}`,
     "",
     ...tableLines([HEADS, ...jobs.map((each) => row(each, zone))]),
     ...jobs.flatMap(({ job }) => formatRunning(job)),
@@ -53,9 +53,9 @@ function row({ job, started, next }: Shown, zone: Zone): string[] {
   const at = (epoch: number | undefined) => (epoch === undefined ? "-" : stamp(epoch * 1000, zone));
   const code = job.exit_code === null || job.exit_code === 0 ? "" : ` ${job.exit_code}`;
   return [
-    visible(job.job),
+    singleLine(job.job),
     at(started),
-    visible(`${job.status}${code}`),
+    singleLine(`${job.status}${code}`),
     job.duration_seconds === null ? "-" : formatDuration(job.duration_seconds),
     job.age_seconds === null ? "-" : agoText(job.age_seconds),
     job.enabled ? at(next) : "not scheduled",
@@ -68,12 +68,12 @@ function formatRunning({ job, running }: Job): string[] {
   const done = percent === null ? "" : `${percent}% done, `;
   const left = eta_seconds === null ? "" : `${formatDuration(eta_seconds)} left, `;
   return [
-    `${"NOW".padEnd(TAG_WIDTH)}${job}: running, ${done}${left}since ${started_at}, phase ${phase}, pid ${pid}`,
+    `${"NOW".padEnd(TAG_WIDTH)}${singleLine(`${job}: running, ${done}${left}since ${started_at}, phase ${phase}, pid ${pid}`)}`,
   ];
 }
 
 /** The text of a record must not look like a line of ours. */
-const oneLine = (text: string): string => visible(text.replace(/\s+/g, " "));
+const oneLine = (text: string): string => singleLine(text.replace(/\s+/g, " "));
 
 /** A screen of runs. */
 const SHOWN_MOST = 20;
@@ -132,7 +132,7 @@ export function formatHistory(past: readonly Past[], zone: Zone): string {
     ),
   );
   const lines = [...table, ...(drawn.length > 0 ? ["", ...tableLines(drawn)] : [])];
-  return lines.map((line) => `${visible(line)}\n`).join("");
+  return lines.map((line) => `${singleLine(line)}\n`).join("");
 }
 
 /** Duration, data added and size, each with its range; nothing for a job that ran only once. */

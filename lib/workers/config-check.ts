@@ -5,11 +5,11 @@ import { type Check, countStatus, sentence } from "../doctor/checks.ts";
 import { checkEnvironment } from "../doctor/configuration.ts";
 import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
-import { isTerminal, writeAll } from "../log/stdout.ts";
+import { isTerminal, print } from "../log/stdout.ts";
 import { masked } from "../mask.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { Scheduled } from "../state/schedules.ts";
-import { plural, visible } from "../text.ts";
+import { plural, singleLine, visibleJson } from "../text.ts";
 import { iso } from "../time/zone.ts";
 
 const FLAGS = { json: { type: "boolean", description: "print one JSON object instead of lines" } } as const;
@@ -33,7 +33,7 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const context = new Scheduled("config-check");
   const checks = masked(await checkEnvironment(context, workerNames(table)), context.mask);
   const exitCode = countStatus(checks, "FAIL") > 0 ? EXIT.failed : EXIT.ok;
-  writeAll(1, flags.json ? formatJson(checks, exitCode, context) : formatText(checks));
+  print(flags.json ? formatJson(checks, exitCode, context) : formatText(checks));
   return exitCode;
 }
 
@@ -43,7 +43,7 @@ const WORDS = { OK: "ok", INFO: "ok", WARN: "warn", FAIL: "fail" } as const;
 /** On a terminal what is wrong stands once more at the end, where it is seen. */
 function formatText(checks: readonly Check[]): string {
   const line = (check: Check) =>
-    `${`[${WORDS[check.status].toUpperCase()}]`.padEnd(6)} ${visible(sentence(check))}`;
+    `${`[${WORDS[check.status].toUpperCase()}]`.padEnd(6)} ${singleLine(sentence(check))}`;
   const of = (status: Check["status"]) => checks.filter((check) => check.status === status);
   const [fails, warns] = [of("FAIL"), of("WARN")];
   const again = isTerminal(1) ? [...warns, ...fails].map(line) : [];
@@ -64,5 +64,5 @@ function formatJson(checks: readonly Check[], exitCode: number, { hostname, zone
     exit_code: exitCode,
     checks: checks.map(({ key = "", status, message }) => ({ key, status: WORDS[status], message })),
   };
-  return `${JSON.stringify(report, null, 2)}\n`;
+  return `${visibleJson(report)}\n`;
 }

@@ -3,7 +3,7 @@
 import { Context } from "../context.ts";
 import { EXIT, Failure, reasonOf } from "../errors.ts";
 import { readIfThere } from "../files/files.ts";
-import { writeAll } from "../log/stdout.ts";
+import { complain, print } from "../log/stdout.ts";
 import type { Command } from "../run/command.ts";
 import { CronError, nextTimes, parseCron } from "../schedule/cron.ts";
 import {
@@ -13,7 +13,7 @@ import {
   readPlaces,
   renderCrontab,
 } from "../schedule/schedule.ts";
-import { plural } from "../text.ts";
+import { plural, singleLine } from "../text.ts";
 import { stamp, type Zone } from "../time/zone.ts";
 
 const command: Command = {
@@ -29,7 +29,7 @@ const command: Command = {
   ],
   main: async () => {
     const { settings, zone } = new Context("cron-list", {
-      onOddValue: (message) => writeAll(2, `cron-list: ${message}\n`),
+      onOddValue: (message) => complain(`cron-list: ${message}`),
     });
     const path = crontabPath(settings);
     const written = readCrontab(path);
@@ -43,7 +43,7 @@ const command: Command = {
       `Now        ${stamp(now, zone)}`,
       `Crontab    ${source}, ${plural(lines.length, "job")}`,
     ];
-    writeAll(1, `${[head.join("\n"), ...entries.map(({ text }) => text)].join("\n\n")}\n`);
+    print(`${[head.join("\n"), ...entries.map(({ text }) => text)].join("\n\n")}\n`);
     return entries.every(({ comes }) => comes) ? EXIT.ok : EXIT.failed;
   },
 };
@@ -67,9 +67,9 @@ const TIMES = 3;
 export function describeLine(line: string, nowMs: number, zone: Zone): { text: string; comes: boolean } {
   const { times, problem, notes } = findTimes(line, nowMs, zone);
   const said = problem ?? times.map((at) => stamp(at * 1000, zone)).join(", ");
-  const hints = notes.map((note) => `\n  note  ${note}`).join("");
+  const hints = notes.map((note) => `\n  note  ${singleLine(note)}`).join("");
   return {
-    text: `${line}\n  next  ${said || `never: there is no such day`}${hints}`,
+    text: `${singleLine(line)}\n  next  ${singleLine(said) || "never: there is no such day"}${hints}`,
     comes: times.length > 0,
   };
 }

@@ -6,11 +6,12 @@ import { buildReport, conclude, formatSection, isProblem } from "../doctor/rende
 import { type Examined, examine, examineHooks } from "../doctor/sections.ts";
 import { release } from "../environment.ts";
 import { EXIT } from "../errors.ts";
-import { isTerminal, writeAll } from "../log/stdout.ts";
+import { isTerminal, print, writeAll } from "../log/stdout.ts";
 import { masked } from "../mask.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
 import type { Command, Invocation } from "../run/command.ts";
+import { visibleJson } from "../text.ts";
 import { iso } from "../time/zone.ts";
 
 const FLAGS = {
@@ -66,7 +67,7 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const exitCode = checks.some(isWrong) ? EXIT.failed : EXIT.ok;
   if (flags.json) {
     const report = buildReport(buildHeading(patient), checks, buildParts(examined), exitCode);
-    writeAll(1, `${JSON.stringify(masked(report, mask), null, 2)}\n`);
+    print(`${visibleJson(masked(report, mask))}\n`);
   } else if (!flags.hooks) {
     writeAll(1, "\n");
     show({ section: "Summary", key: undefined, findings: conclude(checks) });

@@ -14,14 +14,13 @@ import {
 import { watch } from "../entry/watch.ts";
 import { environment } from "../environment.ts";
 import { ConfigError, EXIT, Failure } from "../errors.ts";
-import { leaveLastWords, writeAll } from "../log/stdout.ts";
+import { complain, leaveLastWords } from "../log/stdout.ts";
 import { foreground } from "../process/foreground.ts";
 import { Stop } from "../process/stop.ts";
 import { type Command, findLinked, type Invocation, workerNames } from "../run/command.ts";
 import { readPlaces, renderCrontab } from "../schedule/schedule.ts";
 import { discardEntryMark, isEntered, processMark, writeEntryMark } from "../state/alive.ts";
 import { Scheduled } from "../state/schedules.ts";
-import { visible } from "../text.ts";
 
 const command: Command = {
   about:
@@ -54,10 +53,7 @@ async function main({ operands, table, call }: Invocation): Promise<number> {
   const isTail = name !== undefined && isTailOfLog(name, words);
   if (name !== undefined && !isTail) {
     if (findLinked(table, name) !== undefined) return call(name, words);
-    writeAll(
-      2,
-      `entry: No schedule runs in this container: its command is ${visible(name)}. Remove it to run the jobs.\n`,
-    );
+    complain(`entry: No schedule runs in this container: its command is ${name}. Remove it to run the jobs.`);
     const { lockDir } = new Context("entry", { env, onOddValue: () => {} });
     // Beside an entry that lives (`docker exec ... entry sh`) its own mark stays.
     if (!isEntered(lockDir)) leaveMark(lockDir, { command: name });

@@ -14,10 +14,10 @@ import {
 } from "../doctor/effective-environment.ts";
 import { type Environment, environment, release } from "../environment.ts";
 import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
-import { writeAll } from "../log/stdout.ts";
+import { print } from "../log/stdout.ts";
 import { isSecret, masked } from "../mask.ts";
 import { type Command, hookPhases, type Invocation, workerNames } from "../run/command.ts";
-import { tableLines, visible } from "../text.ts";
+import { singleLine, tableLines, visibleJson } from "../text.ts";
 import { iso } from "../time/zone.ts";
 
 const FLAGS = {
@@ -87,13 +87,13 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
       misspelt: strays,
       warnings: notes,
     };
-    writeAll(1, `${JSON.stringify(masked(answer, mask), null, 2)}\n`);
+    print(`${visibleJson(masked(answer, mask))}\n`);
     return EXIT.ok;
   }
   const lines = [["VARIABLE", "FROM", "DEFAULT", "VALUE"], ...rows.map(formatCells)];
-  const text = tableLines(lines.map((line) => line.map((cell) => oneLine(mask(cell)))));
-  const warnings = notes.map((note) => `[WARN] ${oneLine(mask(note))}`);
-  writeAll(1, `${[...text, ...(warnings.length > 0 ? ["", ...warnings] : [])].join("\n")}\n`);
+  const text = tableLines(lines.map((line) => line.map((cell) => singleLine(mask(cell)))));
+  const warnings = notes.map((note) => `[WARN] ${singleLine(mask(note))}`);
+  print(`${[...text, ...(warnings.length > 0 ? ["", ...warnings] : [])].join("\n")}\n`);
   return EXIT.ok;
 }
 
@@ -108,14 +108,12 @@ function note(known: ReadonlySet<string>): number {
   }
   try {
     const names = Object.keys(defaults);
-    writeAll(1, `${writeImageDefaults(defaults)}: ${names.join(", ") || "the image sets nothing"}\n`);
+    print(`${writeImageDefaults(defaults)}: ${names.join(", ") || "the image sets nothing"}\n`);
     return EXIT.ok;
   } catch (error) {
     throw new Failure(`What the image sets cannot be noted: ${reasonOf(error)}.`, EXIT.failed);
   }
 }
-
-const oneLine = (text: string): string => visible(text).replaceAll("\n", "\\n");
 
 function formatCells({ value, default: fallback, origin, from, name, ignored }: Shown): string[] {
   const source = from === undefined ? origin : `${origin} ${from}`;

@@ -22,7 +22,7 @@ import { EXIT, Failure, reasonOf } from "../errors.ts";
 import { discard, openNew, openOurs, temporaryOf } from "../files/files.ts";
 import type { Log } from "../log/log.ts";
 import { removeDeadTempFiles, writersOf } from "../process/proc.ts";
-import { spawn } from "../process/spawn.ts";
+import { plainEnvironment, spawn } from "../process/spawn.ts";
 import type { Command } from "../run/command.ts";
 import { takeLock } from "../state/lock.ts";
 import { formatBytes } from "../text.ts";
@@ -177,7 +177,7 @@ async function pack(folder: string, name: string, log: Log): Promise<boolean> {
   const fd = openNew(temporary, constants.O_WRONLY, before.mode & NOT_OTHERS);
   try {
     const tar = spawn(["tar", "-czf", "-", "-C", folder, name], {
-      env: environment,
+      env: plainEnvironment(environment),
       stdout: fd,
       stderr: "pipe",
     });

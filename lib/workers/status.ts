@@ -2,7 +2,7 @@
 
 import { environment } from "../environment.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import { isTerminal, writeAll } from "../log/stdout.ts";
+import { isTerminal, print, writeAll } from "../log/stdout.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { type Command, type Invocation, workerNames } from "../run/command.ts";
 import { nextTimes } from "../schedule/cron.ts";
@@ -20,6 +20,7 @@ import {
 import { scheduleFor } from "../state/schedules.ts";
 import { buildReport } from "../status/json.ts";
 import { formatHistory, formatOverview, lastRuns } from "../status/overview.ts";
+import { singleLine, visibleJson } from "../text.ts";
 
 const FLAGS = {
   json: { type: "boolean", description: "print JSON, schema restic-backup-helper.status/1" },
@@ -87,7 +88,7 @@ async function main({ flags, operands: [worker], table }: Invocation<typeof FLAG
   writeAll(
     1,
     flags.json
-      ? `${JSON.stringify(buildReport(view, judged, findings, verdict, exitCode), null, 2)}\n`
+      ? `${visibleJson(buildReport(view, judged, findings, verdict, exitCode))}\n`
       : formatStatus(view, judged, findings, verdict),
   );
   return exitCode;
@@ -95,7 +96,7 @@ async function main({ flags, operands: [worker], table }: Invocation<typeof FLAG
 
 function showAlive(view: StatusContext): number {
   const { alive, reasons } = judgeAlive(view);
-  writeAll(1, `${alive ? "alive" : "dead"}: ${reasons.join(" ")}\n`);
+  print(`${singleLine(`${alive ? "alive" : "dead"}: ${reasons.join(" ")}`)}\n`);
   return alive ? EXIT.ok : EXIT.failed;
 }
 
@@ -106,8 +107,7 @@ function showHistory(view: StatusContext, worker: string | undefined): number {
   }
   const past = lastRuns(readHistoryEnd(view.logDir, HISTORY_BYTES), worker);
   const whose = worker === undefined ? "" : ` of ${worker}`;
-  writeAll(
-    1,
+  print(
     past.length === 0
       ? `There is no run${whose} in ${historyPath(view.logDir)} yet.\n`
       : formatHistory(past, view.zone),
