@@ -139,7 +139,7 @@ needing("python3").describe("every secret, in one write and in many, across all 
     it.restic(who === "a hook" ? "exit 0" : `${print}; exit ${exitCode === 3 ? 0 : exitCode}`);
     if (who === "a hook")
       it.hook("pre-backup", `env; set -x; : "$X_TOKEN" "$RESTIC_PASSWORD"; set +x\n${print}`);
-    it.hook("post-backup", 'cat "$RBH_RECORD" "$RBH_LOG"; env | grep RBH_');
+    it.hook("post-backup", 'env | grep RBH_; cat "$RBH_RECORD" "$RBH_LOG"');
     const env = {
       ...secrets,
       ...files,
