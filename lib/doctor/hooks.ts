@@ -9,10 +9,11 @@ import { type Settings, screaming } from "../config/settings.ts";
 import { Context } from "../context.ts";
 import type { Environment } from "../environment.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { discoverHooks, type Hook, judgeAccess } from "../hooks/discover.ts";
+import { discoverHooks, HARDEN, type Hook, hookExposures, judgeAccess } from "../hooks/discover.ts";
 import { freezeText } from "../hooks/freeze.ts";
 import { nearest } from "../nearest.ts";
 import { Checks, type DoctorContext, type Findings } from "./checks.ts";
+import { sourcesOf } from "./resources.ts";
 
 export interface HookJson {
   readonly phase: string;
@@ -57,6 +58,9 @@ export async function hooks(patient: DoctorContext): Promise<Findings<HooksJson>
       if (said !== undefined) checks.warn(said);
     }
     for (const { phase } of found) judgeParts(checks, directory, phase);
+    const parts = phases.map((phase) => `${phase}.d`);
+    for (const { said, remedy } of hookExposures(directory, present, sourcesOf(settings), parts))
+      checks.warn(`${said}. ${remedy}`);
   }
   const strange = isThere ? judgeNames(checks, directory, runs) : [];
   judgeSettings(checks, settings, misspelt);
@@ -132,9 +136,6 @@ function buildHookJson({ phase, command, state, path, remedy, caution }: Hook, t
     ...(caution === undefined ? {} : { caution }),
   };
 }
-
-/** What runs as root should belong to root. */
-export const HARDEN = "Let it belong to root or to the running user, and nobody else write it.";
 
 /** Is HOOKS_DIR a folder in which hooks can be found? */
 export function judgeFolder(checks: Checks, directory: string): boolean {

@@ -3,14 +3,16 @@
 import type { Settings } from "../config/settings.ts";
 import { ConfigError, errnoOf, reasonOf } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
+import { fileExposures } from "../hooks/discover.ts";
 import { isDry } from "../rclone/args.ts";
 import { jobArgsProblem } from "../rclone/bound.ts";
-import { type JobFile, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
+import { type JobFile, malformedText, NO_ROW, ROWS_ARE_CODE, readJobFile } from "../rclone/rows.ts";
 import { type Scheduled, scheduleFor, scheduleReason } from "../state/schedules.ts";
 import { plural } from "../text.ts";
 import { type Check, Checks, type DoctorContext, type Findings, fail, info, ok, warn } from "./checks.ts";
 import type { Entry } from "./effective-environment.ts";
 import { columns } from "./rendering.ts";
+import { sourcesOf } from "./resources.ts";
 
 export interface ReplicateJson {
   readonly effective: Readonly<Record<string, string | null>>;
@@ -94,6 +96,8 @@ export async function checkJobFile(
   }
   const { rows, malformed } = read.file;
   const checks = malformed.map((row) => worse(key, `line ${row.line} ${malformedText(row)}.`));
+  for (const { said, remedy } of fileExposures(path, sourcesOf(settings)))
+    checks.push(warn(key, `${said}. ${ROWS_ARE_CODE} ${remedy}`));
   for (const { line } of rows.filter(({ extra }) => isDry(extra)))
     checks.push(warn(key, `line ${line} says --dry-run: replicate changes nothing for it. Take that out.`));
   if (rows.length > 0) checks.push(ok(key, `${path}, ${plural(rows.length, "row")} to work through.`));

@@ -4,13 +4,14 @@
  * RESTIC_REPOSITORY_FILE is read.
  */
 
-import { existsSync, lstatSync, opendirSync, promises, type Stats } from "node:fs";
+import { existsSync, lstatSync, opendirSync, promises } from "node:fs";
 import { folderText } from "../config/odd.ts";
 import type { Settings } from "../config/settings.ts";
 import type { NameOf, VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { ConfigError } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
+import { exposure } from "../hooks/discover.ts";
 import { maskRepository } from "../mask.ts";
 import { realPath } from "../paths.ts";
 import { elsewhereText, misreading, namedFiles, nothingNamed, RESTIC_ARGS } from "../restic/backup-args.ts";
@@ -175,7 +176,7 @@ async function checkSources(context: Context): Promise<Check[]> {
   const { settings } = context;
   const words = jobWords(settings);
   const problem = misreading(words, settings.lines("BACKUP_ROOT_DIR"));
-  const paths = namedSources(settings.lines("BACKUP_ROOT_DIR"), words).map(({ path }) => path);
+  const paths = sourcesOf(settings);
   const inside = await repositoryInside(repositoryOrNone(context), paths, words);
   return [
     ...(problem === undefined ? [] : [fail("RESTIC_JOB_ARGS", problem)]),
@@ -183,6 +184,10 @@ async function checkSources(context: Context): Promise<Check[]> {
     ...(await checkOwnInSources(context, paths, words)),
   ];
 }
+
+/** The paths that a backup would be given. */
+export const sourcesOf = (settings: Settings): string[] =>
+  namedSources(settings.lines("BACKUP_ROOT_DIR"), jobWords(settings)).map(({ path }) => path);
 
 const jobWords = (settings: Settings) => wordsOrNone(settings, "RESTIC_JOB_ARGS");
 
@@ -247,14 +252,3 @@ async function checkExposure(name: VariableName, path: string): Promise<Check[]>
 }
 
 const SAFE = "Give it to the running user, and take others' write permission (chmod go-w).";
-
-/** Who else could; undefined for nobody. In a sticky folder others touch only their own, but add what they like. Pure. */
-function exposure({ mode, uid, gid }: Stats, isItself: boolean): string | undefined {
-  if (uid !== 0 && uid !== process.geteuid?.()) return `it belongs to user ${uid}`;
-  if ((mode & 0o1000) !== 0 && !isItself) return undefined;
-  const byGroup = (mode & 0o020) !== 0 && gid !== 0 && gid !== process.getegid?.();
-  if ((mode & 0o002) !== 0) return `everybody can write it (mode ${octal(mode)})`;
-  return byGroup ? `group ${gid} can write it (mode ${octal(mode)})` : undefined;
-}
-
-const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, "0");

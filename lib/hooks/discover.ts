@@ -1,6 +1,6 @@
 /**
- * Finds the hooks of a phase and determines whether each can run. doctor and a run's log use the same words, which
- * users know from earlier versions of doctor.
+ * Finds the hooks of a phase, and determines whether each can run and who else could change what it runs. doctor and a
+ * run's log use the same words, which users know from earlier versions of doctor.
  */
 
 import {
@@ -10,6 +10,7 @@ import {
   lstatSync,
   openSync,
   readdirSync,
+  readlinkSync,
   readSync,
   type Stats,
   statSync,
@@ -30,6 +31,8 @@ export interface Hook {
   readonly remedy?: string;
   /** A reason to warn although it can run: others than its owner can write it, or an unexpected user owns it. */
   readonly caution?: string;
+  /** The paths of the programs that its `#!` line names; absent for a program, and where it cannot run. */
+  readonly interpreters?: readonly string[];
   /** Its text, where that mentions a command that freezes a file system: see freeze.ts. */
   readonly freezes?: string;
 }
@@ -113,11 +116,12 @@ function inspect(
   const interpreted = readInterpreter(path, stat.size, searchPath);
   if (interpreted.problem !== undefined) return broken(interpreted.problem, interpreted.remedy);
   const caution = judgeAccess(stat);
-  const { freezes } = interpreted;
+  const { freezes, state, command, interpreters } = interpreted;
   return {
     ...hook,
-    state: interpreted.state,
-    command: interpreted.command,
+    state,
+    command,
+    ...(interpreters === undefined ? {} : { interpreters }),
     ...(caution === undefined ? {} : { caution }),
     ...(freezes === undefined ? {} : { freezes }),
   };
@@ -129,6 +133,7 @@ type Interpreted =
       readonly problem?: undefined;
       readonly state: string;
       readonly command: readonly string[];
+      readonly interpreters?: readonly string[];
       readonly freezes?: string;
     };
 
@@ -159,41 +164,52 @@ function findInterpreter(path: string, head: string, searchPath: string | undefi
     };
   }
   if (!head.startsWith("#!")) {
-    return { state: "executable (no #! line: /bin/sh)", command: ["/bin/sh", path] };
+    return {
+      state: "executable (no #! line: /bin/sh)",
+      command: ["/bin/sh", path],
+      interpreters: ["/bin/sh"],
+    };
   }
   const line = head.slice(2).split("\n")[0] ?? "";
   if (line.endsWith("\r")) {
     return { problem: "CRLF line endings", remedy: `Run: sed -i 's/\\r$//' ${path}.` };
   }
   const [interpreter = "", ...rest] = line.trim().split(/[ \t]+/);
-  const missing = missingProgram(interpreter, rest, searchPath);
+  const { missing, interpreters } = findPrograms(interpreter, rest, searchPath);
   if (missing !== undefined) {
     return {
       problem: `${missing}: not in this image`,
       remedy: "Install it in the image, or write the hook for #!/bin/sh.",
     };
   }
-  return { state: "executable", command: [path] };
+  return { state: "executable", command: [path], interpreters };
 }
 
-/** The interpreter if it is missing, with its argument where env(1) has to find that; undefined when all is there. */
-function missingProgram(interpreter: string, words: readonly string[], searchPath: string | undefined) {
-  const runnable = (program: string) => {
+/** The interpreter, and what env(1) has to find; `missing` names what is not there, with its argument where that is it. */
+function findPrograms(
+  interpreter: string,
+  words: readonly string[],
+  searchPath: string | undefined,
+): { readonly missing?: string; readonly interpreters: readonly string[] } {
+  const find = (program: string) => {
     try {
-      resolveProgram(program, searchPath);
-      return true;
+      return resolveProgram(program, searchPath);
     } catch {
       // CannotStart: it is not runnable.
-      return false;
+      return undefined;
     }
   };
-  if (!interpreter.startsWith("/") || !runnable(interpreter)) return interpreter || "an empty #! line";
-  if (!interpreter.endsWith("/env")) return undefined;
+  const found = interpreter.startsWith("/") ? find(interpreter) : undefined;
+  if (found === undefined) return { missing: interpreter || "an empty #! line", interpreters: [] };
+  if (!interpreter.endsWith("/env")) return { interpreters: [found] };
   // Linux passes the rest of the line as one argument; only env -S splits it.
   const program = words[0]?.startsWith("-")
     ? words.find((word) => !word.startsWith("-") && !word.includes("="))
     : words.join(" ");
-  return !program || runnable(program) ? undefined : `${interpreter} ${program}`;
+  if (!program) return { interpreters: [found] };
+  const second = find(program);
+  if (second === undefined) return { missing: `${interpreter} ${program}`, interpreters: [] };
+  return { interpreters: [found, second] };
 }
 
 function readStart(path: string, length: number): Buffer {
@@ -213,11 +229,147 @@ const mentionsFreeze = (text: string): boolean =>
 /** Why an operator should check a file or folder that root is about to run; undefined when there is no reason. */
 export function judgeAccess(stat: Stats): string | undefined {
   if ((stat.mode & 0o022) !== 0) return `others than its owner can write it (mode ${octal(stat)})`;
-  if (stat.uid !== 0 && stat.uid !== process.geteuid?.()) {
+  if (isStrangers(stat)) {
     return `it belongs to user ${stat.uid}, neither root nor the running user`;
   }
   return undefined;
 }
+
+/** What a run says of them, in one line; undefined when there is nothing to say. `sources` are what it backs up. */
+export function hookWarning(
+  hooksDir: string,
+  hooks: readonly Hook[],
+  sources: readonly string[],
+): string | undefined {
+  let caution: string | undefined;
+  try {
+    const stat = statSync(hooksDir, { throwIfNoEntry: false });
+    caution = stat && judgeAccess(stat);
+  } catch {
+    // What cannot be examined stands in the place of its hooks (see discoverHooks), with the reason.
+  }
+  const [first, ...more] = [
+    ...(caution === undefined ? [] : [`HOOKS_DIR=${hooksDir}: ${caution}`]),
+    ...hookExposures(hooksDir, hooks, sources).map(({ said }) => said),
+  ];
+  if (first === undefined) return undefined;
+  const effect = `${first.startsWith("HOOKS_DIR=") ? "Its hooks run" : "It runs"} all the same.`;
+  return `${first}. ${effect}${more.length === 0 ? "" : ` doctor --hooks names ${more.length} more.`}`;
+}
+
+/** A way for somebody else than root and the running user to have code of theirs run. */
+export interface Exposure {
+  /** The beginning of a sentence. */
+  readonly said: string;
+  readonly remedy: string;
+}
+
+/** What runs as root should belong to root. */
+export const HARDEN = "Let it belong to root or to the running user, and nobody else write it.";
+
+/**
+ * Of HOOKS_DIR, what leads to it and to the hooks, and their interpreters. `sources` are what is backed up. `judged` are
+ * folders in HOOKS_DIR of which the caller speaks itself. Asks lstat(2) and readlink(2) only.
+ */
+export function hookExposures(
+  hooksDir: string,
+  hooks: readonly Hook[],
+  sources: readonly string[],
+  judged: readonly string[] = [],
+): Exposure[] {
+  const seen = new Set<string>();
+  const { real, exposures } = lookAlong(`HOOKS_DIR=${hooksDir}`, hooksDir, { seen, isEndJudged: false });
+  for (const name of judged) seen.add(`${real}/${name}`);
+  return [
+    ...exposures,
+    ...insideSource(`HOOKS_DIR=${hooksDir}`, [hooksDir, real], sources),
+    ...hooks.flatMap(({ shown, path, interpreters = [] }) => [
+      ...lookAlong(shown, path, { seen, isEndJudged: false }).exposures,
+      ...interpreters.flatMap((each) => lookAlong(`${shown} is run by ${each}`, each, { seen }).exposures),
+    ]),
+  ];
+}
+
+/** Of a file whose lines are run, such as a job file of replicate: its own access, what leads to it, and the sources. */
+export function fileExposures(path: string, sources: readonly string[]): Exposure[] {
+  const { real, exposures } = lookAlong(path, path, { seen: new Set() });
+  return [...exposures, ...insideSource(path, [path, real], sources)];
+}
+
+interface Look {
+  /** Places that were judged before. */
+  readonly seen: Set<string>;
+  /** Is what stands at the end judged too? Default: true. */
+  readonly isEndJudged?: boolean;
+}
+
+/** As many as Linux follows (path_resolution(7)). */
+const LINKS_MOST = 40;
+
+/** Follows a path as the kernel does, and judges each folder and link on it. Ends where there is nothing, or no access. */
+function lookAlong(what: string, path: string, { seen, isEndJudged = true }: Look) {
+  const exposures: Exposure[] = [];
+  const parts = (text: string) => text.split("/").filter((part) => part !== "" && part !== ".");
+  const judge = (at: string, why: string | undefined, isEnd: boolean) => {
+    if (seen.has(at)) return;
+    seen.add(at);
+    if (why === undefined || (isEnd && !isEndJudged)) return;
+    const where = isEnd && at === path ? "it" : isEnd ? at : `${at}, on the way to it,`;
+    exposures.push({ said: `${what}: ${where} is not safe: ${why}`, remedy: HARDEN });
+  };
+  let real = "";
+  let rest = parts(path.startsWith("/") ? path : `${process.cwd()}/${path}`);
+  try {
+    judge("/", exposure(lstatSync("/"), false), false);
+    for (let links = 0; rest.length > 0 && links <= LINKS_MOST; ) {
+      const [name = "", ...others] = rest;
+      rest = others;
+      if (name === "..") {
+        real = real.slice(0, real.lastIndexOf("/"));
+        continue;
+      }
+      const at = `${real}/${name}`;
+      const stat = lstatSync(at);
+      if (stat.isSymbolicLink()) {
+        links++;
+        judge(at, isStrangers(stat) ? `it is a link of user ${stat.uid}` : undefined, false);
+        const target = readlinkSync(at);
+        if (target.startsWith("/")) real = "";
+        rest = [...parts(target), ...rest];
+        continue;
+      }
+      real = at;
+      const isEnd = rest.length === 0;
+      judge(at, exposure(stat, isEnd), isEnd);
+    }
+  } catch {
+    // What is not there, or cannot be searched, has a verdict of its own.
+  }
+  return { real, exposures };
+}
+
+/** By the names of both: a source may be a dead mount, which would not answer. All of a machine can only be backed up from "/". */
+function insideSource(what: string, paths: readonly string[], sources: readonly string[]): Exposure[] {
+  const source = sources
+    .map((each) => each.replace(/\/+$/, ""))
+    .find((each) => each !== "" && paths.some((path) => path === each || path.startsWith(`${each}/`)));
+  if (source === undefined) return [];
+  const said = `${what} lies in the source ${source}, where who writes data, or restores it, changes what is run`;
+  return [{ said, remedy: "Move it out of there." }];
+}
+
+/** Who else could change what stands in this folder, or this file; undefined for nobody. Pure. */
+export function exposure(stat: Stats, isEnd: boolean): string | undefined {
+  const { mode, gid } = stat;
+  if (isStrangers(stat)) return `it belongs to user ${stat.uid}`;
+  // In a sticky folder others touch only their own, but add what they like.
+  if ((mode & 0o1000) !== 0 && !isEnd) return undefined;
+  if ((mode & 0o002) !== 0) return `everybody can write it (mode ${octal(stat)})`;
+  const byGroup = (mode & 0o020) !== 0 && gid !== 0 && gid !== process.getegid?.();
+  return byGroup ? `group ${gid} can write it (mode ${octal(stat)})` : undefined;
+}
+
+const isStrangers = ({ uid }: Stats): boolean => uid !== 0 && uid !== process.geteuid?.();
 
 export const octal = (stat: Stats): string => (stat.mode & 0o7777).toString(8).padStart(4, "0");
 

@@ -3,7 +3,6 @@
  * its time-out, its output and the facts about how it ended.
  */
 
-import { statSync } from "node:fs";
 import type { Context } from "../context.ts";
 import type { ChildEnvironment } from "../environment.ts";
 import { EXIT, errnoOf, reasonOf } from "../errors.ts";
@@ -15,7 +14,7 @@ import { CannotStart, plainEnvironment, spawn } from "../process/spawn.ts";
 import type { Stop, StopBudget } from "../process/stop.ts";
 import type { HookResult, Status } from "../state/record.ts";
 import { formatBytes, formatShort } from "../text.ts";
-import { discoverHooks, type Hook, judgeAccess } from "./discover.ts";
+import { discoverHooks, type Hook, hookWarning } from "./discover.ts";
 
 export interface PhasePlan {
   /** `pre-backup`. */
@@ -33,6 +32,9 @@ export interface PhasePlan {
   readonly expected?: readonly string[];
 }
 
+/** The logs of runs that have said once who else could change their hooks. */
+const warned = new WeakSet<Log>();
+
 /**
  * Never throws for what a hook does: results are facts, added to `results` as they come. Resolves to all that are in
  * it.
@@ -46,18 +48,27 @@ export async function runPhase(
   const { phase, stop, skipOnStop, expected = [] } = plan;
   const hooks = discoverHooks(hooksDir, phase, env.PATH);
   const vanished = expected.filter((path) => !hooks.some((hook) => hook.path === path));
+  if (hooks.length === 0) {
+    if (vanished.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
+  } else if (!warned.has(log)) {
+    const sources = phase.endsWith("-backup") ? settings.lines("BACKUP_ROOT_DIR") : [];
+    const warning = hookWarning(hooksDir, hooks, sources);
+    if (warning !== undefined) {
+      warned.add(log);
+      log.warn(warning);
+    }
+  }
   for (const path of vanished) {
     const error = "vanished since the run began";
     log.error(`${path}: ${error}. It does not run. Is ${hooksDir} still mounted?`);
     results.push({ phase, path, error });
   }
-  for (const hook of hooks.filter(({ freezes }) => freezes !== undefined)) {
+  for (const hook of hooks) {
+    if (hook.freezes === undefined) continue;
     const { freezeText } = await import("./freeze.ts");
     const said = await freezeText(hook, context);
     if (said !== undefined) log.warn(said);
   }
-  if (hooks.length > 0) warnOfFolder(log, hooksDir);
-  else if (vanished.length === 0) log.note(`hook ${phase}: none in ${hooksDir}`);
   for (const hook of hooks) {
     if (stop.forced || (skipOnStop && stop.signal !== undefined)) {
       log.warn(`${hook.shown} does not run: the run was stopped by ${stop.signal}.`);
@@ -79,18 +90,6 @@ export async function runPhase(
     );
   }
   return results;
-}
-
-/** Who can write the folder can replace every hook in it. */
-function warnOfFolder(log: Log, hooksDir: string): void {
-  let caution: string | undefined;
-  try {
-    const stat = statSync(hooksDir, { throwIfNoEntry: false });
-    caution = stat && judgeAccess(stat);
-  } catch {
-    // What cannot be examined stands in the place of its hooks (see discoverHooks), with the reason.
-  }
-  if (caution !== undefined) log.warn(`HOOKS_DIR=${hooksDir}: ${caution}. Its hooks run all the same.`);
 }
 
 /** What every hook of a run gets, but for its own name: our environment and RBH_*. */

@@ -47,6 +47,9 @@ export const readJobFile = (path: string): JobFile => parseRows(readSmallFile(pa
 export const malformedText = ({ why, text }: MalformedRow): string =>
   `is malformed and counts as failed: ${why} (${text})`;
 
+/** Why it matters who can write a job file. */
+export const ROWS_ARE_CODE = "A row can have rclone run any program (--metadata-mapper).";
+
 /** The end of a sentence about a job file without rows, well-formed or not. */
 export const NO_ROW = "has no row. Write SOURCE;DESTINATION, a pair a line.";
 

@@ -1,6 +1,7 @@
 /** replicate: `rclone bisync`, `sync` or `copy` for each row of the job file. */
 
 import { ConfigError, EXIT, Failure, reasonOf } from "../errors.ts";
+import { fileExposures } from "../hooks/discover.ts";
 import { createRemoteMask, maskRemote } from "../mask.ts";
 import { resolveProgram } from "../process/spawn.ts";
 import { isDry, valueOfFlag, withoutOurs, withoutResync } from "../rclone/args.ts";
@@ -8,7 +9,15 @@ import { bisync, type PairEnd } from "../rclone/bisync.ts";
 import { boundSync, boundText, jobArgsProblem } from "../rclone/bound.ts";
 import { findPast } from "../rclone/past.ts";
 import { exitText, explainWords, Rclone, type Totals } from "../rclone/rclone.ts";
-import { type JobFile, type JobRow, MODES, malformedText, NO_ROW, readJobFile } from "../rclone/rows.ts";
+import {
+  type JobFile,
+  type JobRow,
+  MODES,
+  malformedText,
+  NO_ROW,
+  ROWS_ARE_CODE,
+  readJobFile,
+} from "../rclone/rows.ts";
 import { TransferProgress } from "../rclone/stats.ts";
 import type { Invocation } from "../run/command.ts";
 import { exitOfStopped, type Outcome, type Run } from "../run/run.ts";
@@ -71,6 +80,7 @@ export default defineWorker({
     "REPLICATE_VERBOSE",
     "REPLICATE_BISYNC_CHECK_ACCESS",
     "RCLONE_CONFIG",
+    "BACKUP_ROOT_DIR",
     "PROGRESS_INTERVAL",
   ],
   exits: [
@@ -109,7 +119,11 @@ async function work(run: ReplicateRun, { called }: Invocation): Promise<Outcome>
   note(run, []);
   const problem = jobArgsProblem(common.args);
   if (problem !== undefined) throw new ConfigError(`REPLICATE_JOB_ARGS: ${problem}`);
-  const file = readJobs(settings.text("REPLICATE_JOB_FILE"));
+  const path = settings.text("REPLICATE_JOB_FILE");
+  const file = readJobs(path);
+  const [exposure] = fileExposures(path, settings.lines("BACKUP_ROOT_DIR"));
+  if (exposure !== undefined)
+    log.warn(`REPLICATE_JOB_FILE=${exposure.said}. ${ROWS_ARE_CODE} It is used all the same.`);
   // Checked before the first row: without rclone none can be processed.
   resolveProgram("rclone", settings.env.PATH);
   log.quiet = !isVerbose;
