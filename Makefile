@@ -7,7 +7,7 @@ NAME     := restic-backup-helper
 BINARY   := dist/$(NAME)
 TARGETS  := linux-x64 linux-x64-musl linux-arm64 linux-arm64-musl
 RELEASES := $(TARGETS:%=$(BINARY)-%)
-SOURCES  := main.ts embed.ts $(shell find lib -name '*.ts') package.json package-lock.json
+SOURCES  := main.ts $(shell find lib -name '*.ts') test/tools/embed.ts package.json package-lock.json
 
 # Where `make install` puts the binary and its links; DESTDIR stages them under another root.
 DESTDIR :=
@@ -21,13 +21,14 @@ BIN      := node_modules/.bin
 
 # --splitting keeps what a command does not need out of its start: 1 ms of 6 for `--version` (measured).
 # Without --format=esm the bytecode breaks consola's import.meta. The binary must read nothing of the folder it is
-# started in: no .env, no bunfig.toml. embed.ts makes the copy of Bun to embed, from a package whose checksum is checked:
-# by itself Bun takes what lies in its cache or in the current folder. Left lazy (=): only a build asks for the versions.
+# started in: no .env, no bunfig.toml. test/tools/embed.ts makes the copy of Bun to embed, and checks its checksum: by
+# itself Bun takes what lies in its cache or in the current folder. Left lazy (=): only a build asks for the versions.
 VERSION = $(shell node -p 'require("./package.json").version')
 RESTIC  = $(shell node -p 'require("./package.json").resticVersion')
 BUILD   = $(BIN)/bun build main.ts --compile --minify --bytecode --format=esm --splitting \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=1000 \
-	--compile-executable-path=$@.bun --outfile=$@ --define BUILD_VERSION='"$(VERSION)"' --define BUILD_RELEASE='"$(VERSION)-$(RESTIC)"'
+	--compile-executable-path=$@.bun --outfile=$@ \
+	--define BUILD_VERSION='"$(VERSION)"' --define BUILD_RELEASE='"$(VERSION)-$(RESTIC)"'
 
 .PHONY: all dist install demo test test-faults check format rootfs bench clean help
 .DELETE_ON_ERROR:
@@ -36,13 +37,13 @@ all: $(BINARY) ## build the binary for this machine (the default)
 
 $(BINARY): $(SOURCES) $(PACKAGES)
 	@mkdir -p dist
-	@$(BIN)/bun embed.ts $@.bun
+	@$(BIN)/bun test/tools/embed.ts $@.bun
 	$(BUILD)
 	@rm $@.bun
 
 $(BINARY)-%: $(SOURCES) $(PACKAGES)
 	@mkdir -p dist
-	@$(BIN)/bun embed.ts $@.bun $*
+	@$(BIN)/bun test/tools/embed.ts $@.bun $*
 	$(BUILD) --target=bun-$*
 	@rm $@.bun
 

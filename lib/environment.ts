@@ -9,8 +9,8 @@ export type ChildEnvironment = Record<string, string | undefined>;
 
 /**
  * Beginnings of names, after BUN_, of variables that make another program of whatever Bun has compiled: Bun itself, one
- * with a debugger's port or code of somebody else's, one that prints what it sends. embed.ts takes them out of the copy
- * of Bun that the build embeds.
+ * with a debugger's port or code of somebody else's, one that prints what it sends. test/tools/embed.ts takes them out
+ * of the copy of Bun that the build embeds.
  */
 export const DISARMED = ["BE_BUN", "OPTIONS", "INSPECT", "CONFIG_VERBOSE_FETCH", "BYTECODE_ORDER_OUT"];
 

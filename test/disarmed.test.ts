@@ -3,10 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { disarm } from "../embed.ts";
 import { DISARMED } from "../lib/environment.ts";
 import { Receiver, status } from "./support/receiver.ts";
 import { World } from "./support/world.ts";
+import { disarm } from "./tools/embed.ts";
 
 const ROOT = join(import.meta.dir, "..");
 
@@ -108,7 +108,7 @@ describe("variables of Bun's", () => {
 test("a runtime that is not the one of package-lock.json stops make dist", async () => {
   using it = new World();
   const copy = it.folder("copy");
-  for (const name of ["Makefile", "main.ts", "embed.ts", "package.json", "package-lock.json", "lib"]) {
+  for (const name of ["Makefile", "main.ts", "package.json", "package-lock.json", "lib", "test/tools"]) {
     cpSync(join(ROOT, name), join(copy, name), { recursive: true });
   }
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));

@@ -1,5 +1,5 @@
 /**
- * Makes the copy of Bun that a build embeds: `bun embed.ts FILE [TARGET]`. Without a target it is the Bun that runs this,
+ * Makes the copy of Bun that a build embeds: `bun test/tools/embed.ts FILE [TARGET]`. Without a target it is the Bun that runs this,
  * which `npm ci` has checked; for linux-x64, linux-arm64-musl … npm fetches it, and its checksum must be that of
  * package-lock.json.
  *
@@ -12,9 +12,9 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DISARMED } from "./lib/environment.ts";
+import { DISARMED } from "../../lib/environment.ts";
 
-const ROOT = import.meta.dir;
+const ROOT = join(import.meta.dir, "../..");
 
 /** The bytes of Bun for a platform. Throws when the package is not the one of package-lock.json. */
 export function fetchRuntime(target: string): Buffer {
