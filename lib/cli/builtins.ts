@@ -6,6 +6,7 @@ import { print } from "../log/stdout.ts";
 import { didYouMean, nearest } from "../nearest.ts";
 import { declaredFacts, linkNames, type Row } from "../run/command.ts";
 import { SCHEMAS, schemaText } from "../schema/index.ts";
+import { singleLine } from "../text.ts";
 import { completion, SHELLS, type Shell } from "./completion.ts";
 import { programHelp } from "./help.ts";
 import { install } from "./install.ts";
@@ -28,7 +29,7 @@ export async function runBuiltin(table: readonly Row[], args: readonly string[])
       print(programHelp(table));
       return EXIT.ok;
     case "--install":
-      print(`${install(table, parseInstallOptions(rest)).join("\n")}\n`);
+      print(`${install(table, parseInstallOptions(rest)).map(singleLine).join("\n")}\n`);
       return EXIT.ok;
     case "completion":
       print(await completion(parseShell(rest), table));

@@ -9,7 +9,7 @@ import { environment } from "../environment.ts";
 import { reasonOf } from "../errors.ts";
 import { isFileAt, isInTheWay, openOurs } from "../files/files.ts";
 import type { Mask } from "../mask.ts";
-import { formatBytes, plural, singleLine, visibleLines } from "../text.ts";
+import { formatBytes, plural, singleLine, visible, visibleLines } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { isTerminal, prefixLines, Stdout, type StdoutEvents, writeAll } from "./stdout.ts";
 
@@ -133,6 +133,7 @@ export class Log {
     this.warn(`${CRON_LOG} cannot be written: ${reasonOf(error)}. The lines of this job are on stdout only.`);
   }
 
+  /** A message is one line: a newline stands in a name. So it does in the next two. */
   info(message: string): void {
     this.consola.info(singleLine(this.mask(message)));
   }
@@ -143,6 +144,11 @@ export class Log {
 
   error(message: string): void {
     this.consola.error(singleLine(this.mask(message)));
+  }
+
+  /** An error of several lines, each of which is one of the log: a trace. */
+  trace(text: string): void {
+    this.consola.error(visible(this.mask(text)));
   }
 
   /** A way into the log for a child of its own; `room`: bytes that it may add. */

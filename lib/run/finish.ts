@@ -117,7 +117,7 @@ async function attempt(work: Work, run: Run): Promise<Outcome & { error?: string
       log.error(error.message);
       return { exitCode: error.exitCode, error: error.message };
     }
-    log.error(bugReport(error));
+    log.trace(bugReport(error));
     return { exitCode: EXIT.internal, error: reasonOf(error) };
   }
 }

@@ -254,7 +254,7 @@ class Execution {
       await run();
     } catch (error) {
       // Whatever went wrong, it was a hook's affair: it must not cost the backup.
-      context.log.error(bugReport(error));
+      context.log.trace(bugReport(error));
       hooks.push({ phase, path: context.hooksDir, error: reasonOf(error) });
     }
   }
@@ -366,7 +366,7 @@ export async function runReadOnly(job: string, read: (run: Run) => Promise<numbe
   } catch (error) {
     if (stop.signal !== undefined) return exitCodeOfSignal(stop.signal);
     if (error instanceof Failure) throw error;
-    log.error(bugReport(error));
+    log.trace(bugReport(error));
     return EXIT.internal;
   }
 }

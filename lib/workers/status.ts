@@ -109,7 +109,7 @@ function showHistory(view: StatusContext, worker: string | undefined): number {
   const whose = worker === undefined ? "" : ` of ${worker}`;
   print(
     past.length === 0
-      ? `There is no run${whose} in ${historyPath(view.logDir)} yet.\n`
+      ? `${singleLine(`There is no run${whose} in ${historyPath(view.logDir)} yet.`)}\n`
       : formatHistory(past, view.zone),
   );
   return EXIT.ok;

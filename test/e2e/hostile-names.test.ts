@@ -232,4 +232,16 @@ describe.skipIf(!canConverse)("at a terminal (needs python3, for its pty)", () =
     expect(screen).toContain("Which snapshot, 1 to 1");
     expect(harmIn(screen.replaceAll("\r\n", "\n"))).toBeUndefined();
   });
+
+  /** What we ourselves write to a terminal: colours, and the clearing of a line that a bar stands on. */
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those that we write ourselves
+  const OWN = /\x1b\[(?:0|0;2|2|1|3[1-3])?m|\r\x1b\[K/g;
+
+  test.each(COMMANDS)("%s %s: nothing but our own colours", async (command, ...words) => {
+    const name = hostile(random);
+    using world = hostileWorld(name);
+    const env = environmentOf(world, name);
+    const { screen } = await converse(world, "restic-backup-helper", [command, ...words], [], env);
+    expect(harmIn(screen.replaceAll("\r\n", "\n").replaceAll(OWN, ""))).toBeUndefined();
+  });
 });

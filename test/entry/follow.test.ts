@@ -97,3 +97,18 @@ test("bytes that are no text, characters cut between two looks, and a line witho
   const shown = Buffer.concat(parts);
   expect(shown.equals(Buffer.concat([bytes, Buffer.from("\n")])) || shown.equals(bytes)).toBe(true);
 });
+
+test("what a job printed does nothing to the terminal that shows it; text as it is", async () => {
+  using world = new World();
+  const path = world.file("log/cron.log", "");
+  const script = `
+    const { appendFileSync } = await import("node:fs");
+    const { Copy } = await import(${JSON.stringify(join(import.meta.dir, "../../lib/entry/follow.ts"))});
+    const copy = new Copy(${JSON.stringify(path)});
+    for (const line of [Buffer.from("ümläut\\ttab\\r\\n"), Buffer.from("a\\x1b[2Jb\\u202e\\n"), Buffer.of(0x9b, 0x41, 10)]) {
+      appendFileSync(${JSON.stringify(path)}, line);
+      copy.turn();
+    }`;
+  const { stdout, stderr } = await world.exec([process.execPath, "-e", script]);
+  expect({ stdout, stderr }).toEqual({ stdout: "ümläut\ttab\na\\x1b[2Jb\\u202e\n\ufffdA\n", stderr: "" });
+});
