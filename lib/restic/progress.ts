@@ -2,7 +2,7 @@
 
 import { terminalColumns } from "../log/stdout.ts";
 import type { Run } from "../run/run.ts";
-import { formatBytes, formatDuration, formatPart, plural } from "../text.ts";
+import { formatBytes, formatDuration, formatPart, plural, singleLine } from "../text.ts";
 import type { StatusMessage } from "./messages.ts";
 
 const BAR_MOST = 30;
@@ -56,7 +56,7 @@ export class PlainCounters {
     if (percent === undefined || percent === "100") return false;
     const { log, settings } = this.run;
     if (log.onTerminal) {
-      log.status(line);
+      log.status(singleLine(line));
       return true;
     }
     // Read on first use: most calls of restic print no counters.
