@@ -1,7 +1,8 @@
 /**
  * Which secrets of our environment a program that we start is not to see. What does a moment's work for us gets none at
  * all (plainEnvironment in process/spawn.ts); hooks, jobs and the command of locked_run get everything, as they are the
- * operator's own. Between them stand restic, rclone, sendmail and tar: here is what each of them has to do without.
+ * operator's own, and so does restic, whose password command, sftp.command and --stdin-from-command may need anything.
+ * Between them stand rclone, sendmail and tar: here is what each of them has to do without.
  *
  * What a program needs cannot be known from names alone where it calls another program of the operator's choice for its
  * own password. So a secret that its configuration names is its own, and where there is such a program, only what is

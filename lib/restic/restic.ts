@@ -76,22 +76,10 @@ export function accessOf(context: Context, warn: (message: string) => void): Acc
       RESTIC_REPOSITORY_FILE: undefined,
       // Nor is what cannot be read: restic reads the variable itself, and fails with it.
       ...(cacert === undefined ? { RESTIC_CACERT: undefined } : {}),
-      ...withoutMessages(settings.env),
       ...backendEnv(repository, settings),
     },
   };
 }
-
-/**
- * What our messages are sent with is nobody else's. The rest stays: a password command, sftp.command and
- * --stdin-from-command are programs that may need anything.
- */
-const withoutMessages = (env: Environment): ChildEnvironment =>
-  Object.fromEntries(
-    Object.keys(env)
-      .filter((name) => /^(WEBHOOK_|HEALTHCHECKS_URL)/.test(name))
-      .map((name) => [name, undefined]),
-  );
 
 /** RESTIC_OPTIONS. Throws a ConfigError on what does not belong there. */
 export function optionsOf(settings: Settings): readonly string[] {
