@@ -64,6 +64,8 @@ export interface StartFinding {
 
 /** Which repository, and its password. */
 const ACCESS = /^RESTIC_(REPOSITORY|PASSWORD)(_FILE|_COMMAND)?$/;
+/** What names restic's cache: a restic that cannot make it fails at once, or goes on without (a warning then). */
+const CACHE = /^(RESTIC_CACHE_DIR|XDG_CACHE_HOME|HOME)$/;
 
 /**
  * For entry. `fatal` is what every run of every job would fail with; housekeeping counts for nothing there. `planned` is
@@ -78,7 +80,7 @@ export async function checkStart(
   const allNeedRestic = jobs.length > 0 && !jobs.includes("replicate");
   const found = wrong.map((check) => {
     const { key = "", status } = check;
-    const isAccess = ACCESS.test(key);
+    const isAccess = ACCESS.test(key) || CACHE.test(key);
     const isFatal =
       isDoubled(planned.settings, key) || (allNeedRestic && (isAccess || key === "RESTIC_OPTIONS"));
     return { key, status, text: sentence(check), isAccess, isFatal: isFatal && status === "FAIL" };

@@ -21,14 +21,12 @@ export async function checkProtection(context: Scheduled): Promise<Check[]> {
 }
 
 /**
- * Only where backups are made on a schedule: a container that is made for one worker leaves the rest to others. As long
- * as there is no crontab, a BACKUP_CRON must have been given: by its default alone a timer of the host, or a CronJob of
- * Kubernetes, may start each worker.
+ * Only where backups are made on a schedule, be it BACKUP_CRON's default: a container that is made for one other worker
+ * leaves the rest to others.
  */
 function checkCare({ settings, schedules }: Scheduled): Check[] {
   const has = (job: string) => scheduleFor(schedules, job) !== undefined;
-  const isMeant = schedules.crontab.source !== "environment" || settings.env.BACKUP_CRON;
-  if (!has("backup") || !isMeant) return [];
+  if (!has("backup")) return [];
   const hasPolicy = settings.env.RESTIC_FORGET_ARGS?.trim() || has("forget");
   return [
     ...(hasPolicy

@@ -1,7 +1,10 @@
 // entry judges its environment before it starts anything, and refuses what every run would fail with.
 
 import { describe, expect, test } from "bun:test";
+import { rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { needing } from "../support/needing.ts";
+import { restic } from "../support/restics.ts";
 import { World } from "../support/world.ts";
 
 type Env = Record<string, string | undefined>;
@@ -111,3 +114,19 @@ describe("refuses what every run would fail with", () => {
     expect(world.read("mail")).toContain("password is missing");
   });
 });
+
+needing("restic").test(
+  "a cache that this restic cannot make is refused, since every run would fail with it",
+  async () => {
+    using world = new Starting();
+    rmSync(join(world.bin, "restic"));
+    symlinkSync(restic.path, join(world.bin, "restic"));
+    const { code, stdout } = await world.enter({
+      ...COMPLETE,
+      RESTIC_CACHE_DIR: join(world.file("a-file", "x"), "cache"),
+    });
+    const fails = Bun.semver.satisfies(restic.version, ">=0.19.0");
+    expect(code).toBe(fails ? 2 : 0);
+    expect(stdout).toContain("RESTIC_CACHE_DIR");
+  },
+);

@@ -236,6 +236,6 @@ test("lines for a person; secrets in none of them", async () => {
   expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
   expect(stdout).toContain("[OK]   RESTIC_REPOSITORY: rest:https://me:***@host/\n");
   expect(stdout).toContain('[FAIL] CHECK_CRON: expression "daily" has 1 field, not 5');
-  expect(stdout).toEndWith("\n1 error, 0 warnings\n");
+  expect(stdout).toEndWith("\n1 error, 2 warnings\n");
   expect(stdout).not.toContain("sesame");
 });

@@ -43,6 +43,15 @@ function newWorld(): World {
   return world;
 }
 
+/** With a policy, and a crontab with all that a repository needs. */
+const cared = (world: World) => {
+  const lines = ["backup", "check", "restore-test"].map(
+    (job, at) => `0 ${at} * * * /bin/locked_run ${job} /bin/${job}\n`,
+  );
+  world.file("crontabs/root", lines.join(""));
+  return { RESTIC_FORGET_ARGS: "--keep-daily 7", CRONTAB_DIR: join(world.dir, "crontabs") };
+};
+
 async function json(world: World, args: readonly string[] = [], options: RunOptions = {}) {
   const { code, stdout, stderr } = await world.run("doctor", [...args, "--json"], options);
   expect(stderr).toBe("");
@@ -681,7 +690,7 @@ describe("configuration checks", () => {
 
   test("a world that is well has nothing to say against it", async () => {
     using world = newWorld();
-    const { code, report, checks } = await json(world, [], { env: { RESTIC_FORGET_ARGS: "--keep-daily 7" } });
+    const { code, report, checks } = await json(world, [], { env: cared(world) });
     expect(checks.filter(({ status }) => status === "WARN" || status === "FAIL")).toEqual([]);
     expect({ code, warnings: report.warnings, errors: report.errors }).toEqual({
       code: 0,
@@ -745,7 +754,7 @@ describe("the whole report", () => {
   needing("busybox").test("has its sections in order, and closes with a summary", async () => {
     using world = newWorld();
     const { code, stdout, stderr } = await world.run("doctor", [], {
-      env: { RESTIC_FORGET_ARGS: "--keep-daily 7" },
+      env: cared(world),
     });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect([...(stdout.match(/^== .* ==$/gm) ?? [])]).toEqual(
