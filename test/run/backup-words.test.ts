@@ -47,7 +47,7 @@ describe("RESTIC_JOB_ARGS", () => {
 
 test("BACKUP_ROOT_DIR holds a path per line, with blanks and dashes in them", async () => {
   using world = new World();
-  const paths = ["/a b/c", "-dash", "  /leading blanks", '/"quoted"', "/$HOME"];
+  const paths = ["/a b/c", "-dash", "/  leading blanks", '/"quoted"', "/$HOME"];
   const { words } = await calls(world, { BACKUP_ROOT_DIR: `${paths.join("\r\n")}\n\n` });
   expect(words).toEqual([...HEAD, "--", ...paths]);
 });

@@ -46,6 +46,9 @@ const endings: Record<
   },
 };
 
+/** A signal counts as a second one when this time has passed since the first. */
+const ONE_STOP_MS = 2000;
+
 async function leavesNothing(ending: string, body: string): Promise<void> {
   using world = new World();
   const { who, env = {}, signals = 0 } = endings[ending]!;
@@ -62,8 +65,8 @@ async function leavesNothing(ending: string, body: string): Promise<void> {
   await waitFor(() => world.has("started"), "the start");
   await Bun.sleep(200); // to have children
   for (let count = 0; count < signals; count++) {
+    if (count > 0) await Bun.sleep(ONE_STOP_MS + 200);
     run.kill("SIGTERM");
-    await Bun.sleep(200);
   }
   expect(await run.exited).toBe(signals === 0 ? 0 : 143);
   expect(await new Response(run.stderr).text()).toBe("");

@@ -1,6 +1,6 @@
 // The JSON Schemas, and real output held against them.
 import { describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { declaredFacts } from "../../lib/run/command.ts";
 import { SCHEMAS, type SchemaName, schemaText } from "../../lib/schema/index.ts";
@@ -182,7 +182,10 @@ describe("status", () => {
     world.restic();
     await world.run("backup");
     await look("OK");
-    await look("WARN", { CHECK_CRON: "0 25 * * *", PRUNE_CRON: "0 0 30 2 *" });
+    await look("FAIL", { CHECK_CRON: "0 25 * * *", PRUNE_CRON: "0 0 30 2 *" }); // and no crontab that has them
+    const crontab = world.file("crontabs/root", "0 25 * * * /bin/locked_run check /c.lock /bin/check\n");
+    await look("WARN");
+    rmSync(crontab);
     const line = JSON.stringify({ message_type: "status", percent_done: 0.5, seconds_remaining: 9 });
     world.restic(`echo '${line}'; touch "$HOME/there"; sleep 30`);
     const child = world.start("backup");

@@ -434,7 +434,7 @@ describe("flags", () => {
     const { code, stdout } = await world.run("cron-list", [], { env });
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^0 4 \* \* sun \S+\/locked_run restore-test \S+\/restore-test.lock \S+\/restore-test >> /m,
+      /^0 4 \* \* sun \S+\/locked_run restore-test \S+\/restore-test.lock \S+\/restore-test --cron-log=\S+\/cron.log$/m,
     );
   });
 });
