@@ -54,12 +54,11 @@ describe.concurrent("met with one warning, and no time-out", () => {
     ]);
   });
 
-  test("a newline within: every line of the warning is dated", async () => {
+  test("a newline within is shown as \\n, so that the warning is one line", async () => {
     const { warnings, ...rest } = await runWith({ HOOK_TIMEOUT: "5\n6" });
     expect(rest).toEqual(FINE);
     expect(warnings).toEqual([
-      "HOOK_TIMEOUT='5",
-      "6' is not a whole number of seconds, nor a duration such as 90s or 15m; hooks run without a time-out.",
+      "HOOK_TIMEOUT='5\\n6' is not a whole number of seconds, nor a duration such as 90s or 15m; hooks run without a time-out.",
     ]);
   });
 });

@@ -124,14 +124,15 @@ describe.concurrent("nothing of it lives on", () => {
   ])("%s", async (_, body) => {
     using it = world();
     it.hook("pre-backup", `export L=${it.lingerer}\n${body}`);
-    const child = it.start("backup", [], { env: { HOOK_TIMEOUT: "3", HOOK_KILL_AFTER: "1" } });
+    // On a busy machine it is seconds until the child is up, and until we look.
+    const child = it.start("backup", [], { env: { HOOK_TIMEOUT: "6", HOOK_KILL_AFTER: "1" } });
     const result = finish(child);
     const isUp = () => lingering(it).some((pid) => commandOf(pid).startsWith(it.lingerer));
     await waitFor(isUp, "the hook's child", 20_000);
     const { code, stdout } = await result;
     expect(lingering(it)).toEqual([]);
     expect(code).toBe(0);
-    expect(stdout).toContain("hook pre-backup timed out after 3s (exit 124)");
+    expect(stdout).toContain("hook pre-backup timed out after 6s (exit 124)");
     expect(stdout).not.toContain("left alive");
     expect(stdout).toContain("restic | restic ran\n");
   });
@@ -141,7 +142,7 @@ describe.concurrent("nothing of it lives on", () => {
     const polite = `trap 'echo asked > ${it.dir}/asked; exit' TERM; touch ${it.dir}/up; while :; do sleep 0.05; done`;
     it.program("daemon", polite);
     it.hook("pre-backup", "(setsid daemon >/dev/null 2>&1 &); sleep 600");
-    const result = it.run("backup", [], { env: { HOOK_TIMEOUT: "3", HOOK_KILL_AFTER: "20" } });
+    const result = it.run("backup", [], { env: { HOOK_TIMEOUT: "6", HOOK_KILL_AFTER: "20" } });
     await waitFor(() => it.has("up"), "the daemon", 20_000);
     expect((await result).code).toBe(0);
     expect(it.read("asked")).toBe("asked\n");
