@@ -31,6 +31,29 @@ describe("whose ping", () => {
     expect(stdout).not.toContain(UUID);
   });
 
+  test("a redirect to another host is named, and not followed; one on the same host is", async () => {
+    using world = new World();
+    world.restic();
+    using other = await Receiver.start(status(200), { host: "127.0.0.2" });
+    const there = `http://127.0.0.2:${other.port}`;
+    using receiver = await Receiver.start((socket, request, n) =>
+      (request.path.startsWith("/moved")
+        ? status(200)
+        : status(301, { location: request.path.includes("/start") ? "/moved" : `${there}/x` }))(
+        socket,
+        request,
+        n,
+      ),
+    );
+    const { code, stdout } = await world.run("backup", [], { env: { HEALTHCHECKS_URL: urlOf(receiver) } });
+    expect(code).toBe(0);
+    expect(pathsOf(receiver)).toEqual([`/ping/${UUID}/start`, "/moved", `/ping/${UUID}/0`]);
+    expect(other.requests).toEqual([]);
+    expect(stdout.match(/WARN .*/g)).toEqual([
+      expect.stringContaining(`it redirects (301) to another host, ${there}, which gets nothing.`),
+    ]);
+  });
+
   test("a worker's own by a file; given twice it is a configuration error, and doctor says so", async () => {
     using world = new World();
     world.restic();
