@@ -71,11 +71,10 @@ const meddlings: Meddling[] = [
   },
   {
     injected: "LOCK_DIR is removed in mid-run",
-    promised: "no second run begins; it fails and says what to do",
+    promised: NEVER_TWO,
     meddle: (world) => rmSync(world.lock, { recursive: true }),
-    code: 1,
-    says: () => "Create the folder, or set LOCK_DIR",
-    mend: (world) => mkdirSync(world.lock),
+    code: 75,
+    says: (first) => `previous run still active (pid unknown, backup with pid ${first}, `,
   },
   {
     injected: "LOCK_DIR is removed and made anew in mid-run",
