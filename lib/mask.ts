@@ -7,6 +7,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { type VariableName, variables } from "./config/variables.ts";
 import type { Environment } from "./environment.ts";
+import { demandAnswer, silent } from "./files/mounts.ts";
 import { decodePercent } from "./text.ts";
 
 export interface Mask {
@@ -525,6 +526,7 @@ function decodeBase64(text: string): string {
 
 function readSecret(path: string): string {
   try {
+    if (silent.size > 0) demandAnswer(path);
     // Only a regular file: reading a named pipe would wait for ever, and would take the secret away from restic.
     const stat = statSync(path);
     return stat.isFile() && stat.size <= FILE_MOST ? readFileSync(path, "utf8").trim() : "";

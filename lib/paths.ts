@@ -1,7 +1,8 @@
 /** Resolves paths, and tells how two of them relate. */
 
-import { readdirSync, readlinkSync, realpathSync } from "node:fs";
+import { readdirSync, realpathSync } from "node:fs";
 import { errnoOf } from "./errors.ts";
+import { demandAnswer, linkAt, silent, wayOf } from "./files/mounts.ts";
 
 /** The path without `.`, `..`, doubled and trailing slashes; a relative one starts at `folder`. */
 export function absolute(path: string, folder = process.cwd()): string {
@@ -18,9 +19,12 @@ const ABSENT = ["ENOENT", "ENOTCONN"];
 
 /**
  * The path with every symbolic link in it resolved. The part that does not exist yet is appended as written to the
- * part that does. Throws the errors of realpath(3) for a loop of links or a folder that may not be searched.
+ * part that does; so is what lies in a mount that is known not to answer. Throws the errors of realpath(3) for a loop of
+ * links or a folder that may not be searched.
  */
 export function realPath(path: string): string {
+  const way = silent.size > 0 ? wayOf(path) : undefined;
+  if (way?.end !== undefined) return absolute(way.path);
   const missing: string[] = [];
   // Not passed through `absolute` first: `link/..` is the folder above the link's target.
   let there = path.startsWith("/") ? path : `${process.cwd()}/${path}`;
@@ -44,15 +48,6 @@ export function realPath(path: string): string {
   }
 }
 
-function linkAt(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    // EINVAL: it is not a link. Any other error: nothing there could be one.
-    return undefined;
-  }
-}
-
 /** Where `path` is relative to `other`; both are real paths. undefined when neither contains the other. */
 export function relation(path: string, other: string): "same" | "inside" | "above" | undefined {
   if (path === other) return "same";
@@ -66,6 +61,7 @@ function isBelow(path: string, folder: string): boolean {
 
 /** Is there nothing at `path`, or an empty folder? Throws when it is not a folder or cannot be read. */
 export function isVacant(path: string): boolean {
+  if (silent.size > 0) demandAnswer(path);
   try {
     return readdirSync(path).length === 0;
   } catch (error) {

@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import type { Environment } from "../environment.ts";
 import { ConfigError } from "../errors.ts";
+import { isKnownSilent } from "../files/mounts.ts";
 import { plural } from "../text.ts";
 import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
 import { FILE_NAMES, isFolder } from "./settings.ts";
@@ -151,17 +152,20 @@ const ODD_ROOT = /^[\s"'“‘]|[\s"'”’]$|[\s,;:]\//;
 /** BACKUP_ROOT_DIR, line by line. A path that is there is what was meant, however it looks. */
 function judgeRoots(value: string): Oddity[] {
   return value.split(/\r?\n|\r$/).flatMap((line) => {
-    const message =
-      line.trim() === "" || !ODD_ROOT.test(line) || existsSync(line) ? undefined : rootText(line);
+    const message = line.trim() === "" || !ODD_ROOT.test(line) || isThere(line) ? undefined : rootText(line);
     return message === undefined ? [] : [{ name: "BACKUP_ROOT_DIR", message, fails: true, isRefused: true }];
   });
+}
+
+function isThere(path: string): boolean {
+  return !isKnownSilent(path) && existsSync(path);
 }
 
 function rootText(line: string): string | undefined {
   const bare = line.trim();
   if (QUOTED.test(bare)) return `has the path ${bare}, whose quotes belong to it. Take them out.`;
   const parts = bare.split(/[\s,;:]+(?=\/)/);
-  if (parts.length > 1 && parts.some((part) => existsSync(part)))
+  if (parts.length > 1 && parts.some((part) => isThere(part)))
     return `has ${plural(parts.length, "path")} in one line: ${quoteWord(bare)}. Write each on a line of its own.`;
   if (bare !== line) return `has blanks around the path ${bare}, which belong to it. Take them out.`;
   return undefined;

@@ -8,6 +8,7 @@ import { statSync } from "node:fs";
 import type { Environment } from "../environment.ts";
 import { ConfigError, reasonOf } from "../errors.ts";
 import { readSmallFile } from "../files/files.ts";
+import { isKnownSilent, silent } from "../files/mounts.ts";
 import { parseDuration } from "../text.ts";
 import { quoteWord, splitWords, UnbalancedQuote } from "../words.ts";
 import { declarations, type NameOf, type OptionOf, type VariableName, variables } from "./variables.ts";
@@ -22,6 +23,7 @@ export const FILE_NAMES =
   /^((RESTIC|REPLICATE|SYNC|RESTORE_TEST|WEBHOOK|HEALTHCHECKS|MAILX|AWS|AZURE|GOOGLE)_.*_FILE|RESTIC_CACERT|RESTIC_TLS_CLIENT_CERT|RCLONE_CONFIG|MSMTPRC|GOOGLE_APPLICATION_CREDENTIALS)$/;
 
 export const isFolder = (path: string): boolean =>
+  !(silent.size > 0 && isKnownSilent(path)) &&
   statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 export class Settings {

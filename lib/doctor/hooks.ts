@@ -9,6 +9,7 @@ import { type Settings, screaming } from "../config/settings.ts";
 import { Context } from "../context.ts";
 import type { Environment } from "../environment.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
+import { demandAnswer } from "../files/mounts.ts";
 import { discoverHooks, HARDEN, type Hook, hookExposures, judgeAccess } from "../hooks/discover.ts";
 import { freezeText } from "../hooks/freeze.ts";
 import { nearest } from "../nearest.ts";
@@ -141,6 +142,7 @@ function buildHookJson({ phase, command, state, path, remedy, caution }: Hook, t
 export function judgeFolder(checks: Checks, directory: string): boolean {
   let stat: Stats;
   try {
+    demandAnswer(directory);
     stat = statSync(directory);
     if (stat.isDirectory()) accessSync(directory, constants.R_OK | constants.X_OK);
   } catch (error) {
@@ -176,6 +178,7 @@ export function judgeParts(checks: Checks, directory: string, phase: string): vo
   const path = `${directory}/${phase}.d`;
   const shown = `hooks/${phase}.d`;
   try {
+    demandAnswer(path);
     const names = readdirSync(path);
     judgeCaution(checks, shown, statSync(path));
     const others = names.filter((name) => !name.startsWith(".") && !/\.sh$|^README/.test(name));

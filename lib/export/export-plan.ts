@@ -5,6 +5,7 @@
 
 import { lstatSync, statSync } from "node:fs";
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
+import { demandAnswer } from "../files/mounts.ts";
 import { absolute } from "../paths.ts";
 import { RESTIC } from "../restic/messages.ts";
 import type { Restic } from "../restic/restic.ts";
@@ -88,6 +89,7 @@ export function checkFlags(flags: ExportFlags): void {
 export function admitOutput(output: string, force: boolean): string {
   const path = absolute(output);
   const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+  demandAnswer(path);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new ConfigError(
       `There is no directory ${folder} for the archive. Mount or create it, or choose another --output.`,

@@ -26,6 +26,8 @@ import {
 import { errnoOf } from "../errors.ts";
 import { builtin } from "../runtime.ts";
 import { plural } from "../text.ts";
+import { demandAnswer, SILENCE, silent } from "./mounts.ts";
+import { answered } from "./within.ts";
 
 /** O_NOFOLLOW refuses a link, and with O_NONBLOCK neither a pipe nor a device is waited for. */
 const OURS = constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -207,6 +209,7 @@ export function withRegularFile<T>(path: string, read: (fd: number, size: number
  * for what is not a regular file (a pipe's data may be another reader's), and an Error for a larger one.
  */
 export function readSmallFile(path: string, most: number, encoding: "utf8" | "latin1" = "utf8"): string {
+  if (silent.size > 0) demandAnswer(path);
   return reading(path, constants.O_NONBLOCK, (fd, size) => textOf(fd, size, most, encoding));
 }
 
@@ -253,19 +256,26 @@ const hashing = () => builtin("node:crypto");
 /** Bytes of a piece: hashed in a millisecond or two, so that signals are handled in between. */
 const PIECE = 1024 * 1024;
 
+async function answeredIn<T>(work: Promise<T>): Promise<T> {
+  const answer = await answered(work);
+  if (answer === undefined) throw new Error(SILENCE);
+  return answer;
+}
+
 /**
  * The SHA-256 in lowercase hexadecimal digits; undefined when `enough` returned true meanwhile. Throws the errors of
- * open(2) and read(2), and an Error for what is not a regular file: it follows no link and waits for no pipe.
+ * open(2) and read(2), and an Error for what is not a regular file, or does not answer within 3 s: it follows no link and
+ * waits for no pipe.
  */
 export async function sha256Of(path: string | Buffer, enough: () => boolean): Promise<string | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const file = await promises.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  const file = await answeredIn(promises.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
   try {
-    if (!(await file.stat()).isFile()) throw notRegular();
+    if (!(await answeredIn(file.stat())).isFile()) throw notRegular();
     const hash = hashing().createHash("sha256");
     const piece = Buffer.allocUnsafe(PIECE);
     for (;;) {
-      const { bytesRead } = await file.read(piece, 0, PIECE, null);
+      const { bytesRead } = await answeredIn(file.read(piece, 0, PIECE, null));
       if (bytesRead === 0) return hash.digest("hex");
       hash.update(piece.subarray(0, bytesRead));
       if (enough()) return undefined;

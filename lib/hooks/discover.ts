@@ -16,6 +16,7 @@ import {
   statSync,
 } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
+import { demandAnswer, silent } from "../files/mounts.ts";
 import { resolveProgram } from "../process/spawn.ts";
 
 export interface Hook {
@@ -56,6 +57,7 @@ export function discoverHooks(hooksDir: string, phase: string, searchPath: strin
 /** The paths of the hooks of a phase that are there, whether they can run or not. Throws nothing. */
 export function hookPaths(hooksDir: string, phase: string): string[] {
   try {
+    if (silent.size > 0) demandAnswer(hooksDir);
     const parts = scriptsIn(`${hooksDir}/${phase}.d`).names.map((name) => `${hooksDir}/${phase}.d/${name}`);
     const main = `${hooksDir}/${phase}.sh`;
     return lstatSync(main, { throwIfNoEntry: false }) === undefined ? parts : [main, ...parts];
@@ -68,6 +70,7 @@ export function hookPaths(hooksDir: string, phase: string): string[] {
 /** Names ending in `.sh`, in byte order; hidden files (`..data` of a ConfigMap) are not scripts. */
 function scriptsIn(folder: string): { names: string[]; problem?: string } {
   try {
+    if (silent.size > 0) demandAnswer(folder);
     if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) return { names: [] };
     const names = readdirSync(folder).filter((name) => name.endsWith(".sh") && !name.startsWith("."));
     return { names: names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))) };
@@ -89,10 +92,11 @@ function inspect(
   const broken = (state: string, remedy: string): Hook => ({ ...hook, state, remedy, command: undefined });
   let stat: Stats;
   try {
+    if (silent.size > 0) demandAnswer(path);
     stat = statSync(path);
   } catch (error) {
     const code = errnoOf(error);
-    const isOfLink = isLink(path);
+    const isOfLink = code !== undefined && isLink(path);
     if (code === "ELOOP" && isOfLink) return broken("a link that leads back to itself", "Remove the link.");
     if (code !== "ENOENT") return broken(`cannot be examined (${reasonOf(error)})`, examinationRemedy(code));
     if (isOfLink) return broken("a dangling link", "Mount what the link points to, or remove the link.");
@@ -243,6 +247,7 @@ export function hookWarning(
 ): string | undefined {
   let caution: string | undefined;
   try {
+    if (silent.size > 0) demandAnswer(hooksDir);
     const stat = statSync(hooksDir, { throwIfNoEntry: false });
     caution = stat && judgeAccess(stat);
   } catch {
@@ -329,6 +334,7 @@ function lookAlong(what: string, path: string, { seen, isEndJudged = true }: Loo
         continue;
       }
       const at = `${real}/${name}`;
+      if (silent.size > 0) demandAnswer(at);
       const stat = lstatSync(at);
       if (stat.isSymbolicLink()) {
         links++;

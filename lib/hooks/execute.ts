@@ -159,6 +159,8 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
   const marks = buildMarks(env);
   log.info(`hook ${phase} started: ${[hook.path, ...words].join(" ")}`);
   let ended: ChildEnd | undefined;
+  const onTimeOut = () =>
+    log.error(`hook ${phase} timed out after ${plan.timeout}s (exit 124); the run goes on.`);
   try {
     await runChild([...hook.command, ...words], {
       env,
@@ -169,6 +171,7 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
       graceMs: plan.killAfter * 1000,
       stop: plan.stop,
       budget: plan.budget,
+      onTimeOut,
       onEnd: (end) => {
         ended = end;
       },
@@ -188,7 +191,7 @@ export async function runHook(hook: Hook, plan: HookPlan): Promise<HookResult> {
     log.info(`hook ${phase} left a process behind that still holds its output; it is left alive.`);
   }
   const result = { ...named, ...buildEndFields(ended) };
-  logEnd(log, phase, ended, plan);
+  logEnd(log, phase, ended);
   return result;
 }
 
@@ -205,11 +208,11 @@ function buildEndFields({ cause, code, signal, tookMs, outputBytes }: ChildEnd) 
   };
 }
 
-function logEnd(log: Log, phase: string, ended: ChildEnd, plan: HookPlan): void {
+function logEnd(log: Log, phase: string, ended: ChildEnd): void {
   const time = formatShort(ended.tookMs);
-  if (ended.cause === "timed out") {
-    log.error(`hook ${phase} timed out after ${plan.timeout}s (exit 124); the run goes on.`);
-  } else if (ended.cause === "stopped") {
+  // That was said when it struck.
+  if (ended.cause === "timed out") return;
+  if (ended.cause === "stopped") {
     log.warn(`hook ${phase} was stopped after ${time} because the run is stopping (exit ${ended.code}).`);
   } else if (ended.signal !== undefined) {
     log.error(

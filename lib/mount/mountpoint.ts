@@ -2,16 +2,17 @@
 
 import { mkdirSync, rmdirSync, statSync } from "node:fs";
 import { ConfigError, reasonOf } from "../errors.ts";
-import { isResticMounted } from "../files/mounts.ts";
+import { demandAnswer, isResticMounted } from "../files/mounts.ts";
 import { isVacant, realPath } from "../paths.ts";
 import type { Run } from "../run/run.ts";
-import { judgeTarget, placesToKeepFree } from "../run/target.ts";
+import { judgeTarget, localFolders, namedPlaces, nameSilent, placesToKeepFree } from "../run/target.ts";
 import { plural } from "../text.ts";
 import { findMissing, formatMissing, surroundings, unknownProfile } from "./needs.ts";
 import { unmount } from "./serve.ts";
 
 /** The real path to mount at. --force accepts a directory that is not empty, and nothing else. Throws a ConfigError. */
 export async function mountTarget(run: Run, asked: string, force: boolean): Promise<string> {
+  await nameSilent(run.log, [asked, ...namedPlaces(run.settings), ...localFolders(run.context)]);
   const path = lookAt(asked, realPath);
   await clearDeadMount(run, path);
   const refusal = lookAt(asked, () => judgeTarget(path, placesToKeepFree(run.context), () => isVacant(path)));
@@ -37,6 +38,7 @@ const refused = (asked: string, why: string, remedy: string) =>
 async function clearDeadMount(run: Run, target: string): Promise<void> {
   if (!isResticMounted(target)) return;
   try {
+    demandAnswer(target);
     statSync(target);
   } catch {
     run.log.warn(`A restic that was killed left its mount at ${target}; unmounting it.`);

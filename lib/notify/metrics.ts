@@ -8,6 +8,7 @@ import { closeSync, existsSync, renameSync } from "node:fs";
 import type { Context } from "../context.ts";
 import { EXIT, errnoOf, Failure, reasonOf } from "../errors.ts";
 import { discard, readIfThere, replaceFile } from "../files/files.ts";
+import { isKnownSilent, SILENCE, silent } from "../files/mounts.ts";
 import { removeDeadTempFiles } from "../process/proc.ts";
 import type { Fields } from "../schema/fields.ts";
 import { readRunsEnd, runsByJob } from "../state/history.ts";
@@ -233,12 +234,19 @@ const HOST_MOST = 120;
 export const metricsFile = (job: string, hostname: string): string =>
   `${metricsPrefix(job)}.${encodeURIComponent(hostname).slice(0, HOST_MOST)}.prom`;
 
+const notWritten = (folder: string, why: string) =>
+  new Failure(
+    `METRICS_DIR=${folder} cannot be written: ${why}. Create or mount it, or unset METRICS_DIR.`,
+    EXIT.failed,
+  );
+
 /** Replaces the file by what `render` makes of its text. */
 async function rewrite(context: Context, render: (text: string) => string): Promise<void> {
   const { lockDir, identity, env, settings } = context;
   const { job } = identity;
   const folder = settings.text("METRICS_DIR");
   const path = `${folder}/${metricsFile(job, hostOf(context))}`;
+  if (silent.size > 0 && isKnownSilent(folder)) throw notWritten(folder, SILENCE);
   // A run or a skip that was killed may have left what it was writing.
   removeDeadTempFiles(path);
   let lock: number | undefined;
@@ -252,10 +260,7 @@ async function rewrite(context: Context, render: (text: string) => string): Prom
     replaceFile(path, render(readIfThere(path) ?? ""));
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    throw new Failure(
-      `METRICS_DIR=${folder} cannot be written: ${reasonOf(error)}. Create or mount it, or unset METRICS_DIR.`,
-      EXIT.failed,
-    );
+    throw notWritten(folder, reasonOf(error));
   } finally {
     if (lock !== undefined) closeSync(lock);
   }

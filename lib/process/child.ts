@@ -104,6 +104,8 @@ export interface ChildPlan extends StartPlan {
   /** Kills it too, within `budget`, when we are stopped; without one a stop does not concern the program. */
   readonly stop?: Stop;
   readonly budget?: StopBudget;
+  /** Called when its time is over, before it is asked to end. */
+  readonly onTimeOut?: () => void;
   /** Milliseconds that what it left behind may still print, once it has ended. */
   readonly drainMs?: number;
   /** `NAME=value` pairs that only the program and what it starts carry in their environment. */
@@ -144,7 +146,7 @@ export async function runChild(command: readonly string[], plan: ChildPlan): Pro
   const { pid } = child;
   onStart?.(pid);
   const family = { leader: pid, marks, program, output: both?.pipe?.target };
-  const limits = { first, timeoutMs, graceMs, stop, budget };
+  const limits = { first, timeoutMs, graceMs, stop, budget, onTimeOut: plan.onTimeOut };
   const useless = [consumerFailed, plan.enough].filter((each) => each !== undefined);
   const ended = await supervise(
     child,

@@ -16,6 +16,8 @@ export interface Limits {
   readonly graceMs: number;
   readonly stop: Stop;
   readonly budget: StopBudget;
+  /** Called when the time is over and the child alive, before it is asked to end: that may take all of the grace. */
+  readonly onTimeOut?: (() => void) | undefined;
   /** Resolves when what the child prints cannot be taken any more: it would work for nothing. */
   readonly consumerFailed?: Promise<void>;
 }
@@ -44,6 +46,7 @@ export async function supervise(child: Child, family: Family, limits: Limits): P
   const end = (why: NonNullable<Ended["cause"]>, msLeft: () => number) => {
     if (ending !== undefined || over) return;
     cause = why;
+    if (why === "timed out") limits.onTimeOut?.();
     ending = terminate(family, { first: limits.first, msLeft });
     void ending
       .then(() => sleep(Math.max(NEWS_MS, Math.min(GONE_MS, stop.msUntil(1)))))

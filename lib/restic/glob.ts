@@ -1,6 +1,7 @@
 /** The patterns of a --files-from file, as restic expands them: those of Go's filepath.Glob, which know no `**`. */
 
 import { lstatSync, readdirSync } from "node:fs";
+import { demandAnswer } from "../files/mounts.ts";
 
 /** Go's filepath.ErrBadPattern: restic then makes no backup at all. */
 export class BadPattern extends Error {}
@@ -83,6 +84,7 @@ const joined = (folder: string, name: string): string =>
 
 function matching(folder: string, pattern: RegExp): string[] {
   try {
+    demandAnswer(folder);
     const names = readdirSync(folder === "" ? "." : folder).filter((name) => pattern.test(name));
     return names.sort().map((name) => joined(folder, name));
   } catch {
@@ -93,6 +95,7 @@ function matching(folder: string, pattern: RegExp): string[] {
 
 function exists(path: string): boolean {
   try {
+    demandAnswer(path);
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch {
     // A part of the path is a file, or may not be searched.

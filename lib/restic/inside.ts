@@ -5,6 +5,7 @@
  */
 
 import { promises } from "node:fs";
+import { isKnownSilent, silent } from "../files/mounts.ts";
 import { within } from "../process/stop.ts";
 import { quoteWord } from "../words.ts";
 
@@ -72,5 +73,8 @@ async function findAround(
 
 // What cannot be inspected decides nothing here: restic itself will say what it could not read.
 const unknown = () => undefined;
-const realPathIfThere = (path: string) => promises.realpath(path).catch(unknown);
-const lstatIfThere = (path: string) => promises.lstat(path).catch(unknown);
+const isSilent = (path: string) => silent.size > 0 && isKnownSilent(path);
+const realPathIfThere = async (path: string) =>
+  isSilent(path) ? undefined : promises.realpath(path).catch(unknown);
+const lstatIfThere = async (path: string) =>
+  isSilent(path) ? undefined : promises.lstat(path).catch(unknown);

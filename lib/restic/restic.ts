@@ -9,6 +9,7 @@ import type { VariableName } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import type { ChildEnvironment, Environment } from "../environment.ts";
 import { ConfigError, EXIT, Failure } from "../errors.ts";
+import { demandAnswer, isKnownSilent, silent } from "../files/mounts.ts";
 import { type Outcome, type Run, Stopped } from "../run/run.ts";
 import { NO_REASON } from "../state/record.ts";
 import { formatBytes } from "../text.ts";
@@ -101,9 +102,13 @@ function rcloneEnv(settings: Settings): ChildEnvironment {
   const path = settings.text("RCLONE_CONFIG");
   return {
     // Where the default is not there, rclone looks for the files that it knows by itself, as it has always done.
-    ...(settings.env.RCLONE_CONFIG || existsSync(path) ? { RCLONE_CONFIG: path } : {}),
+    ...(settings.env.RCLONE_CONFIG || isFileThere(path) ? { RCLONE_CONFIG: path } : {}),
     RCLONE_ASK_PASSWORD: settings.env.RCLONE_ASK_PASSWORD || "false",
   };
+}
+
+function isFileThere(path: string): boolean {
+  return !(silent.size > 0 && isKnownSilent(path)) && existsSync(path);
 }
 
 /** The domains that upstream's image set: Keystone 3 refuses a login without one. */
@@ -119,6 +124,7 @@ function readableCacert(settings: Settings, warn: (message: string) => void): st
   const path = settings.text("RESTIC_CACERT");
   if (path === "") return undefined;
   try {
+    if (silent.size > 0) demandAnswer(path);
     accessSync(path, constants.R_OK);
     return path;
   } catch {
@@ -333,6 +339,7 @@ export class Restic implements Caller {
   cachedId(sinceMs: number): string | undefined {
     const folder = this.cacheFolder;
     try {
+      if (silent.size > 0) demandAnswer(folder);
       const touched = readdirSync(folder).filter(
         (name) => /^[0-9a-f]{64}$/.test(name) && statSync(`${folder}/${name}`).mtimeMs >= sinceMs,
       );

@@ -1,8 +1,10 @@
 /** Picks random files of a snapshot, and compares them once restored with their sources. */
 
-import { lstatSync } from "node:fs";
+import { promises } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { sha256Of } from "../files/files.ts";
+import { SILENCE } from "../files/mounts.ts";
+import { answered, isSilent } from "../files/within.ts";
 import { type Node, visitNodes } from "../restic/nodes.ts";
 import type { Restic } from "../restic/restic.ts";
 import { plural } from "../text.ts";
@@ -83,7 +85,8 @@ export async function compare(
   const say = (status: Comparison["status"], message: string): Comparison => ({ path, status, message });
   const restored = `${root}${path}`;
   try {
-    const saved = inspectFile(restored);
+    if (await isSilent(path)) throw new Error(SILENCE);
+    const saved = await inspectFile(restored);
     if (saved === undefined) return say("missing", "it was not restored");
     if (saved.size !== BigInt(size ?? 0)) {
       return say(
@@ -91,11 +94,11 @@ export async function compare(
         `it was restored with ${plural(Number(saved.size), "byte")} instead of ${size}`,
       );
     }
-    const before = inspectFile(path);
+    const before = await inspectFile(path);
     if (before === undefined) return say("changed", "its source is gone");
     if (!isAlike(saved, before)) return say("changed", "its source has changed since");
     const [ours, theirs] = [await sha256Of(restored, enough), await sha256Of(path, enough)];
-    const after = inspectFile(path);
+    const after = await inspectFile(path);
     if (after === undefined || !isAlike(before, after) || after.ctimeNs !== before.ctimeNs) {
       return say("changed", "its source was changing while it was read");
     }
@@ -119,9 +122,10 @@ interface Inspected {
 }
 
 /** undefined when there is no such file. */
-function inspectFile(path: string): Inspected | undefined {
+async function inspectFile(path: string): Promise<Inspected | undefined> {
   try {
-    const stat = lstatSync(path, { bigint: true });
+    const stat = await answered(promises.lstat(path, { bigint: true }));
+    if (stat === undefined) throw new Error(SILENCE);
     return { size: stat.size, mtimeNs: stat.mtimeNs, ctimeNs: stat.ctimeNs, isFile: stat.isFile() };
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;

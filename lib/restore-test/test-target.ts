@@ -2,9 +2,10 @@
 
 import { mkdirSync, rmdirSync, statfsSync } from "node:fs";
 import { ConfigError, reasonOf } from "../errors.ts";
+import { demandAnswer } from "../files/mounts.ts";
 import { absolute } from "../paths.ts";
 import type { Run } from "../run/run.ts";
-import { memoryAt, restoreRefusal, scratchFolder } from "../run/target.ts";
+import { memoryAt, namedPlaces, nameSilent, restoreRefusal, scratchFolder } from "../run/target.ts";
 import { makeWorkdir, removeDeadWorkDirs, removeWorkdir } from "../run/workdir.ts";
 import { formatBytes } from "../text.ts";
 import { compact, localZone } from "../time/zone.ts";
@@ -26,6 +27,10 @@ export class TestTarget {
 
   /** Removes what killed runs left there. Throws a ConfigError for a target that is refused. */
   static async of(run: Run, plan: RestoreTestPlan): Promise<TestTarget> {
+    await nameSilent(run.log, [
+      ...namedPlaces(run.settings),
+      ...(plan.target === undefined ? [] : [plan.target]),
+    ]);
     const target = new TestTarget(run, plan);
     if (plan.dryRun) return target;
     const temporary = absolute(run.settings.text("TMPDIR"));
@@ -81,6 +86,7 @@ export class TestTarget {
   make(snapshot: string): string {
     const { parent, plan } = this;
     try {
+      demandAnswer(parent);
       this.made = mkdirSync(parent, { recursive: true, mode: 0o700 });
       if (!plan.keep) this.root = makeWorkdir(parent, "restore-test", "--target");
       else if (plan.target !== undefined) this.root = plan.target;

@@ -47,11 +47,11 @@ export async function askInclude(prompt: Prompt): Promise<string[]> {
 export async function askTarget(
   prompt: Prompt,
   fallback: string,
-  judgeTarget: (target: string) => Refusal | undefined,
+  judgeTarget: (target: string) => Promise<Refusal | undefined>,
 ): Promise<string> {
-  return prompt.ask(`Restore into which directory [${fallback}, q to cancel]:`, (answer) => {
+  return prompt.ask(`Restore into which directory [${fallback}, q to cancel]:`, async (answer) => {
     const target = absolute(answer || fallback);
-    const refusal = judgeTarget(target);
+    const refusal = await judgeTarget(target);
     if (refusal === undefined) return target;
     const inPlace = refusal.grave ? ", or with --in-place to put the files back where they were" : "";
     return new Unusable(

@@ -5,6 +5,7 @@
 
 import { lstatSync, mkdirSync } from "node:fs";
 import { ConfigError, reasonOf, UsageError } from "../errors.ts";
+import { demandAnswer } from "../files/mounts.ts";
 import { giveTree, type HeldFolder, heldPath, holdFolder } from "../files/tree.ts";
 import { absolute, isVacant, realPath } from "../paths.ts";
 import type { Restic } from "../restic/restic.ts";
@@ -182,6 +183,8 @@ export class TargetGuard {
 
   /** Throws a ConfigError for a target that is refused. */
   check(target: string): void {
+    // No --force helps here.
+    demandAnswer(target);
     const found = this.judgeTarget(target);
     if (found === undefined) return;
     const remedy = this.force

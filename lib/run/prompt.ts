@@ -34,14 +34,17 @@ export class Prompt {
   }
 
   /** Asks until `understand` makes something of the answer. Throws Cancelled. */
-  async ask<T>(question: string, understand: (answer: string) => T | Unusable): Promise<T> {
+  async ask<T>(
+    question: string,
+    understand: (answer: string) => T | Unusable | Promise<T | Unusable>,
+  ): Promise<T> {
     for (;;) {
       this.run.log.say(`${this.safe(question)} `);
       const answer = (await this.line())?.trim();
       if (answer === undefined) this.run.log.say("\n");
       this.run.log.note(`${question} ${answer ?? "(no answer)"}`);
       if (answer === undefined || answer.toLowerCase() === "q") throw new Cancelled();
-      const meaning = understand(answer);
+      const meaning = await understand(answer);
       if (!(meaning instanceof Unusable)) return meaning;
       this.say([meaning.complaint]);
     }

@@ -177,6 +177,7 @@ export class Run<F extends object = object> {
       budget: stopBudget.work,
       enough,
       onStart: (pid) => this.markChild(pid),
+      onTimeOut: () => this.endByTimeout(),
       onEnd: ({ pid, cause, signal, isDrained }) => {
         if (cause !== undefined || signal !== undefined) this.killedChild = this.currentChild;
         if (cause === "timed out") this.endByTimeout();

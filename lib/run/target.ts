@@ -8,7 +8,9 @@ import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs
 import type { Settings } from "../config/settings.ts";
 import type { Context } from "../context.ts";
 import { errnoOf, reasonOf } from "../errors.ts";
-import { mountOf } from "../files/mounts.ts";
+import { demandAnswer, mountOf, silenceOf, silentAt } from "../files/mounts.ts";
+import { silentAmong } from "../files/within.ts";
+import type { Log } from "../log/log.ts";
 import { absolute, isVacant, realPath, relation } from "../paths.ts";
 
 /** A directory that a target must keep away from. */
@@ -86,6 +88,7 @@ export function restoreRefusal(
     // restic resolves `link/..` as text, the kernel follows the link: neither result may be a refused directory.
     const found = [target, absolute(target)].map((each) => {
       const path = realPath(each);
+      demandAnswer(path);
       return judgeTarget(path, places, () => mayHold || isVacant(path));
     });
     return found.find((refusal) => refusal?.grave) ?? found.find((refusal) => refusal !== undefined);
@@ -94,9 +97,28 @@ export function restoreRefusal(
   }
 }
 
+/**
+ * Names those of the operator's places that do not answer; from then on nobody touches them, and what is asked of them is
+ * unknown.
+ */
+export async function nameSilent(log: Log, places: readonly string[]): Promise<void> {
+  for (const path of await silentAmong(places.map((each) => absolute(each))))
+    log.warn(`${silenceOf(path)}. The run goes on as far as it can without it.`);
+}
+
+/** All that a target is compared with and that an operator has named. */
+export const namedPlaces = (settings: Settings): string[] => [
+  DATA,
+  ...settings.lines("BACKUP_ROOT_DIR"),
+  absolute(settings.text("TMPDIR")),
+  ...DISKS,
+  ...OWN.map((name) => settings.text(name)).filter((path) => path !== ""),
+];
+
 /** What is there already of `target`: itself, or the folder in which it would be made; a real path. Throws as realPath does. */
 function standingPath(target: string): string {
   let path = realPath(target);
+  demandAnswer(path);
   while (path !== "/" && !existsSync(path)) path = path.slice(0, path.lastIndexOf("/")) || "/";
   return path;
 }
@@ -172,12 +194,16 @@ export function scratchFolder(settings: Settings): { folder: string; memory?: st
   if (memory === undefined) return { folder };
   const roots = settings.lines("BACKUP_ROOT_DIR");
   const others = [...DISKS, settings.text("RESTIC_CACHE_DIR")]
-    .filter((each) => each !== "" && existsSync(each))
+    .filter((each) => each !== "" && isThere(each))
     .map((each) => absolute(each))
     .filter((each) => storageRefusal(each) === undefined && restoreRefusal(each, roots, true) === undefined)
     .map((each) => ({ folder: each, free: freeBytes(each) ?? Number.POSITIVE_INFINITY }))
     .sort((a, b) => b.free - a.free);
   return others[0] ?? { folder, memory };
+}
+
+function isThere(path: string): boolean {
+  return silentAt(path) === undefined && existsSync(path);
 }
 
 const SYSTEM = ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"];
@@ -197,6 +223,9 @@ export function placesToKeepFree({ settings, repository: named }: Context): Prot
     ...(repository === undefined ? [] : [protectedPath(repository, `the repository ${repository}`, true)]),
   ];
 }
+
+export const localFolders = ({ repository }: Context): string[] =>
+  [localRepository(repository)].filter((path) => path !== undefined);
 
 /** The folder of a repository on a file system; undefined for one behind a protocol. Pure. */
 export function localRepository(repository: string): string | undefined {

@@ -5,6 +5,7 @@
 
 import { lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync } from "node:fs";
 import { ConfigError, errnoOf, reasonOf } from "../errors.ts";
+import { demandAnswer } from "../files/mounts.ts";
 import { removeTree } from "../files/tree.ts";
 import { readStat } from "../process/proc.ts";
 import { stopBudget, within } from "../process/stop.ts";
@@ -15,6 +16,7 @@ import type { Run } from "./run.ts";
 export function makeWorkdir(parent: string, worker: string, flag: string): string {
   const path = `${parent === "/" ? "" : parent}/${worker}.${ownMark("work")}`;
   try {
+    demandAnswer(parent);
     mkdirSync(path, { mode: 0o700 });
     return path;
   } catch (error) {
@@ -96,6 +98,7 @@ function isLeftover(name: string, ageMs: number): boolean {
 
 function names(folder: string): string[] {
   try {
+    demandAnswer(folder);
     return readdirSync(folder);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];

@@ -6,7 +6,7 @@
 import { lstatSync, type Stats } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
 import { readMounts } from "../files/mounts.ts";
-import { accessWithin } from "../files/within.ts";
+import { accessWithin, silentAmong } from "../files/within.ts";
 import { absolute } from "../paths.ts";
 import { readExcludeFile, readFileList } from "../restic/lists.ts";
 import type { Run } from "../run/run.ts";
@@ -60,6 +60,9 @@ export async function examineSources(run: Run, plan: SourcesPlan): Promise<Exami
   };
   const { sizes, depth, oneFileSystem } = plan;
   const walk = new Walk({ sizes, depth, oneFileSystem, onError, enough: () => run.stopping });
+  await silentAmong([...plan.sources, ...plan.lists, ...plan.excludeFiles].map(({ path }) => path));
+  // The patterns in a list may lead anywhere.
+  if (plan.lists.length > 0) await silentAmong(["/"], true);
   const read = plan.lists.map(({ flag, path }) => readFileList(flag, path));
   const covered = new NamedPaths([
     ...plan.sources.map(({ path }) => path),
@@ -141,6 +144,7 @@ async function examine(
     };
   }
   if (stat.isDirectory() && problem !== undefined) return failed(type, problem);
+  if (stat.isDirectory()) await silentAmong([path], true);
   const levels = await walk.run(path, stat);
   const tally = levels[0]?.tally ?? new Tally();
   return {

@@ -5,7 +5,8 @@
 
 import { promises } from "node:fs";
 import { errnoOf } from "../errors.ts";
-import { accessWithin } from "../files/within.ts";
+import { demandAnswer } from "../files/mounts.ts";
+import { accessWithin, silentAmong } from "../files/within.ts";
 import { within } from "../process/stop.ts";
 import { BadPattern, expand } from "../restic/glob.ts";
 import { ENTRIES_MOST, type Source } from "../restic/lists.ts";
@@ -16,6 +17,9 @@ import type { Seen, Sight } from "./usual.ts";
  * source that is a folder restic's own count tells more, so that it is not looked into.
  */
 export async function lookAt(sources: readonly Source[], always = sources.length > 1): Promise<Seen[]> {
+  // Each that hung would take one of the few threads that look.
+  const places = sources.map(({ path, isPattern }) => (isPattern ? folderOf(path) : path));
+  await silentAmong(places, true);
   const sights = await Promise.all(
     sources.map((source) =>
       bounded(source.isPattern ? lookAtPattern(source.path) : lookAtPath(source.path, always)),
@@ -31,8 +35,12 @@ async function bounded(looking: Promise<Sight>): Promise<Sight> {
   return (await within(ANSWER_MS, looking)) ? looking : { is: "unknown" };
 }
 
+/** The folder below which a pattern finds something. */
+const folderOf = (pattern: string): string =>
+  pattern.slice(0, pattern.search(/[*?[\\]/)).replace(/[^/]*$/, "") || ".";
+
 async function lookAtPattern(pattern: string): Promise<Sight> {
-  const folder = pattern.slice(0, pattern.search(/[*?[\\]/)).replace(/[^/]*$/, "") || ".";
+  const folder = folderOf(pattern);
   if ((await accessWithin(folder, "read")).isSilent) return { is: "unknown" };
   try {
     const sights = await Promise.all(
@@ -51,6 +59,7 @@ async function lookAtPattern(pattern: string): Promise<Sight> {
 
 async function lookAtPath(path: string, into: boolean): Promise<Sight> {
   try {
+    demandAnswer(path);
     // Of `link/` too restic saves the link alone (0.14 to 0.19), while lstat(2) would follow it.
     const bare = path.replace(/(\/+\.?)+$/, "") || "/";
     const stat = await promises.lstat(bare);
@@ -71,6 +80,7 @@ async function lookInto(root: string): Promise<Sight> {
   const folders = [root];
   for (let count = 0; count < FOLDERS_MOST; count++) {
     const folder = folders.pop();
+    demandAnswer(folder ?? "/");
     if (folder === undefined) return { is: count === 1 ? "empty" : "only folders" };
     if ((await promises.stat(folder)).size > LARGE_BYTES) break;
     for (const entry of await promises.readdir(folder, { withFileTypes: true })) {

@@ -4,8 +4,10 @@
  * folder, as du does.
  */
 
-import { lstatSync, readdirSync, type Stats } from "node:fs";
+import { lstatSync, promises, readdirSync, type Stats } from "node:fs";
 import { errnoOf, reasonOf } from "../errors.ts";
+import { isServed, noteAnswer, readMounts, SILENCE, silentAt } from "../files/mounts.ts";
+import { answered } from "../files/within.ts";
 import { eventLoopTurn } from "../process/stop.ts";
 import { enableJit } from "../runtime.ts";
 import {
@@ -54,6 +56,9 @@ export class Walk {
   private folders = 0;
   // Of the source that is walked now:
   private stack: Folder[] = [];
+  /** Folders in mounts that others serve, and the points of all such mounts. */
+  private readonly served: Folder[] = [];
+  private points: readonly string[] = [];
   private levels: Level[] = [];
   /** The file system that is not to be left. */
   private device: number | undefined;
@@ -74,9 +79,14 @@ export class Walk {
     this.device = this.options.oneFileSystem ? stat.dev : undefined;
     this.home = root.startsWith("/") ? workingDirectory() : undefined;
     this.stack = [{ path: root, level: top }];
+    this.points = readMounts()
+      .filter(isServed)
+      .map(({ at }) => at);
     for (;;) {
       this.stretch();
-      if (this.stack.length === 0) break;
+      const served = this.served.pop();
+      if (served !== undefined) await this.weighServed(served);
+      else if (this.stack.length === 0) break;
       await eventLoopTurn();
       this.rested = performance.now();
       if (this.options.enough()) break;
@@ -90,6 +100,10 @@ export class Walk {
     try {
       for (let folder = this.stack.pop(); folder !== undefined; folder = this.stack.pop()) {
         if (this.folders++ === MANY) enableJit();
+        if (this.points.length > 0 && this.isServed(folder.path)) {
+          this.served.push(folder);
+          continue;
+        }
         if (Buffer.isBuffer(folder.path)) this.weighBytes(folder);
         else if (this.options.sizes) this.weigh(folder, folder.path);
         else this.list(folder, folder.path);
@@ -127,6 +141,51 @@ export class Walk {
       }
     }
     if (isOdd) this.weighBytes(folder);
+  }
+
+  private isServed(path: string | Buffer): boolean {
+    const at = path.toString();
+    const below = at.endsWith("/") ? at : `${at}/`;
+    // To look at a mount point is to ask the server, so that the folder around one is looked through with the same care.
+    return this.points.some(
+      (point) =>
+        at === point ||
+        at.startsWith(`${point}/`) ||
+        (point.startsWith(below) && !point.slice(below.length).includes("/")),
+    );
+  }
+
+  /** The mount point that the path lies in; itself where it lies in none. */
+  private pointOf(path: string): string {
+    return this.points.find((each) => path.startsWith(`${each}/`)) ?? path;
+  }
+
+  /** The same in a mount that others serve, which may die at any name: slower, one after the other, and never for long. */
+  private async weighServed(folder: Folder): Promise<void> {
+    const at = folder.path.toString();
+    try {
+      if (silentAt(at) !== undefined) throw new Error(SILENCE);
+      const names = await answered(promises.readdir(folder.path, { encoding: "buffer" }));
+      const above = Buffer.from(folder.path);
+      for (const name of names ?? []) {
+        if (this.options.enough()) return;
+        const path = Buffer.concat([above, SLASH, name]);
+        const where = path.toString().includes(ODD) ? path : path.toString();
+        try {
+          if (silentAt(path.toString()) !== undefined) throw new Error(SILENCE);
+          const stat = await answered(promises.lstat(where));
+          if (stat === undefined) noteAnswer(this.pointOf(where.toString()), false);
+          else this.take(where, stat, folder, false);
+        } catch (error) {
+          this.lost(where, error, folder, false);
+        }
+        if (silentAt(at) !== undefined) break;
+      }
+      if (names === undefined) noteAnswer(this.pointOf(at), false);
+      if (silentAt(at) !== undefined) throw new Error(SILENCE);
+    } catch (error) {
+      this.fail(folder.path, error, folder.level.tally);
+    }
   }
 
   /** Looks at the names that are not UTF-8; below such a one at all names. */

@@ -24,6 +24,7 @@ import {
 } from "../restore-test/test-plan.ts";
 import { TestTarget } from "../restore-test/test-target.ts";
 import type { Outcome } from "../run/run.ts";
+import { nameSilent } from "../run/target.ts";
 import { defineWorker } from "../run/worker.ts";
 import { plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
@@ -84,6 +85,7 @@ async function work(run: RestoreTestRun, { flags }: { readonly flags: RestoreTes
     cleanup_status: "none",
   });
   const plan = readTestPlan(flags, settings);
+  if (plan.canaryFile !== undefined) await nameSilent(run.log, [plan.canaryFile]);
   const listed = plan.canaryFile === undefined ? [] : readCanaryFile(plan.canaryFile);
   const canaries = [...plan.canaries, ...listed];
   run.addFacts({

@@ -40,6 +40,7 @@ import {
 import { runReadOnly } from "../run/life.ts";
 import { Cancelled, canAsk, Prompt } from "../run/prompt.ts";
 import type { Outcome, Run } from "../run/run.ts";
+import { namedPlaces, nameSilent } from "../run/target.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
 import { formatBytes, plural } from "../text.ts";
@@ -108,7 +109,10 @@ async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | un
   const restic = new Restic(run, { canReadUnlocked: true });
   const guard = new TargetGuard(run, plan, flags.force);
   const asksTarget = prompt !== undefined && flags.target === undefined && !plan.inPlace;
-  if (!asksTarget && !plan.inPlace) guard.check(plan.target);
+  if (!plan.inPlace) {
+    await nameSilent(run.log, [...namedPlaces(run.settings), plan.target]);
+    if (!asksTarget) guard.check(plan.target);
+  }
   if (plan.inPlace && !plan.dryRun && prompt === undefined && !flags.yes) {
     throw new ConfigError(
       "--in-place replaces files as they are now, and there is no terminal to ask on. Give --yes if you mean it.",
@@ -124,12 +128,15 @@ async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | un
   const asksWhat = plan.include.length === 0 && (asksSnapshot || asksTarget);
   const include = asksWhat && prompt !== undefined ? await askInclude(prompt) : plan.include;
   const target = asksTarget
-    ? await askTarget(prompt, plan.target, (each) => guard.judgeTarget(each))
+    ? await askTarget(prompt, plan.target, async (each) => {
+        await nameSilent(run.log, [each]);
+        return guard.judgeTarget(each);
+      })
     : plan.target;
   run.facts.target = target;
   const chosen = { ...plan, include, target };
   const words = plan.inPlace
-    ? await wordsInPlace(chosen, snapshot, guard, restic)
+    ? await wordsInPlace(run, chosen, snapshot, guard, restic)
     : { ...chosen, snapshot: snapshot.id };
   if (!plan.inPlace) guard.check(target);
   await guard.checkRoom(restic, snapshot, { ...words, target: words.within?.[0] ?? target });
@@ -170,6 +177,7 @@ async function restore(run: RestoreRun, flags: RestoreFlags, prompt: Prompt | un
 
 /** A restore of the snapshot's own paths to where they were; of a part of them when something is included. */
 async function wordsInPlace(
+  run: Run,
   plan: RestorePlan,
   snapshot: Snapshot,
   guard: TargetGuard,
@@ -189,6 +197,7 @@ async function wordsInPlace(
         "--in-place would put its files elsewhere. Give --target, and copy the files from there.",
     );
   }
+  await nameSilent(run.log, paths);
   guard.checkInPlace(paths);
   const include = plan.include.length > 0 ? plan.include : paths.map(literal);
   return { ...plan, include, snapshot: snapshot.id, within: paths };

@@ -18,7 +18,7 @@ import { REPOSITORY_EXITS } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
 import { chooseSnapshot, filterOf, listSnapshots, readId, shortId } from "../restic/snapshots.ts";
 import type { Outcome } from "../run/run.ts";
-import { memoryAt } from "../run/target.ts";
+import { memoryAt, namedPlaces, nameSilent } from "../run/target.ts";
 import { defineWorker } from "../run/worker.ts";
 import { formatBytes } from "../text.ts";
 import { localZone } from "../time/zone.ts";
@@ -46,6 +46,8 @@ export default defineWorker({
 
 async function work(run: ExportRun, { flags }: { readonly flags: ExportFlags }): Promise<Outcome> {
   const restic = new Restic(run, { canReadUnlocked: true });
+  const named = [flags.output, flags["work-dir"]].filter((each) => each !== undefined);
+  await nameSilent(run.log, [...namedPlaces(run.settings), ...named]);
   if (flags.output !== undefined) admitOutput(flags.output, flags.force);
   const request = { id: readId(flags.id), filter: filterOf(flags, run) };
   const snapshot = chooseSnapshot(await listSnapshots(restic), request, localZone());

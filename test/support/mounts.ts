@@ -1,6 +1,6 @@
 /** Worlds in which restic really mounts, by FUSE. */
 
-import { closeSync, cpSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, cpSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { restic, restics, type Tool } from "./restics.ts";
 import { type RunOptions, World, waitFor } from "./world.ts";
@@ -92,5 +92,39 @@ export function command(pid: number): string[] {
   } catch {
     // It has exited.
     return [];
+  }
+}
+
+/** A mount whose server has stopped: whoever touches it sleeps in the kernel, as with an NFS server that is gone. */
+export class DeadMount {
+  readonly files: string;
+  private readonly server: Bun.Subprocess;
+
+  private constructor(readonly path: string) {
+    this.files = `${path}-files`;
+    for (const folder of [path, this.files]) mkdirSync(folder, { recursive: true });
+    writeFileSync(join(this.files, "file.txt"), "content\n");
+    const command = ["rclone", "mount", this.files, path, "--attr-timeout", "0s", "--allow-non-empty"];
+    this.server = Bun.spawn(command, {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+      env: { ...process.env, HOME: this.files },
+    });
+  }
+
+  /** Mounts at `path`, a folder that need not be there; `meanwhile` runs as long as the server answers. */
+  static async at(path: string, meanwhile: () => Promise<unknown> = async () => {}): Promise<DeadMount> {
+    const mount = new DeadMount(path);
+    await waitFor(() => isMounted(path), "the mount", 20_000);
+    await meanwhile();
+    mount.server.kill("SIGSTOP");
+    return mount;
+  }
+
+  [Symbol.dispose](): void {
+    // Everybody who waits for it gets an error then.
+    this.server.kill("SIGKILL");
+    while (isMounted(this.path)) Bun.spawnSync(["umount", "-l", this.path]);
   }
 }
