@@ -40,10 +40,13 @@ describe("variables of Bun's", () => {
     using it = new World();
     it.restic();
     const env = { [name]: armed(it)[name] };
-    const version = await it.run("restic-backup-helper", ["--version"], { env });
-    expect(version).toEqual(await it.run("restic-backup-helper", ["--version"]));
-    const plain = await it.run("cron-list");
-    expect(await it.run("cron-list", [], { env })).toEqual(plain);
+    for (const [command, words] of [
+      ["restic-backup-helper", ["--version"]],
+      ["restic-backup-helper", ["schema", "run"]],
+      ["backup", ["--help"]],
+    ] as const) {
+      expect(await it.run(command, words, { env })).toEqual(await it.run(command, words));
+    }
     expect([it.has("ran"), it.has("order")]).toEqual([false, false]);
   });
 
