@@ -7,7 +7,7 @@ NAME     := restic-backup-helper
 BINARY   := dist/$(NAME)
 TARGETS  := linux-x64 linux-x64-musl linux-arm64 linux-arm64-musl
 RELEASES := $(TARGETS:%=$(BINARY)-%)
-SOURCES  := main.ts $(shell find lib -name '*.ts') test/tools/embed.ts package.json package-lock.json
+SOURCES  := main.ts $(shell find lib -name '*.ts' -o -name '*.md') test/tools/embed.ts package.json package-lock.json
 
 # Where `make install` puts the binary and its links; DESTDIR stages them under another root.
 DESTDIR :=

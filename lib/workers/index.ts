@@ -154,6 +154,13 @@ export const table: readonly Row[] = [
     load: from(() => import("./find.ts")),
   },
   {
+    name: "manual",
+    kind: "tool",
+    link: false,
+    summary: "show a page of the manual; --search finds a word in all of them",
+    load: from(() => import("./manual.ts")),
+  },
+  {
     name: "hook-test",
     kind: "tool",
     summary: "run the hooks of one phase as a worker would",
