@@ -137,6 +137,22 @@ export function formatDuration(seconds: number): string {
   return pair(total, DAY, "d", HOUR, "h");
 }
 
+/** `DRY-RUN · 12 files (3.000 MiB) → /restore`: what a run moved and where to, for the subject of its mail. */
+export function amountText(moved: {
+  readonly files: number | undefined;
+  readonly bytes: number | undefined;
+  readonly dry_run: string | undefined;
+  readonly target: string | undefined;
+}): string | undefined {
+  const { files, bytes = 0, dry_run, target } = moved;
+  const parts = [
+    files === undefined ? undefined : `${plural(files, "file")} (${formatBytes(bytes)})`,
+    target === undefined ? undefined : `→ ${target}`,
+  ];
+  const amount = parts.filter(Boolean).join(" ");
+  return [dry_run === "ON" ? "DRY-RUN" : "", amount].filter(Boolean).join(" · ") || undefined;
+}
+
 /** From milliseconds: in tenths below ten seconds (`0.2s`, `3.4s`), then like `formatDuration`. */
 export function formatShort(ms: number): string {
   const tenths = ms > 0 ? Math.round(ms / 100) : 0;

@@ -35,8 +35,10 @@ export class Settings {
     private readonly tell: (message: string) => void,
   ) {}
 
+  /** A schedule that is `off` is as empty as one without a default. */
   text(name: NameOf<"text" | "cron">): string {
-    return this.raw(name) ?? "";
+    const value = this.raw(name) ?? "";
+    return declarations[name].kind === "cron" && isOff(value) ? "" : value;
   }
 
   /** A folder as an absolute path: hooks run in / and must find what we name to them. */
@@ -152,8 +154,9 @@ export class Settings {
   }
 
   private raw(name: VariableName): string | undefined {
-    const { fallback, old } = declarations[name];
+    const { fallback, old, emptyIsOff } = declarations[name];
     const given = this.own(name);
+    if (emptyIsOff && given?.trim() === "") return "";
     if (given || !old || !this.env[old]) return given || fallback;
     this.warn(`${old} is an old name and still works; rename it ${name}.`);
     return this.env[old];
@@ -203,6 +206,9 @@ export class Settings {
     return value ?? Number(fallback);
   }
 }
+
+/** The word that turns a schedule off. */
+const isOff = (value: string): boolean => value.trim().toLowerCase() === "off";
 
 const doubled = (name: string) =>
   new ConfigError(

@@ -23,6 +23,8 @@ export interface Variable<K extends Kind = Kind> {
   readonly passed?: true;
   /** What a schedule starts: a row of the table of commands. */
   readonly job?: string;
+  /** Given without a value it is off: its default is for whoever does not give it at all. */
+  readonly emptyIsOff?: true;
 }
 
 type Extras = Omit<Variable, "kind" | "help" | "fallback">;
@@ -101,9 +103,11 @@ export const variables = {
   RESTIC_CHECK_ARGS: words("additional arguments for restic check"),
   RESTIC_PRUNE_ARGS: words("additional arguments for restic prune"),
   RESTIC_INIT_ARGS: words("additional arguments for restic init"),
-  BACKUP_CRON: cron("backup", "when backup runs", "0 */6 * * *"),
-  CHECK_CRON: cron("check", "when check runs; off when empty"),
-  FORGET_CRON: cron("forget", "when forget runs on its own; backup then no longer forgets"),
+  BACKUP_CRON: cron("backup", "when backup runs; off or empty: no backup here", "0 */6 * * *", {
+    emptyIsOff: true,
+  }),
+  CHECK_CRON: cron("check", "when check runs; off when empty, or by off, as every schedule"),
+  FORGET_CRON: cron("forget", "when forget runs on its own; backup then no longer forgets; off when empty"),
   PRUNE_CRON: cron("prune", "when prune runs; off when empty"),
   REPLICATE_CRON: cron("replicate", "when replicate runs; off when empty", undefined, { old: "SYNC_CRON" }),
   RESTORE_TEST_CRON: cron("restore-test", "when restore-test runs; off when empty"),
@@ -147,13 +151,15 @@ export const variables = {
   RESTORE_TEST_ID: text("restore-test: the snapshot to restore; the latest when empty"),
   RESTORE_TEST_TAG: text("restore-test: only snapshots with this tag; RESTIC_TAG when empty"),
   RESTORE_TEST_HOST: text("restore-test: only snapshots of this host; HOSTNAME when empty"),
-  RESTORE_TEST_PATH: text("restore-test: only this path of the snapshot"),
+  RESTORE_TEST_PATH: lines(
+    "restore-test: only these paths of the snapshot, one per line or separated by blanks",
+  ),
   RESTORE_TEST_TARGET: text("restore-test: restore into this directory"),
   RESTORE_TEST_SAMPLE: count(
     "restore-test: restore only N random files and compare them with the sources; 0 for all",
     "0",
   ),
-  RESTORE_TEST_CANARY: lines("restore-test: PATH=SHA256, one per line"),
+  RESTORE_TEST_CANARY: lines("restore-test: PATH=SHA256, one per line or separated by blanks"),
   RESTORE_TEST_CANARY_FILE: text("restore-test: a file of such lines, or the output of sha256sum"),
   RESTORE_TEST_KEEP: onOff("restore-test: keep the restored files", "OFF"),
   RESTORE_TEST_MIN_FILES: count("restore-test: fail unless at least N files are restored", "1"),

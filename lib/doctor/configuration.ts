@@ -146,13 +146,20 @@ function checkJob({ job, variable, expression, cron, problem }: Planned, context
   const { settings, schedules } = context;
   if (problem !== undefined) return fail(variable, problem);
   if (schedules.crontab.source === "environment") {
+    const why = settings.given(variable) ? "off" : "not set";
     return cron === undefined
-      ? ok(variable, `not set: ${job} is not scheduled`)
+      ? ok(variable, `${why}: ${job} is not scheduled`)
       : checkCron(variable, expression, cron);
   }
   const { path } = schedules.crontab;
   const real = scheduleFor(schedules, job);
   if (real?.problem !== undefined) return fail(variable, `in ${path}, ${real.problem}`);
+  if (cron === undefined && real !== undefined && settings.given(variable)) {
+    return warn(
+      variable,
+      `it is off, which has no effect: ${path} has ${real.expression}. Restart the container, so that entry writes the crontab.`,
+    );
+  }
   // A default says nothing of what is meant.
   const isMeant = cron !== undefined && settings.given(variable);
   if (isMeant && real?.cron?.text !== cron.text) {

@@ -97,7 +97,7 @@ export function findImageDefaults(
 
 function buildEntry(
   name: VariableName,
-  { fallback, file, old }: Variable,
+  { fallback, file, old, emptyIsOff }: Variable,
   env: Environment,
   image: ImageDefaults,
 ): Entry {
@@ -105,6 +105,7 @@ function buildEntry(
   if (env[name]) return buildOwnEntry(name, env[name], image);
   if (file && path) return { name, value: shown(name, readContent(path)), from: `from ${name}_FILE` };
   if (old && env[old]) return { name, value: shown(name, env[old]), from: `from ${old}` };
+  if (emptyIsOff && env[name] !== undefined) return { name, value: "", from: "off" };
   return fallback === undefined ? { name, value: undefined } : { name, value: fallback, from: "default" };
 }
 

@@ -15,7 +15,9 @@ import { stamp } from "../time/zone.ts";
 import { Checks, type DoctorContext, type Findings } from "./checks.ts";
 
 export interface ProbeJson {
-  readonly status: ProbeStatus;
+  readonly status: "ok" | "fail" | "skipped";
+  /** The same, more exactly. */
+  readonly result: ProbeStatus;
   readonly repository: string | null;
   /** As restic since 0.17 would have given it; null when it was not called, or did not end by itself. */
   readonly restic_exit_code: number | null;
@@ -27,11 +29,19 @@ const PROBE_MS = 30_000;
 const LOCKS_MOST = 5;
 const QUIETLY = ["--no-lock", "--no-cache"];
 
+/** A locked repository that opened is ok: its locks are checks of their own. */
+const summaryOf = (result: ProbeStatus, code: number | null): ProbeJson["status"] =>
+  result === "ok" || (result === "locked" && code === 0)
+    ? "ok"
+    : result === "not_configured"
+      ? "skipped"
+      : "fail";
+
 export async function probe(patient: DoctorContext): Promise<Findings<ProbeJson>> {
   const checks = new Checks("Repository probe");
   const end = (status: ProbeStatus, repository: string | null, code: number | null) => ({
     checks: checks.list,
-    json: { status, repository, restic_exit_code: code },
+    json: { status: summaryOf(status, code), result: status, repository, restic_exit_code: code },
   });
   const access = findAccess(patient);
   if (typeof access === "string") {

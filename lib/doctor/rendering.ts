@@ -59,6 +59,7 @@ export function buildReport(
 ) {
   return {
     schema: "restic-backup-helper.doctor/1",
+    command: "doctor",
     ...heading,
     warnings: countStatus(checks, "WARN"),
     errors: countStatus(checks, "FAIL"),
@@ -66,7 +67,8 @@ export function buildReport(
     ...parts,
     checks: checks.map((check) => ({
       section: check.section,
-      status: check.status,
+      // In lower case, as the schema has had it since before this program: gates select(.status == "fail").
+      status: check.status.toLowerCase(),
       message: sentence(check),
     })),
   };

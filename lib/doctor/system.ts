@@ -18,13 +18,19 @@ export interface RuntimeJson {
   readonly timezone: string;
   readonly timezone_known: boolean;
   readonly programs: Readonly<Record<ProgramName, Program>>;
+  readonly restic_version: string;
+  readonly rclone_version: string;
+  readonly bash_version: string;
 }
+
+/** What stands for the version of a program that is not there or does not say it. */
+const UNAVAILABLE = "unavailable";
 
 export async function runtime(patient: DoctorContext): Promise<Findings<RuntimeJson>> {
   const { hostname, nowMs, zone, env } = patient;
   // rclone takes longest to answer (50 ms, measured), so it is asked first.
   const asked = Promise.all(
-    (["rclone", "restic", "busybox", "flock"] as const).map((name) => findProgram(name, patient)),
+    (["rclone", "restic", "busybox", "flock", "bash"] as const).map((name) => findProgram(name, patient)),
   );
   const checks = new Checks("Runtime");
   const uid = process.geteuid?.() ?? 0;
@@ -32,13 +38,20 @@ export async function runtime(patient: DoctorContext): Promise<Findings<RuntimeJ
   checks.ok(`Host ${hostname}, running as user ${uid}${uid === 0 ? " (root)" : ""}.`);
   judgeTime(checks, { tz: env.TZ, zone, nowMs, isMusl: hasMusl() });
 
-  const [rclone, restic, busybox, flock] = (await asked) as [Program, Program, Program, Program];
+  const [rclone, restic, busybox, flock, bash] = (await asked) as [
+    Program,
+    Program,
+    Program,
+    Program,
+    Program,
+  ];
   judgeProgram(checks, "restic", restic, "FAIL", "Every worker that touches the repository needs it.");
   const user = userOfRclone(patient);
   if (user === undefined) judgeProgram(checks, "rclone", rclone, "INFO", "Nothing here needs it.");
   else judgeProgram(checks, "rclone", rclone, "FAIL", `It is needed by ${user}.`);
   judgeProgram(checks, "busybox", busybox, "INFO", "entry needs its crond.");
   judgeProgram(checks, "flock", flock, "FAIL", "Without it no run can take its lock, so no run begins.");
+  const shown = ({ version: found }: Program) => found ?? UNAVAILABLE;
   return {
     checks: checks.list,
     json: {
@@ -48,7 +61,10 @@ export async function runtime(patient: DoctorContext): Promise<Findings<RuntimeJ
       time: iso(nowMs, zone),
       timezone: zone.name,
       timezone_known: zone.known,
-      programs: { restic, rclone, busybox, flock },
+      programs: { restic, rclone, busybox, flock, bash },
+      restic_version: shown(restic),
+      rclone_version: shown(rclone),
+      bash_version: shown(bash),
     },
   };
 }
@@ -115,6 +131,8 @@ const QUESTIONS = {
   rclone: { words: ["version", "--config="], answer: /^rclone v?(\S+)/m },
   busybox: { words: [], answer: /^BusyBox v(\S+)/m },
   flock: { words: ["--version"], answer: /^flock from (util-linux \S+)/m },
+  // Nothing of ours needs it; hooks do.
+  bash: { words: ["--version"], answer: /^GNU bash, version (\S+)/m },
 } as const;
 
 export type ProgramName = keyof typeof QUESTIONS;

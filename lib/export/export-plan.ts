@@ -65,6 +65,9 @@ export const exportFacts = {
   archive_size_bytes: { type: "count", help: "size of the archive in bytes" },
   files: { type: "count", help: "files in the archive, or that would be" },
   bytes: { type: "count", help: "bytes of those files before compression" },
+  files_restored: { type: "count", help: "the same as files" },
+  bytes_restored: { type: "count", help: "the same as bytes" },
+  elapsed_human: { type: "string", help: "how long it took, for people" },
   dry_run: { type: "switch", help: "nothing was written" },
   include_zero_match: { type: "switch", help: "nothing in the snapshot matched" },
   work_dir: { type: "string", nullable: true, help: "the work directory; null when the export was streamed" },
@@ -163,7 +166,7 @@ export function nothing({ run, flags, snapshot }: ExportJob): number {
 
 /** Logs and records what a dry run found. */
 export function wouldBe({ run }: ExportJob, files: number, bytes: number): Outcome {
-  run.addFacts({ files, bytes });
+  run.addFacts({ files, bytes, files_restored: files, bytes_restored: bytes });
   run.log.info(
     `Nothing was written; the archive would hold ${plural(files, "file")}, ${formatBytes(bytes)} before compression.`,
   );

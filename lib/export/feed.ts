@@ -140,7 +140,8 @@ export async function makeArchive(
 }
 
 function tell(run: ExportRun, output: string, { scan }: Feed, { written }: Archive, verified: boolean): void {
-  run.addFacts({ archive_size_bytes: written, files: scan.files, bytes: scan.bytes });
+  const { files, bytes } = scan;
+  run.addFacts({ archive_size_bytes: written, files, bytes, files_restored: files, bytes_restored: bytes });
   run.log.info(
     `Exported ${plural(scan.files, "file")} in ${plural(scan.folders, "folder")}, ${formatBytes(scan.bytes)}, to ${output} ` +
       `(${formatBytes(written)}${verified ? ", verified" : ""}).`,

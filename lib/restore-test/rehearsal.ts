@@ -40,12 +40,12 @@ export async function restoreForTest(test: Test): Promise<Restored> {
   const startedMs = Date.now();
   const nothing = { exitCode: EXIT.ok, nothing: true, root: undefined, startedMs };
   const calls = buildCalls(test);
-  if (plan.path !== undefined && test.sample?.length === 0) return nothing;
+  if (plan.paths.length > 0 && test.sample?.length === 0) return nothing;
   if (plan.dryRun) {
     const { exitCode, files, bytes } = await restoreAll(test, `${target.parent}/restore-test`, calls);
     if (exitCode !== EXIT.ok) return { ...nothing, exitCode, nothing: false };
-    if (plan.path !== undefined && files === 0) return nothing;
-    run.addFacts({ files_restored: files, bytes_restored: bytes });
+    if (plan.paths.length > 0 && files === 0) return nothing;
+    run.addFacts({ files_restored: files, bytes_restored: bytes, restic_files_restored: files });
     run.log.info(
       `Nothing was written; the test would restore ${plural(files, "file or folder", "files and folders")}, ${formatBytes(bytes)}.`,
     );
@@ -56,13 +56,14 @@ export async function restoreForTest(test: Test): Promise<Restored> {
   const whole = snapshot.summary?.total_bytes_processed;
   if (whole !== undefined && calls.every((include) => include.length === 0)) target.warnOfRoom(whole);
   const { exitCode, files, skipped } = await restoreAll(test, root, calls);
-  const isNothing = exitCode === EXIT.ok && plan.path !== undefined && files + skipped === 0;
+  run.facts.restic_files_restored = files;
+  const isNothing = exitCode === EXIT.ok && plan.paths.length > 0 && files + skipped === 0;
   return { exitCode, nothing: isNothing, root, startedMs };
 }
 
 /** What each call of restic includes; an empty list includes everything. */
 function buildCalls({ plan, sample, canaries }: Test): string[][] {
-  if (sample === undefined) return [plan.path === undefined ? [] : [plan.path]];
+  if (sample === undefined) return [[...plan.paths]];
   const paths = [...sample.map(({ path }) => path), ...canaries.map(({ path }) => path.toString())];
   return portions([...new Set(paths)].map(literal));
 }

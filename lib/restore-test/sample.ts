@@ -33,19 +33,19 @@ export class Reservoir<T> {
 /** A picked file, as the snapshot lists it. */
 export type Picked = Pick<Node, "path" | "size">;
 
-/** `count` random files of the snapshot, below `path` when that is given. Throws a Failure with restic's exit code. */
+/** `count` random files of the snapshot, below `paths` when there are any. Throws a Failure with restic's exit code. */
 export async function pickSample(
   restic: Restic,
   snapshot: string,
   count: number,
-  path: string | undefined,
+  paths: readonly string[],
 ): Promise<Picked[]> {
   const reservoir = new Reservoir<Picked>(count);
   const visit = ({ path, type, size = 0 }: Node) => {
     // restic's JSON has U+FFFD for bytes that are not UTF-8: such a file cannot be named to restic.
     if (type === "file" && !path.includes("\ufffd")) reservoir.offer({ path, size });
   };
-  await visitNodes(restic, snapshot, path === undefined ? [] : [path], visit, true);
+  await visitNodes(restic, snapshot, paths, visit, true);
   return reservoir.kept;
 }
 

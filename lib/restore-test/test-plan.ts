@@ -17,7 +17,8 @@ export const restoreTestFlags = {
   path: {
     type: "string",
     valueHint: "PATH",
-    description: "restore only this path of the snapshot, or what matches this pattern",
+    multiple: true,
+    description: "restore only this path of the snapshot, or what matches this pattern (repeatable)",
   },
   sample: {
     type: "string",
@@ -54,6 +55,7 @@ export const restoreTestFlags = {
     description: "use DIR even if it holds other files, or TMPDIR even if it lies in memory",
   },
   "dry-run": { type: "boolean", description: "say what would be restored, write nothing (restic 0.17)" },
+  yes: { type: "boolean", alias: "y", description: "accepted and without effect: the test asks nothing" },
 } as const;
 
 export const restoreTestFacts = {
@@ -95,7 +97,13 @@ export const restoreTestFacts = {
       message: { type: "string", help: "the same in words" },
     },
   },
-  path: { type: "string", help: "only this path was restored" },
+  path: { type: "string", help: "only this path was restored; several stand one per line" },
+  include_paths_count: { type: "count", help: "paths that the test was limited to, 0 for all" },
+  restic_files_restored: { type: "count", help: "files and folders that restic reported" },
+  keep: { type: "switch", help: "what was restored is kept" },
+  verify: { type: "switch", help: "restic read back what it wrote" },
+  tag_filter: { type: "string", help: "only snapshots with this tag; empty for any" },
+  host_filter: { type: "string", help: "only snapshots of this host; empty for any" },
   target: { type: "string", help: "the directory that was restored into" },
   target_autotmp: { type: "switch", help: "the target was a temporary directory of the test's own" },
   dry_run: { type: "switch", help: "nothing was written" },
@@ -115,8 +123,8 @@ export interface RestoreTestPlan {
   /** undefined for the default of the environment; "" for any. */
   readonly tag: string | undefined;
   readonly host: string | undefined;
-  /** A path or a pattern in the snapshot. */
-  readonly path: string | undefined;
+  /** Paths or patterns in the snapshot; none for all of it. */
+  readonly paths: readonly string[];
   /** How many files to pick; 0 for all there are. */
   readonly sample: number;
   readonly canaries: readonly Canary[];
@@ -157,7 +165,7 @@ export function readTestPlan(flags: RestoreTestFlags, settings?: Settings): Rest
       ? (settings?.count(variable) ?? fallback)
       : readNumber(fromFlag(`--${name}`, flags[name]));
   const sample = number("sample", "RESTORE_TEST_SAMPLE", 0);
-  const path = readPath(given("path", "RESTORE_TEST_PATH"), sample > 0);
+  const paths = readPaths(flags, settings, sample > 0);
   const dryRun = flag("dry-run", "RESTORE_TEST_DRY_RUN");
   const verify = flag("verify", "RESTORE_TEST_VERIFY");
   if (flags["dry-run"] && flags.verify) {
@@ -174,7 +182,7 @@ export function readTestPlan(flags: RestoreTestFlags, settings?: Settings): Rest
     id: readSnapshot(given("id", "RESTORE_TEST_ID")),
     tag: given("tag", "RESTORE_TEST_TAG")?.text,
     host: given("host", "RESTORE_TEST_HOST")?.text,
-    path,
+    paths,
     sample,
     canaries: readCanaries(flags, settings),
     canaryFile: given("canary-file", "RESTORE_TEST_CANARY_FILE")?.text,
@@ -217,11 +225,31 @@ function readSnapshot(given: Given | undefined): string | undefined {
   throw wrong(`${name} ${text} is not a snapshot's ID; give hexadecimal digits, or latest.`);
 }
 
-function readPath(given: Given | undefined, isSampled: boolean): string | undefined {
-  if (given === undefined) return undefined;
-  const { text, name, wrong } = given;
+function readPaths(flags: RestoreTestFlags, settings: Settings | undefined, isSampled: boolean): string[] {
+  const name = "RESTORE_TEST_PATH";
+  const given =
+    flags.path.length > 0
+      ? flags.path.map((path) => fromFlag("--path", path))
+      : (settings?.lines(name) ?? [])
+          .flatMap(splitPaths)
+          .map((text) => ({ text, name, wrong: (message: string) => new ConfigError(message) }));
+  return given.map((each) => checkPath(each, isSampled));
+}
+
+/**
+ * The paths on a line. Blanks separate them where each word begins with a slash, or is quoted from its first character
+ * to its last; any other line is one path, as it stands: `/data/My Photos` is no list. Pure.
+ */
+export function splitPaths(line: string): string[] {
+  const words = line.trim().match(/"[^"]*"(?=\s|$)|'[^']*'(?=\s|$)|\S+/g) ?? [];
+  const isQuoted = (word: string) => /^(["']).*\1$/s.test(word) && word.length > 1;
+  if (!words.every((word) => word.startsWith("/") || isQuoted(word))) return [line];
+  return words.map((word) => (isQuoted(word) ? word.slice(1, -1) : word));
+}
+
+function checkPath({ text, name, wrong }: Given, isSampled: boolean): string {
   if (text.trim() === "") throw wrong(`${name} needs a path, not an empty word.`);
-  if (isSampled && (!text.startsWith("/") || /[*?[\\]/.test(text))) {
+  if (isSampled && !isPlain(text)) {
     throw wrong(
       `${name} ${text} is not a plain path such as /data/photos; a sample can be picked only below a plain path.`,
     );
@@ -229,15 +257,21 @@ function readPath(given: Given | undefined, isSampled: boolean): string | undefi
   return text;
 }
 
+/** A path that names one file or folder, not a pattern. */
+export const isPlain = (path: string): boolean => path.startsWith("/") && !/[*?[\\]/.test(path);
+
 function readTarget(given: Given | undefined): string | undefined {
   if (given === undefined) return undefined;
   if (given.text === "") throw given.wrong(`${given.name} needs a directory, not an empty word.`);
   return absolute(given.text);
 }
 
+/** The canaries on a line: after a checksum, blanks before a slash begin the next. Blanks in a path separate nothing. Pure. */
+export const splitCanaries = (line: string): string[] => line.split(/(?<==\s*[0-9a-f]{64})\s+(?=\/)/i);
+
 function readCanaries(flags: RestoreTestFlags, settings: Settings | undefined): Canary[] {
   const isFlag = flags.canary.length > 0;
-  const lines = isFlag ? flags.canary : (settings?.lines("RESTORE_TEST_CANARY") ?? []);
+  const lines = isFlag ? flags.canary : (settings?.lines("RESTORE_TEST_CANARY") ?? []).flatMap(splitCanaries);
   const parsed = lines.map((line) => parseCanary(bytesOf(line.trim())));
   const complaints = parsed.flatMap((each) => (isCanary(each) ? [] : [each.complaint]));
   if (complaints.length === 0) return parsed.filter(isCanary);

@@ -10,7 +10,7 @@ export interface Worker<F extends Flags, D extends Fields> extends Omit<Command<
   /** The fields that it adds to the record. */
   readonly facts?: D;
   /** What the run brought about, in a few words for the subject of its mail; undefined when that is not known. */
-  subject?(facts: FactsOf<D>): string | undefined;
+  subject?(record: FactsOf<D> & { readonly repository?: string }): string | undefined;
   /** May a run that ended with 0 be mailed of? Unless the worker says otherwise, it may. */
   isSuccessMailed?(facts: FactsOf<D>): boolean;
   /** It notifies people by itself: the run around it sends no mail, webhook or ping. */

@@ -159,7 +159,7 @@ export function missingSchedule(view: Scheduled): string | undefined {
   if (mark?.scheduler !== undefined && isThere(mark.scheduler)) return undefined;
   // Nothing but this command was asked for: `docker run ... doctor`, a timer of the host.
   if (isOwnCommand()) return undefined;
-  const meant = CRON_VARIABLES.filter((name) => view.settings.env[name]);
+  const meant = CRON_VARIABLES.filter((name) => view.settings.env[name] && view.settings.text(name) !== "");
   // The image's own defaults are what its entry would have scheduled.
   const jobs =
     entered !== undefined

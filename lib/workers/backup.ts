@@ -38,6 +38,8 @@ import { formatBytes, plural } from "../text.ts";
 const NAMED_MOST = 20;
 
 const facts = {
+  backup_root_dir: { type: "string", help: "BACKUP_ROOT_DIR, one path a line" },
+  restic_tag: { type: "string", help: "RESTIC_TAG" },
   snapshot_id: { type: "string", help: "the new snapshot's short id" },
   repository_id: { type: "string", help: "the repository's id, as it was known last" },
   files_new: { type: "count", help: "files that the parent snapshot does not have" },
@@ -105,7 +107,11 @@ async function work(run: BackupRun, { flags }: { readonly flags: BackupFlags }):
   const last = lastFields(run.context, "backup");
   const former = formerUsual(logDir, last);
   // Handed on, whatever becomes of this run; a good one sets its own.
-  run.addFacts(former);
+  run.addFacts({
+    ...former,
+    backup_root_dir: run.settings.lines("BACKUP_ROOT_DIR").join("\n"),
+    restic_tag: run.settings.text("RESTIC_TAG"),
+  });
   const plan = readBackupPlan(run);
   const retention = await dueRetention(run);
   const restic = new Restic(run);

@@ -29,6 +29,7 @@ export default defineWorker({
     ...REPOSITORY_EXITS,
   ],
   facts,
+  subject: ({ repository }) => repository,
   work,
 });
 

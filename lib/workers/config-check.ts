@@ -12,7 +12,9 @@ import { Scheduled } from "../state/schedules.ts";
 import { plural, singleLine, visibleJson } from "../text.ts";
 import { iso } from "../time/zone.ts";
 
-const FLAGS = { json: { type: "boolean", description: "print one JSON object instead of lines" } } as const;
+const FLAGS = {
+  json: { type: "boolean", alias: "j", description: "print one JSON object instead of lines" },
+} as const;
 
 const command: Command<typeof FLAGS> = {
   about:

@@ -16,7 +16,7 @@ import { iso } from "../time/zone.ts";
 
 const FLAGS = {
   hooks: { type: "boolean", description: "only the hooks section; any problem there gives exit 1" },
-  json: { type: "boolean", description: "print JSON, schema restic-backup-helper.doctor/1" },
+  json: { type: "boolean", alias: "j", description: "print JSON, schema restic-backup-helper.doctor/1" },
 } as const;
 
 const command: Command<typeof FLAGS> = {

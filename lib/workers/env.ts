@@ -21,7 +21,7 @@ import { singleLine, tableLines, visibleJson } from "../text.ts";
 import { iso } from "../time/zone.ts";
 
 const FLAGS = {
-  json: { type: "boolean", description: "print one JSON object instead of lines" },
+  json: { type: "boolean", alias: "j", description: "print one JSON object instead of lines" },
   image: {
     type: "boolean",
     description:

@@ -56,6 +56,11 @@ const flags = {
 
 const facts = {
   policy: { type: "string", help: "the policy, as words for restic forget" },
+  policy_args: { type: "string", help: "the same as policy" },
+  extra_args: { type: "string", help: "--extra, as words for restic forget" },
+  repo_wide: { type: "switch", help: "--repo-wide was given" },
+  tag_filter: { type: "string", help: "only snapshots with this tag; empty for any" },
+  host_filter: { type: "string", help: "only snapshots of this host; empty for any" },
   snapshots_kept: { type: "count", help: "snapshots that the policy keeps" },
   snapshots_to_remove: { type: "count", help: "snapshots that the policy removes" },
 } as const satisfies Fields;
@@ -74,6 +79,7 @@ export default defineWorker({
   ],
   check: ({ flags }) => checkFlags(flags),
   facts,
+  subject: ({ repository }) => repository,
   work,
 });
 
@@ -113,7 +119,14 @@ async function work(
   const own = ownFilter(run, flags, policy);
   const restic = new Restic(run);
   const { shown } = policy;
-  run.facts.policy = shown;
+  run.addFacts({
+    policy: shown,
+    policy_args: shown,
+    extra_args: flags.extra ?? "",
+    repo_wide: flags["repo-wide"] ? "ON" : "OFF",
+    tag_filter: scope.filter.tag,
+    host_filter: scope.filter.host,
+  });
   const narrowed = filterText(scope.filter);
   run.log.info(
     `What ${shown} would make of ${narrowed ? `snapshots ${narrowed}` : "all snapshots"}. Nothing is deleted.`,

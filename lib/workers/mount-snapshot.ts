@@ -16,6 +16,7 @@ import type { Flags, FlagValues } from "../run/command.ts";
 import { exitOfStopped, type Outcome, type Run } from "../run/run.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
+import { plural } from "../text.ts";
 
 const DEFAULT_TARGET = "/fusemount";
 
@@ -38,6 +39,11 @@ const facts = {
   host: { type: "string", help: "only snapshots of this host; of any host when empty" },
   tag: { type: "string", help: "only snapshots with this tag; with any tag when empty" },
   paths: { type: "strings", help: "only snapshots that hold each of these" },
+  path_filters: { type: "string", help: "the same as paths, separated by blanks" },
+  tag_filter: { type: "string", help: "the same as tag" },
+  host_filter: { type: "string", help: "the same as host" },
+  repo_wide: { type: "switch", help: "--repo-wide was given" },
+  allow_other: { type: "switch", help: "--allow-other was given" },
   mounted: { type: "switch", help: "the mount was there" },
   ended_by: { type: "string", help: "what ended the mount: a signal, or unmount" },
   ...serveFacts,
@@ -60,6 +66,12 @@ export default defineWorker({
   ],
   check: (invocation) => checkFlags(invocation.flags),
   facts,
+  subject: ({ target, snapshots }) =>
+    target === undefined
+      ? undefined
+      : [snapshots === undefined ? undefined : plural(snapshots, "snapshot"), `→ ${target}`]
+          .filter(Boolean)
+          .join(" "),
   work: (run, invocation) => work(run, invocation.flags),
 });
 
@@ -88,6 +100,11 @@ async function work(run: MountRun, given: MountFlags): Promise<Outcome> {
     target: place,
     ...filter,
     paths,
+    path_filters: paths.join(" "),
+    tag_filter: filter.tag,
+    host_filter: filter.host,
+    repo_wide: given["repo-wide"] ? "ON" : "OFF",
+    allow_other: allowOther ? "ON" : "OFF",
     mounted: "OFF",
   });
   run.log.info(`Mounting the ${which} from ${restic.shown} at ${place}.`);

@@ -32,8 +32,20 @@ const facts = {
   mail_result: { ...delivery, help: "what became of the mail" },
   webhook_result: { ...delivery, help: "what became of the webhook" },
   test: { type: "switch", help: "ON marks the record that was posted as a test" },
-  subject: { type: "string", help: "the subject of the test, in the record that was posted" },
-  message: { type: "string", help: "the text of the test, in the record that was posted" },
+  subject: { type: "string", help: "the subject of the test" },
+  message: { type: "string", help: "the text of the test" },
+  target_mode: { type: "choice", options: ["all", "mail", "webhook"], help: "which channels were asked for" },
+  mail_requested: { type: "switch", help: "a mail was asked for" },
+  webhook_requested: { type: "switch", help: "a webhook was asked for" },
+  mail_configured: { type: "switch", help: "MAILX_RCPT is given" },
+  webhook_configured: { type: "switch", help: "WEBHOOK_URL is given" },
+  mail_rc: { type: "count", help: "0, or 1 when the mail was not delivered" },
+  webhook_rc: { type: "count", help: "0, or 1 when the webhook was not delivered" },
+  mail_on_error: { type: "switch", help: "MAILX_ON_ERROR" },
+  webhook_on_error: { type: "switch", help: "WEBHOOK_ON_ERROR" },
+  webhook_url: { type: "string", help: "scheme and host of WEBHOOK_URL; empty without one" },
+  webhook_auth_header_set: { type: "switch", help: "WEBHOOK_HEADER_AUTH is given" },
+  webhook_timeout: { type: "count", help: "WEBHOOK_TIMEOUT in seconds" },
 } as const satisfies Fields;
 
 type NotifyTestRun = Run<FactsOf<typeof facts>>;
@@ -63,7 +75,10 @@ interface Options {
 }
 
 async function work(run: NotifyTestRun, asked: Options): Promise<Outcome> {
+  run.addFacts({ mail_rc: 0, webhook_rc: 0, webhook_url: "" });
   const channels = selectChannels(run, asked);
+  run.addFacts(describeChannels(run, asked));
+  if (channels.includes("webhook")) run.facts.webhook_url = shownUrl(webhookUrl(run));
   const text = buildText(run, asked);
   const results: Record<Channel, Result> = { mail: "skipped", webhook: "skipped" };
   for (const channel of channels) {
@@ -74,8 +89,27 @@ async function work(run: NotifyTestRun, asked: Options): Promise<Outcome> {
     dry_run: asked["dry-run"] ? "ON" : "OFF",
     mail_result: results.mail,
     webhook_result: results.webhook,
+    mail_rc: results.mail === "failed" ? EXIT.failed : EXIT.ok,
+    webhook_rc: results.webhook === "failed" ? EXIT.failed : EXIT.ok,
+    ...text,
   });
   return { exitCode: Object.values(results).includes("failed") ? EXIT.failed : EXIT.ok };
+}
+
+function describeChannels({ settings }: Run, { mail, webhook }: Options) {
+  const onOff = (value: boolean) => (value ? "ON" : "OFF");
+  const isAll = mail === webhook;
+  return {
+    target_mode: isAll ? "all" : mail ? "mail" : "webhook",
+    mail_requested: onOff(isAll || mail),
+    webhook_requested: onOff(isAll || webhook),
+    mail_configured: onOff(settings.configured("MAILX_RCPT")),
+    webhook_configured: onOff(settings.configured("WEBHOOK_URL")),
+    mail_on_error: onOff(settings.flag("MAILX_ON_ERROR")),
+    webhook_on_error: onOff(settings.flag("WEBHOOK_ON_ERROR")),
+    webhook_auth_header_set: onOff(settings.configured("WEBHOOK_HEADER_AUTH")),
+    webhook_timeout: settings.seconds("WEBHOOK_TIMEOUT"),
+  } as const;
 }
 
 /** Throws a ConfigError when a requested channel is not configured or its setting is invalid, or when none is. */

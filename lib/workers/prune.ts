@@ -13,6 +13,7 @@ export default defineWorker({
   flags: {},
   environment: [...RESTIC_ENVIRONMENT, "RESTIC_RETRY_LOCK", "RESTIC_PRUNE_ARGS", "RESTIC_COMPRESSION"],
   exits: [["0", "restic pruned the repository"], ["1", "restic failed"], ...REPOSITORY_EXITS],
+  subject: ({ repository }) => repository,
   work,
 });
 

@@ -92,7 +92,7 @@ export default defineWorker({
   subject: ({ replicate_jobs_processed: processed, replicate_jobs_failed: failed, ...facts }) =>
     processed === undefined || failed === undefined
       ? undefined
-      : `${plural(processed, "job")}, ${failed} failed${deletedText(facts.replicate_files_deleted)}`,
+      : `${plural(processed, "job")} (${failed} failed)${deletedText(facts.replicate_files_deleted)}`,
   isSuccessMailed: ({ replicate_jobs_failed, replicate_files_deleted }) =>
     replicate_jobs_failed !== 0 || (replicate_files_deleted ?? 0) > 0,
   work,

@@ -1,5 +1,6 @@
 /** restore-test: restores a snapshot, or part of one, and checks that the files are intact. */
 
+import { lstatSync } from "node:fs";
 import { EXIT } from "../errors.ts";
 import { REPOSITORY_EXITS, RESTIC } from "../restic/messages.ts";
 import { RESTIC_ENVIRONMENT, Restic } from "../restic/restic.ts";
@@ -14,6 +15,7 @@ import {
 } from "../restore-test/rehearsal.ts";
 import { pickSample } from "../restore-test/sample.ts";
 import {
+  isPlain,
   type RestoreTestFlags,
   type RestoreTestPlan,
   type RestoreTestRun,
@@ -77,6 +79,8 @@ async function work(run: RestoreTestRun, { flags }: { readonly flags: RestoreTes
     min_files_met: "OFF",
     files_restored: 0,
     bytes_restored: 0,
+    include_paths_count: 0,
+    restic_files_restored: 0,
     canary_total: 0,
     canary_passed: 0,
     canary_failed: 0,
@@ -93,18 +97,23 @@ async function work(run: RestoreTestRun, { flags }: { readonly flags: RestoreTes
     dry_run: plan.dryRun ? "ON" : "OFF",
     canary_total: canaries.length,
     min_files: plan.minFiles,
-    ...(plan.path === undefined ? {} : { path: plan.path }),
+    ...(plan.paths.length === 0 ? {} : { path: plan.paths.join("\n") }),
+    include_paths_count: plan.paths.length,
+    keep: plan.keep ? "ON" : "OFF",
+    verify: plan.verify ? "ON" : "OFF",
   });
   const restic = new Restic(run, { canReadUnlocked: true });
   const target = await TestTarget.of(run, plan);
   if (plan.dryRun) await needDryRun(run);
-  const request = { id: plan.id, filter: filterOf(plan, run) };
+  const filter = filterOf(plan, run);
+  run.addFacts({ tag_filter: filter.tag ?? "", host_filter: filter.host ?? "" });
+  const request = { id: plan.id, filter };
   const snapshot = chooseSnapshot(await listSnapshots(restic), request, localZone());
   facts.snapshot = facts.snapshot_id = shortId(snapshot);
   run.log.info(
     `Testing snapshot ${describeSnapshot(snapshot, localZone())}: ${describePlan(plan, canaries.length)}.`,
   );
-  const sample = plan.sample > 0 ? await pickSample(restic, snapshot.id, plan.sample, plan.path) : undefined;
+  const sample = plan.sample > 0 ? await pickSample(restic, snapshot.id, plan.sample, plan.paths) : undefined;
   try {
     return await test({ run, restic, plan, snapshot, canaries, sample, target });
   } finally {
@@ -122,12 +131,20 @@ async function test(test: Test): Promise<Outcome> {
   }
   if (nothing) {
     run.fail(
-      `Nothing in the snapshot matches --path ${plan.path}, so nothing was restored. A path is one as \`restic ls\` ` +
+      `Nothing in the snapshot matches --path ${plan.paths.join(" or ")}, so nothing was restored. A path is one as \`restic ls\` ` +
         "shows it, such as /data/photos.",
     );
     return { exitCode: RESTIC.incomplete };
   }
   if (root === undefined) return { exitCode };
+  const absent = sample === undefined ? findAbsent(plan, root) : [];
+  if (absent.length > 0) {
+    run.facts.verification = "failed";
+    run.fail(
+      `The snapshot has no ${absent.join(" and no ")}, which --path names: nothing of it was restored.`,
+    );
+    return { exitCode: RESTIC.incomplete };
+  }
   const problems = [
     ...(await checkCount(test, root, startedMs)),
     ...(await checkCanaries(test, root)),
@@ -143,10 +160,16 @@ async function test(test: Test): Promise<Outcome> {
   return { exitCode: EXIT.failed };
 }
 
-function describePlan({ path, sample, verify }: RestoreTestPlan, canaries: number): string {
+/** Of several plain paths those that nothing was restored of: one of them must not hide behind the others. */
+const findAbsent = ({ paths }: RestoreTestPlan, root: string): string[] =>
+  paths.filter(
+    (path) => isPlain(path) && lstatSync(`${root}${path}`, { throwIfNoEntry: false }) === undefined,
+  );
+
+function describePlan({ paths, sample, verify }: RestoreTestPlan, canaries: number): string {
   const parts = [
-    sample > 0 ? `a sample of ${plural(sample, "file")}` : path === undefined ? "all of it" : undefined,
-    path === undefined ? undefined : sample > 0 ? `below ${path}` : `only ${path}`,
+    sample > 0 ? `a sample of ${plural(sample, "file")}` : paths.length === 0 ? "all of it" : undefined,
+    paths.length === 0 ? undefined : `${sample > 0 ? "below" : "only"} ${paths.join(", ")}`,
     canaries === 0 ? undefined : plural(canaries, "canary", "canaries"),
     verify ? "verified by restic" : undefined,
   ];

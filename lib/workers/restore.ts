@@ -43,7 +43,7 @@ import type { Outcome, Run } from "../run/run.ts";
 import { namedPlaces, nameSilent } from "../run/target.ts";
 import { defineWorker } from "../run/worker.ts";
 import type { FactsOf, Fields } from "../schema/fields.ts";
-import { formatBytes, plural } from "../text.ts";
+import { amountText, formatBytes, formatDuration, plural } from "../text.ts";
 import { localZone } from "../time/zone.ts";
 
 const facts = {
@@ -54,6 +54,10 @@ const facts = {
   bytes_restored: { type: "count", help: "bytes that were restored, or would be" },
   include_zero_match: { type: "switch", help: "no --include matched anything" },
   owner: { type: "string", help: "the user and group that were to own what was restored" },
+  cancelled: { type: "switch", help: "the person at the terminal cancelled" },
+  elapsed_human: { type: "string", help: "how long it took, for people" },
+  tag_filter: { type: "string", help: "only snapshots with this tag; empty for any" },
+  host_filter: { type: "string", help: "only snapshots of this host; empty for any" },
   owner_changed: { type: "switch", help: "the owner was given what was restored" },
 } as const satisfies Fields;
 
@@ -77,13 +81,8 @@ const worker = defineWorker({
     readRestorePlan(flags, localZone());
   },
   facts,
-  subject: ({ files_restored, dry_run, target }) => {
-    const isDry = dry_run === "ON";
-    const verb = isDry ? "would be restored" : "restored";
-    const what = files_restored === undefined ? undefined : `${plural(files_restored, "file")} ${verb}`;
-    const parts = [isDry ? "DRY-RUN:" : undefined, what, target === undefined ? undefined : `to ${target}`];
-    return parts.filter(Boolean).join(" ") || undefined;
-  },
+  subject: ({ files_restored, bytes_restored, dry_run, target }) =>
+    amountText({ files: files_restored, bytes: bytes_restored, dry_run, target }),
   work,
 });
 
@@ -94,12 +93,18 @@ export default {
 };
 
 async function work(run: RestoreRun, { flags }: { readonly flags: RestoreFlags }): Promise<Outcome> {
+  const { tag, host } = filterOf(flags, run);
+  run.addFacts({ cancelled: "OFF", tag_filter: tag, host_filter: host });
+  const beganMs = Date.now();
   try {
     return await restore(run, flags, canAsk() && !flags.yes ? new Prompt(run) : undefined);
   } catch (error) {
     if (!(error instanceof Cancelled)) throw error;
     run.log.info("Cancelled; nothing was restored.");
+    run.facts.cancelled = "ON";
     return { exitCode: EXIT.cancelled, status: "cancelled" };
+  } finally {
+    run.facts.elapsed_human = formatDuration((Date.now() - beganMs) / 1000);
   }
 }
 

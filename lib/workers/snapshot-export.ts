@@ -20,7 +20,7 @@ import { chooseSnapshot, filterOf, listSnapshots, readId, shortId } from "../res
 import type { Outcome } from "../run/run.ts";
 import { memoryAt, namedPlaces, nameSilent } from "../run/target.ts";
 import { defineWorker } from "../run/worker.ts";
-import { formatBytes } from "../text.ts";
+import { amountText, formatDuration } from "../text.ts";
 import { localZone } from "../time/zone.ts";
 
 export default defineWorker({
@@ -39,12 +39,19 @@ export default defineWorker({
   ],
   check: ({ flags }) => checkFlags(flags),
   facts: exportFacts,
-  subject: ({ archive_size_bytes: size }) =>
-    size === undefined ? undefined : `${formatBytes(size)} archive`,
-  work,
+  subject: ({ files, archive_size_bytes, bytes, dry_run, archive }) =>
+    amountText({ files, bytes: archive_size_bytes ?? bytes, dry_run, target: archive }),
+  work: async (run, { flags }) => {
+    const beganMs = Date.now();
+    try {
+      return await work(run, flags);
+    } finally {
+      run.facts.elapsed_human = formatDuration((Date.now() - beganMs) / 1000);
+    }
+  },
 });
 
-async function work(run: ExportRun, { flags }: { readonly flags: ExportFlags }): Promise<Outcome> {
+async function work(run: ExportRun, flags: ExportFlags): Promise<Outcome> {
   const restic = new Restic(run, { canReadUnlocked: true });
   const named = [flags.output, flags["work-dir"]].filter((each) => each !== undefined);
   await nameSilent(run.log, [...namedPlaces(run.settings), ...named]);

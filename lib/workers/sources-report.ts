@@ -37,7 +37,12 @@ async function work(
   const plan = readSourcesPlan(flags, run);
   const { log } = run;
   const examination = await examineSources(run, plan);
-  run.addFacts(buildFacts(examination, plan.sizes));
+  run.addFacts({
+    ...buildFacts(examination, plan.sizes),
+    backup_root_dir: run.settings.lines("BACKUP_ROOT_DIR").join("\n"),
+    no_size: plan.sizes ? "OFF" : "ON",
+    depth_limit: plan.depth,
+  });
   run.throwIfStopping();
   for (const line of formatTable(examination, plan.sizes)) log.info(line);
   sayMore(run, examination);

@@ -23,7 +23,7 @@ import { formatHistory, formatOverview, lastRuns } from "../status/overview.ts";
 import { singleLine, visibleJson } from "../text.ts";
 
 const FLAGS = {
-  json: { type: "boolean", description: "print JSON, schema restic-backup-helper.status/1" },
+  json: { type: "boolean", alias: "j", description: "print JSON, schema restic-backup-helper.status/1" },
   alive: {
     type: "boolean",
     description: "is the schedule alive? For a health check that restarts: a run that failed is no reason",
@@ -45,7 +45,17 @@ const command: Command<typeof FLAGS> = {
     least: 0,
     most: 1,
   },
-  environment: ["LOG_DIR", "LOCK_DIR", "CRONTAB_DIR", ...CRON_VARIABLES, "HOSTNAME", "TZ", "NO_COLOR"],
+  environment: [
+    "LOG_DIR",
+    "LOCK_DIR",
+    "CRONTAB_DIR",
+    ...CRON_VARIABLES,
+    "RESTIC_REPOSITORY",
+    "RESTIC_REPOSITORY_FILE",
+    "HOSTNAME",
+    "TZ",
+    "NO_COLOR",
+  ],
   exits: [
     ["0", "OK or WARN"],
     [

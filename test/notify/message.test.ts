@@ -46,8 +46,26 @@ describe("the subject", () => {
     [{ status: "timed_out", exit_code: 124, duration_seconds: 3725 }, "[FAIL 124] Backup larak · 1h2m"],
     [{ job: "restore-test", files_restored: 12 }, "[OK] Restore test larak · 5m12s · 12 files restored"],
     [
-      { job: "snapshot-export", archive_size_bytes: 1024 },
-      "[OK] Snapshot export larak · 5m12s · 1.000 KiB archive",
+      { job: "snapshot-export", files: 3, archive_size_bytes: 1024, archive: "/restore/a.tar.gz" },
+      "[OK] Snapshot export larak · 5m12s · 3 files (1.000 KiB) → /restore/a.tar.gz",
+    ],
+    [
+      { job: "check", repository: "rest:https://u:***@h/r" },
+      "[OK] Check larak · 5m12s · rest:https://u:***@h/r",
+    ],
+    [{ job: "prune", repository: "/mnt/restic" }, "[OK] Prune larak · 5m12s · /mnt/restic"],
+    [{ job: "forget-preview", repository: "/mnt/restic" }, "[OK] Forget preview larak · 5m12s · /mnt/restic"],
+    [
+      { job: "restore", files_restored: 1, bytes_restored: 2048, target: "/restore" },
+      "[OK] Restore larak · 5m12s · 1 file (2.000 KiB) → /restore",
+    ],
+    [
+      { job: "restore", files_restored: 2, bytes_restored: 0, target: "/restore", dry_run: "ON" },
+      "[OK] Restore larak · 5m12s · DRY-RUN · 2 files (0 B) → /restore",
+    ],
+    [
+      { job: "mount-snapshot", snapshots: 4, target: "/fusemount" },
+      "[OK] Mount snapshot larak · 5m12s · 4 snapshots → /fusemount",
     ],
     [
       {
@@ -57,7 +75,7 @@ describe("the subject", () => {
         replicate_jobs_processed: 10,
         replicate_jobs_failed: 3,
       },
-      "[FAIL 1] Replicate larak · 5m12s · 10 jobs, 3 failed",
+      "[FAIL 1] Replicate larak · 5m12s · 10 jobs (3 failed)",
     ],
   ] as const)("%j", async (change, subject) => {
     const whole = record(change);

@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { declaredFacts } from "../../lib/run/command.ts";
 import { SCHEMAS, type SchemaName, schemaText } from "../../lib/schema/index.ts";
+import { processMark } from "../../lib/state/alive.ts";
 import { table } from "../../lib/workers/index.ts";
 import { lacks } from "../support/needing.ts";
 import { Receiver, status } from "../support/receiver.ts";
@@ -171,6 +172,9 @@ describe("run", () => {
 describe("status", () => {
   test("nothing yet, a success, a failure, a run in progress, a corrupt record, a broken schedule", async () => {
     using world = new Quiet();
+    // A schedule that runs, or each job that a variable schedules would be a failure.
+    const mark = processMark();
+    world.file("lock/entry.json", JSON.stringify({ entry: mark, scheduler: mark, since_epoch: 0 }));
     const look = async (verdict: string, env = {}) => {
       const report = JSON.parse((await world.run("status", ["--json"], { env })).stdout);
       expect({ verdict: report.verdict, wrong: await wrongWith("status", report) }).toEqual({

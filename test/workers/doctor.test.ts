@@ -59,7 +59,9 @@ async function json(world: World, args: readonly string[] = [], options: RunOpti
   expect(report.exit_code).toBe(code);
   const checks = report.checks as Check[];
   const of = (section: string) =>
-    checks.filter((check) => check.section === section).map(({ status, message }) => `${status} ${message}`);
+    checks
+      .filter((check) => check.section === section)
+      .map(({ status, message }) => `${status.toUpperCase()} ${message}`);
   return { code, report, checks, of };
 }
 
@@ -431,7 +433,8 @@ describe("the repository probe", () => {
         expect(of("Repository probe")[0]).toStartWith(worst);
         const exit = { ok: 0, missing: 10, wrong_password: 12, unreachable: 1, not_configured: null }[status];
         expect(report.repository_probe).toEqual({
-          status,
+          status: { ok: "ok", not_configured: "skipped" }[status] ?? "fail",
+          result: status,
           repository:
             status === "not_configured" ? null : (env(world).RESTIC_REPOSITORY ?? `${world.dir}/repository`),
           restic_exit_code: exit ?? null,
@@ -480,7 +483,11 @@ describe("the repository probe", () => {
       });
       await waitFor(() => locks() === 1, "its lock", 40_000);
       const exclusive = await json(world);
-      expect(exclusive.report.repository_probe).toMatchObject({ status: "locked", restic_exit_code: 0 });
+      expect(exclusive.report.repository_probe).toMatchObject({
+        status: "ok",
+        result: "locked",
+        restic_exit_code: 0,
+      });
       expect(exclusive.of("Repository probe")[1]).toMatch(
         new RegExp(
           `^WARN An exclusive lock of .+, pid ${check.pid}, .*: no other restic can work until it is gone\\.$`,
@@ -496,7 +503,7 @@ describe("the repository probe", () => {
     using world = newWorld();
     world.restic('[ "$1" = version ] && echo "restic 9.9.9"; exit 11');
     const { report, of } = await json(world);
-    expect(report.repository_probe).toMatchObject({ status: "locked", restic_exit_code: 11 });
+    expect(report.repository_probe).toMatchObject({ status: "fail", result: "locked", restic_exit_code: 11 });
     expect(of("Repository probe")).toEqual([
       expect.stringMatching(/^WARN The repository .* is locked by another restic/),
     ]);
@@ -509,7 +516,8 @@ describe("the repository probe", () => {
     const { code, report, of } = await json(world, [], { env: { PATH: world.bin } });
     expect(code).toBe(1);
     expect(report.repository_probe).toEqual({
-      status: "restic_missing",
+      status: "fail",
+      result: "restic_missing",
       repository: `${world.dir}/repository`,
       restic_exit_code: null,
     });
@@ -529,7 +537,7 @@ describe("the repository probe", () => {
     expect(of("Configuration checks")).toContain(
       `FAIL RESTIC_REPOSITORY_FILE: RESTIC_REPOSITORY_FILE=${world.dir}/pipe cannot be read: it is not a regular file. Mount it, or unset it.`,
     );
-    expect(report.repository_probe.status).toBe("not_configured");
+    expect(report.repository_probe.result).toBe("not_configured");
   });
 });
 
@@ -681,9 +689,9 @@ describe("configuration checks", () => {
     using world = newWorld();
     const before = parseMetrics(world.dir);
     const { code, checks } = await json(world, [], { env });
-    const lines = checks.map(({ status, message }) => `${status} ${message}`);
+    const lines = checks.map(({ status, message }) => `${status.toUpperCase()} ${message}`);
     expect(lines.filter((line) => line.startsWith(said))).toHaveLength(1);
-    expect(code).toBe(checks.some(({ status }) => status === "FAIL") ? 1 : 0);
+    expect(code).toBe(checks.some(({ status }) => status === "fail") ? 1 : 0);
     if (said.startsWith("FAIL")) expect(code).toBe(1);
     expect(parseMetrics(world.dir)).toEqual(before);
   });
@@ -691,7 +699,7 @@ describe("configuration checks", () => {
   test("a world that is well has nothing to say against it", async () => {
     using world = newWorld();
     const { code, report, checks } = await json(world, [], { env: cared(world) });
-    expect(checks.filter(({ status }) => status === "WARN" || status === "FAIL")).toEqual([]);
+    expect(checks.filter(({ status }) => status === "warn" || status === "fail")).toEqual([]);
     expect({ code, warnings: report.warnings, errors: report.errors }).toEqual({
       code: 0,
       warnings: 0,
@@ -782,14 +790,19 @@ describe("the whole report", () => {
     using world = newWorld();
     const { report } = await json(world);
     expect(Object.keys(report)).toEqual(
-      "schema release hostname generated_at generated_epoch warnings errors exit_code runtime environment repository_probe replicate hooks recent_json checks".split(
+      "schema command release hostname generated_at generated_epoch warnings errors exit_code runtime environment repository_probe replicate hooks recent_json checks".split(
         " ",
       ),
     );
     expect(report.schema).toBe("restic-backup-helper.doctor/1");
     expect(report.hostname).toBe("testhost");
     expect(Date.parse(report.generated_at)).toBe(report.generated_epoch * 1000);
-    expect(Object.keys(report.repository_probe)).toEqual(["status", "repository", "restic_exit_code"]);
+    expect(Object.keys(report.repository_probe)).toEqual([
+      "status",
+      "result",
+      "repository",
+      "restic_exit_code",
+    ]);
     expect(Object.keys(report.replicate)).toEqual(["effective", "jobs_count", "malformed_count"]);
     expect(report.replicate.effective).toMatchObject({
       REPLICATE_JOB_FILE: "/config/replicate_jobs.txt",
@@ -918,10 +931,10 @@ describe("replicate", () => {
     const about = checks.filter(({ message }) => /^(RCLONE_CONFIG:|rclone )/.test(message));
     expect(about.map(({ status, message }) => [status, message])).toEqual([
       [
-        "FAIL",
+        "fail",
         expect.stringMatching(new RegExp(`^rclone was not found in PATH=.* It is needed by ${user}\\.$`)),
       ],
-      ["FAIL", expect.stringContaining(`; ${user} needs it.`)],
+      ["fail", expect.stringContaining(`; ${user} needs it.`)],
     ]);
     expect(JSON.stringify(checks)).not.toContain("Only replicate");
   });

@@ -96,13 +96,33 @@ describe("OK", () => {
         warnings: 0,
         failures: 0,
         exit_code: 0,
-        crontab: { source: "environment", path: join(world.dir, "crontabs/root"), line_count: 2 },
+        crontab: {
+          source: "environment-preview",
+          origin: "environment",
+          path: join(world.dir, "crontabs/root"),
+          line_count: 2,
+        },
         findings: [],
       });
-      expect(report.schedules.map(({ job }: { job: string }) => job)).toEqual(["backup", "rotate_log"]);
+      const on = report.schedules.filter(({ enabled }: { enabled: boolean }) => enabled);
+      expect(on.map(({ job }: { job: string }) => job)).toEqual(["backup", "rotate_log"]);
+      expect(report.schedules).toContainEqual({
+        job: "check",
+        enabled: false,
+        cron: "",
+        expression: "",
+        command: "/bin/check",
+        next_at: null,
+      });
       expect(report.jobs.find(({ job }: { job: string }) => job === "backup")).toMatchObject({
         enabled: true,
+        core: true,
         status: "ok",
+        last_status: "ok",
+        cron: "0 */6 * * *",
+        path: join(world.log, "last-backup.json"),
+        age_human: expect.stringMatching(/^\d+s$/),
+        detail: expect.stringMatching(/^last run ok, exit 0, age \d+s$/),
         present: true,
         exit_code: 0,
         started_at: record.started_at,
@@ -114,6 +134,10 @@ describe("OK", () => {
       });
       const size_bytes = statSync(join(world.log, "last-backup.json")).size;
       expect(report.recent_json).toContainEqual({
+        job: "backup",
+        exit_code: 0,
+        age_seconds: expect.any(Number),
+        age_human: expect.stringMatching(/^\d+s$/),
         path: join(world.log, "last-backup.json"),
         present: true,
         size_bytes,
@@ -543,7 +567,8 @@ test("a run in progress: its percentage and what is left", async () => {
   ]);
   const { jobs } = await world.json();
   expect(jobs.find(({ job }: { job: string }) => job === "backup")).toMatchObject({
-    status: "none",
+    status: "missing",
+    last_status: "none",
     present: false,
     running: { pid: child.pid, phase: "work", percent: 45, eta_seconds: 185 },
   });
@@ -560,17 +585,20 @@ describe("the crontab that entry has written", () => {
       `0 0 1 1 * /bin/locked_run backup ${world.lock}/backup.lock /bin/backup >> ${world.log}/cron.log 2>&1\n`,
     );
     const report = await world.json({ CHECK_CRON: "* * * * *" });
+    expect(report.schedules.slice(1).every(({ enabled }: { enabled: boolean }) => !enabled)).toBe(true);
     expect(report).toMatchObject({
       verdict: "OK",
-      crontab: { source: "file", path: join(world.dir, "crontabs/root"), line_count: 1 },
-      schedules: [{ job: "backup", expression: "0 0 1 1 *" }],
+      crontab: { source: join(world.dir, "crontabs/root"), origin: "file", line_count: 1 },
+      schedules: expect.arrayContaining([
+        expect.objectContaining({ job: "backup", enabled: true, cron: "0 0 1 1 *", expression: "0 0 1 1 *" }),
+      ]),
     });
   });
 
   test("one that holds none of our jobs is somebody else's", async () => {
     using world = new Scheduled();
     world.file("crontabs/root", "0 0 * * * run-parts /etc/periodic/daily\n");
-    expect(await world.json()).toMatchObject({ crontab: { source: "environment", line_count: 2 } });
+    expect(await world.json()).toMatchObject({ crontab: { origin: "environment", line_count: 2 } });
   });
 });
 
