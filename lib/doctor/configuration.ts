@@ -19,6 +19,7 @@ import { formatDuration } from "../text.ts";
 import { localZone, stamp } from "../time/zone.ts";
 import { checkChannels, checkSendmail } from "./channels.ts";
 import { type Check, Checks, type DoctorContext, type Findings, fail, ok, sentence, warn } from "./checks.ts";
+import { signOfUpstream, UPSTREAM_ZONE } from "./former-image.ts";
 import { isAboutHooks } from "./hooks.ts";
 import { checkRepositoryWritable, checkScratch } from "./own-folders.ts";
 import { checkProtection } from "./protection.ts";
@@ -39,7 +40,7 @@ export async function checkEnvironment(
     await checkRclone(context),
     ...jobs.checks,
     ...(await checkSchedule(context)),
-    ...checkZone(context.settings),
+    ...checkZone(context),
     ...(await checkProtection(context)),
     ...(await checkSecretFiles(context)),
     ...checkScratch(context),
@@ -252,8 +253,19 @@ function checkPlaces(settings: Settings): Check[] {
   }
 }
 
-function checkZone({ env }: Settings): Check[] {
+function checkZone(context: Context): Check[] {
+  const { env } = context.settings;
   const zone = localZone();
+  const sign = env.TZ ? undefined : signOfUpstream(context);
+  if (sign !== undefined) {
+    return [
+      warn(
+        "TZ",
+        `is not set, so that schedules and logs are in ${zone.name}. ${sign}, whose image set ${UPSTREAM_ZONE}: set ` +
+          `TZ=${UPSTREAM_ZONE} to keep its times, or the zone that is meant.`,
+      ),
+    ];
+  }
   if (zone.known) return [ok("TZ", zone.name)];
   return [warn("TZ", `${env.TZ} is not a time zone of this image; schedules and logs are in UTC.`)];
 }

@@ -8,6 +8,7 @@ import { existsSync, lstatSync, opendirSync, promises } from "node:fs";
 import { folderText } from "../config/odd.ts";
 import type { Settings } from "../config/settings.ts";
 import type { NameOf, VariableName } from "../config/variables.ts";
+import { variables } from "../config/variables.ts";
 import type { Context } from "../context.ts";
 import { ConfigError } from "../errors.ts";
 import { accessWithin } from "../files/within.ts";
@@ -48,11 +49,13 @@ function checkRepository(context: Context): Check {
     const shown = maskRepository(context.repository);
     const misread = misreadRepository(context.repository);
     if (misread !== undefined) return fail(key, misread);
-    if (file && plain) return warn(key, `${shown}; RESTIC_REPOSITORY is set too and has no effect.`);
+    // The image sets its default for a restic that is started by hand.
+    const isGiven = plain !== undefined && plain !== "" && plain !== variables.RESTIC_REPOSITORY.fallback;
+    if (file && isGiven) return warn(key, `${shown}; RESTIC_REPOSITORY is set too and has no effect.`);
     // What entry will mount on /mnt/restic is not there yet.
     const isMounted = context.settings.text("NFS_TARGET") !== "";
     if (!isMounted && goesWithContainer(context.repository)) return warn(key, `${shown} ${OWN_LAYER}`);
-    return ok(key, plain || file ? shown : `${shown} (the default)`);
+    return ok(key, isGiven || file ? shown : `${shown} (the default)`);
   } catch (error) {
     if (error instanceof ConfigError) return fail(key, error.message);
     throw error;

@@ -17,7 +17,7 @@ import type { Stop } from "../process/stop.ts";
 import { commandWords } from "../restic/backup-args.ts";
 import type { Access } from "../restic/messages.ts";
 import { changedText, probeRepository } from "../restic/open.ts";
-import { misreadRepository } from "../restic/place.ts";
+import { goesWithContainer, misreadRepository } from "../restic/place.ts";
 import { accessOf } from "../restic/restic.ts";
 import { crontabPath, type Places } from "../schedule/schedule.ts";
 import { lastFields, repositoryIdOf } from "../state/record.ts";
@@ -126,6 +126,7 @@ export async function readyRepository(context: Context, stop: Stop): Promise<voi
     warnOfAnother(context, verdict.id);
   } else if (verdict.status === "missing") {
     refuseVanished(context, access);
+    refuseDefault(context);
     await create(context, access, stop);
   } else throw new Failure(verdict.message, EXIT.failed);
 }
@@ -146,6 +147,17 @@ function refuseVanished({ logDir, mask, zone }: Context, { shown }: Access): voi
     `There is no repository at ${shown}, but ${String(run.job)} worked with one there, last at ` +
       `${stamp(run.finished_epoch * 1000, zone)}. None is created in its place: mount its disk, or correct ` +
       "RESTIC_REPOSITORY; if a new one is meant, run init-repo.",
+    EXIT.failed,
+  );
+}
+
+/** Nobody has asked for the default: without a mount there, a repository would go with the container unnoticed. */
+function refuseDefault({ settings, repository }: Context): void {
+  const { fallback } = variables.RESTIC_REPOSITORY;
+  if (repository !== fallback || settings.text("NFS_TARGET") !== "" || !goesWithContainer(repository)) return;
+  throw new Failure(
+    `There is no repository at ${repository}, which is the default of RESTIC_REPOSITORY, and nothing is mounted there: it ` +
+      "would go with the container. Set RESTIC_REPOSITORY, or mount a volume or a folder of the host there.",
     EXIT.failed,
   );
 }

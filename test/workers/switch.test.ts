@@ -240,3 +240,28 @@ describe("records and metrics", () => {
       expect(world.metric(`restic_notify_test_last_${name}`)).toBe(value);
   });
 });
+
+test("TZ: config-check says that the old image's default was another one, where its traces are", async () => {
+  using world = new Moved();
+  world.env.TZ = undefined;
+  const said = async (env: Record<string, string> = {}) =>
+    (await world.run("config-check", [], { env })).stdout.split("\n").filter((line) => /\] +TZ:/.test(line));
+  expect(await said()).toEqual([expect.stringMatching(/^\[OK\]/)]);
+  const warned = expect.stringMatching(/^\[WARN\] TZ: is not set, .*set TZ=Europe\/Amsterdam/);
+  expect(await said({ SYNC_CRON: "0 4 * * *" })).toEqual([warned]);
+  expect(await said({ SYNC_CRON: "0 4 * * *", TZ: "UTC" })).toEqual([expect.stringMatching(/^\[OK\]/)]);
+  world.file(
+    "log/last-check.json",
+    JSON.stringify({ release: "2.14.2-0.18.1", job: "check", exit_code: "0" }),
+  );
+  expect(await said()).toEqual([warned]);
+});
+
+test("the image's RESTIC_REPOSITORY is no second repository beside RESTIC_REPOSITORY_FILE", async () => {
+  using world = new Moved();
+  const file = world.file("named", `${world.repository}\n`);
+  const env = { RESTIC_REPOSITORY: "/mnt/restic", RESTIC_REPOSITORY_FILE: file };
+  const { stdout } = await world.run("config-check", [], { env });
+  expect(stdout).toContain(`RESTIC_REPOSITORY_FILE: ${world.repository}`);
+  expect(stdout).not.toContain("is set too");
+});
