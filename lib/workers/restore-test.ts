@@ -35,7 +35,7 @@ export default defineWorker({
   about:
     "Restores a snapshot, a part of it, or a random sample of its files into a directory of its own, and checks what " +
     "was restored: how many files, the content of canaries, and whether a sample is identical to the sources. Then it " +
-    "removes it. Every flag has its RESTORE_TEST_ variable; a flag wins.",
+    "removes it. Every flag but --yes has its RESTORE_TEST_ variable; a flag wins.",
   flags: restoreTestFlags,
   environment: [
     ...RESTIC_ENVIRONMENT,

@@ -134,7 +134,9 @@ needing(...COPIED).describe.skipIf(process.getuid?.() !== 0)(
       const alpine = "bin dev etc lib lib64 mnt proc root run sbin sys tmp usr var".split(" ");
       expect(JSON.parse(readFileSync(join(tree, NOTED), "utf8"))).toEqual(IMAGE_ENV);
       const top = readdirSync(tree).filter((name) => !alpine.includes(name));
-      expect(top.filter((name) => [...paths].every((path) => !`${path}/`.startsWith(`/${name}/`)))).toEqual([]);
+      expect(top.filter((name) => [...paths].every((path) => !`${path}/`.startsWith(`/${name}/`)))).toEqual(
+        [],
+      );
       const ours = readdirSync(join(tree, "bin")).filter(
         (name) =>
           isLink(join(tree, "bin", name)) &&

@@ -423,7 +423,9 @@ describe("flags", () => {
       expect(flags).toContain(flag);
     }
     for (const flag of ["min-files", "verify", "dry-run", "sample"]) expect(flags).toContain(flag);
-    for (const flag of new Set(flags.filter((each) => each !== "help" && options.includes(`--${each}`)))) {
+    for (const flag of new Set(
+      flags.filter((each) => !["help", "yes"].includes(each) && options.includes(`--${each}`)),
+    )) {
       expect(stdout).toContain(`RESTORE_TEST_${flag.toUpperCase().replaceAll("-", "_")}`);
     }
   });
