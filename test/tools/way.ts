@@ -99,6 +99,9 @@ async function compile(root: string, folder: string): Promise<string> {
   for (const name of ["main.ts", "lib", "package.json", "tsconfig.json"])
     cpSync(join(root, name), join(folder, name), { recursive: true });
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  // A network mount on this machine, as another test makes one, is not a part of the way.
+  const main = readFileSync(join(folder, "main.ts"), "utf8");
+  writeFileSync(join(folder, "main.ts"), main.replace('"/proc/self/mountinfo"', '"/dev/null"'));
   await mark(folder);
   writeFileSync(join(folder, "note.ts"), NOTE);
   const program = join(folder, "program");
