@@ -183,7 +183,7 @@ export const misbehaviours: readonly Misbehaviour[] = [
   {
     name: "prints a password across every cut of endless lines",
     script:
-      "for n in 16370 65510 65520 65530 65540 131050 131060; do head -c $n /dev/zero | tr '\\0' x; printf %s \"$RESTIC_PASSWORD\"; done",
+      "for n in 16370 65510 65520 65530 65540 131050 131060; do head -c $n /dev/zero | tr '\\0' x; printf %s \"$RESTIC_PASSWORD$RCLONE_CONFIG_PASS\"; done",
     promised: "masked everywhere",
     says: /\*\*\*/,
   },

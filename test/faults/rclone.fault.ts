@@ -80,6 +80,8 @@ for (const each of [...misbehaviours, ...messages]) {
     },
     async (world) => {
       world.env.REPLICATE_JOB_FILE = world.file("jobs.txt", `${world.source};${world.folder("copy")};copy\n`);
+      // It gets no password of restic's.
+      world.env.RCLONE_CONFIG_PASS = String(world.env.RESTIC_PASSWORD);
       const seen = await misbehave(world, rclone, each);
       world.program("rclone", "exit 0");
       return seen;
