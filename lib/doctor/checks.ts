@@ -18,6 +18,12 @@ export type Section =
   | "Hooks"
   | "Recent runs"
   | "Recent cron log"
+  | "Move: environment"
+  | "Move: schedule"
+  | "Move: records"
+  | "Move: hooks"
+  | "Move: replicate"
+  | "Move: outputs"
   | "Summary";
 
 export interface Check {

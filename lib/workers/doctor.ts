@@ -5,17 +5,21 @@ import { DoctorContext } from "../doctor/checks.ts";
 import { buildReport, conclude, formatSection, isProblem } from "../doctor/rendering.ts";
 import { type Examined, examine, examineHooks } from "../doctor/sections.ts";
 import { release } from "../environment.ts";
-import { EXIT } from "../errors.ts";
+import { EXIT, UsageError } from "../errors.ts";
 import { isTerminal, print, writeAll } from "../log/stdout.ts";
 import { masked } from "../mask.ts";
 import { exitCodeOfSignal } from "../process/spawn.ts";
 import { Stop } from "../process/stop.ts";
-import type { Command, Invocation } from "../run/command.ts";
+import type { Command, FlagValues, Invocation } from "../run/command.ts";
 import { visibleJson } from "../text.ts";
 import { iso } from "../time/zone.ts";
 
 const FLAGS = {
   hooks: { type: "boolean", description: "only the hooks section; any problem there gives exit 1" },
+  "from-upstream": {
+    type: "boolean",
+    description: "only what a move here from marc0janssen/restic-backup-helper 2.14 keeps, changes or loses",
+  },
   json: { type: "boolean", alias: "j", description: "print JSON, schema restic-backup-helper.doctor/1" },
 } as const;
 
@@ -27,7 +31,7 @@ const command: Command<typeof FLAGS> = {
   environment: Object.keys(variables) as VariableName[],
   exits: [
     ["0", "nothing has failed; there may be warnings"],
-    ["1", "a check failed; with --hooks, also a warning"],
+    ["1", "a check failed; with --hooks, also a warning; with --from-upstream, something would be lost"],
     ["2", "the command line is wrong; nothing was looked at"],
     ["128+n", "signal n ended it"],
   ],
@@ -47,7 +51,7 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
   const show = ({ section, findings }: Examined) =>
     writeAll(1, formatSection(section, findings, mask, colour));
 
-  const sections = flags.hooks ? [examineHooks(patient)] : examine(patient);
+  const sections = await chooseSections(flags, patient);
   const examined: Examined[] = [];
   for (const section of sections) {
     const each = await section;
@@ -73,6 +77,18 @@ async function main({ flags, table }: Invocation<typeof FLAGS>): Promise<number>
     show({ section: "Summary", key: undefined, findings: conclude(checks) });
   }
   return exitCode;
+}
+
+async function chooseSections(
+  flags: FlagValues<typeof FLAGS>,
+  patient: DoctorContext,
+): Promise<readonly (Examined | Promise<Examined>)[]> {
+  if (flags.hooks && flags["from-upstream"])
+    throw new UsageError("--hooks and --from-upstream are two reports. Give one of them.");
+  if (flags.hooks) return [examineHooks(patient)];
+  if (!flags["from-upstream"]) return examine(patient);
+  const { examineMove } = await import("../doctor/upstream.ts");
+  return examineMove(patient);
 }
 
 function buildHeading({ hostname, nowMs, zone }: DoctorContext) {
