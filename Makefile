@@ -23,14 +23,14 @@ BIN      := node_modules/.bin
 # Without --format=esm the bytecode breaks consola's import.meta. The binary must read nothing of the folder it is
 # started in: no .env, no bunfig.toml. test/tools/embed.ts makes the copy of Bun to embed, and checks its checksum: by
 # itself Bun takes what lies in its cache or in the current folder. Left lazy (=): only a build asks for the versions.
-VERSION = $(shell node -p 'require("./package.json").version')
-RESTIC  = $(shell node -p 'require("./package.json").resticVersion')
+VERSION = $(shell sed -n 's/^ *"version": "\(.*\)",*$$/\1/p' package.json)
+RESTIC  = $(shell sed -n 's/^ *"resticVersion": "\(.*\)",*$$/\1/p' package.json)
 BUILD   = $(BIN)/bun build main.ts --compile --minify --bytecode --format=esm --splitting \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --compile-jit-policy=1000 \
 	--compile-executable-path=$@.bun --outfile=$@ \
 	--define BUILD_VERSION='"$(VERSION)"' --define BUILD_RELEASE='"$(VERSION)-$(RESTIC)"'
 
-.PHONY: all dist install demo test test-faults check format rootfs bench clean help
+.PHONY: all dist install uninstall demo test test-faults check format rootfs bench clean help
 .DELETE_ON_ERROR:
 
 all: $(BINARY) ## build the binary for this machine (the default)
@@ -55,6 +55,9 @@ dist/SHA256SUMS: $(RELEASES)
 install: $(BINARY) ## install the binary and its links in $(DESTDIR)$(BINDIR)
 	install -D -m 755 $(BINARY) '$(DESTDIR)$(BINDIR)/$(NAME)'
 	'$(DESTDIR)$(BINDIR)/$(NAME)' --install -s '$(DESTDIR)$(BINDIR)'
+
+uninstall: ## remove what install has put in $(DESTDIR)$(BINDIR): the binary and the links to it, nothing else
+	@test/tools/uninstall '$(DESTDIR)$(BINDIR)' $(NAME)
 
 demo: $(BINARY) ## run one real backup with hooks in a temporary folder (KEEP=1 keeps it)
 	@test/tools/setup restic
@@ -92,6 +95,7 @@ clean: ## remove what was built
 
 # npm may be set to run no install scripts. Bun's own only puts this platform's program in its place, so we run it.
 $(PACKAGES): package-lock.json
+	@command -v npm >/dev/null || { echo 'make: npm is not installed. Install Node.js with npm (as root on Debian: apt-get install npm), and run make again.' >&2; exit 1; }
 	npm ci --ignore-scripts --no-audit --no-fund
 	cd node_modules/bun && node install.js
 	touch $@

@@ -62,3 +62,36 @@ test("run-tests fails when no test ran", async () => {
   expect(stdout.toString()).toEndWith("\n0 passed, 0 failed, 0 skipped\n");
   expect(exitCode).toBe(1);
 });
+
+test("make uninstall removes the binary and its links, and nothing else", async () => {
+  const bin = join(scratch, "installed/bin");
+  const target = "restic-backup-helper";
+  await $`mkdir -p ${bin} && touch ${join(bin, target)} ${join(bin, "other")}`;
+  symlinkSync(target, join(bin, "backup"));
+  symlinkSync("/bin/sh", join(bin, "strange"));
+  const { exitCode, stdout } = await $`make -s uninstall DESTDIR=${join(scratch, "installed")}`.quiet();
+  expect(stdout.toString()).toBe(`Removed ${target} and 1 of its links from ${bin}.\n`);
+  expect(exitCode).toBe(0);
+  expect((await $`ls ${bin}`.text()).trim().split("\n").sort()).toEqual(["other", "strange"]);
+});
+
+test("without npm, make says what to install", async () => {
+  const away = join(scratch, "without-npm");
+  await $`mkdir -p ${away}/bin && cp Makefile package.json package-lock.json ${away}`.quiet();
+  for (const name of ["sh", "find", "sed", "mkdir", "make"])
+    symlinkSync(Bun.which(name) as string, join(away, "bin", name));
+  const { exitCode, stderr } = await $`make -C ${away} node_modules/.ready`
+    .env({ PATH: join(away, "bin") })
+    .quiet();
+  expect(stderr.toString()).toContain("npm is not installed. Install Node.js with npm");
+  expect(exitCode).toBe(2);
+});
+
+test("make rootfs says to a user why it needs root", async () => {
+  const asUser = process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--clear-groups"] : [];
+  const script = join(scratch, "rootfs");
+  await $`chmod 755 ${scratch} && cp test/tools/rootfs ${script} && chmod 755 ${script}`;
+  const { exitCode, stderr } = await $`${asUser} ${script} /bin/true ${join(scratch, "tree")}`.quiet();
+  expect(stderr.toString()).toContain("only root can make the devices of the tree (mknod)");
+  expect(exitCode).toBe(1);
+});

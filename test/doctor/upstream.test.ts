@@ -57,7 +57,7 @@ describe("nothing is lost", () => {
     expect(kept).toContain("RESTIC_JOB_ARGS: kept: the same 2 words.");
     expect(kept.join("\n")).toMatch(/crontabs\/root starts backup at 0 1 \* \* \*\./);
     expect(kept.join("\n")).toMatch(/last-backup\.json: ok, exit 0; status and doctor read it\./);
-    expect(kept.join("\n")).toMatch(/pre-backup\.sh runs as pre-backup/);
+    expect(kept.join("\n")).toMatch(/pre-backup\.sh still runs as pre-backup/);
     expect(toDo.join("\n")).toContain("later runs do not write: no_such_field.");
     expect(changes.join("\n")).toContain("[FAIL 3]");
   });
