@@ -154,7 +154,8 @@ export async function judgeHooks(checks: Moved, patient: DoctorContext): Promise
   const path = patient.env.PATH ?? "";
   const isMissing = (tool: string) => !path.split(":").some((folder) => existsSync(`${folder}/${tool}`));
   for (const hook of json.present) {
-    if (hook.executable) checks.kept(`${hook.path} still runs as ${hook.phase}, with the arguments that it had.`);
+    if (hook.executable)
+      checks.kept(`${hook.path} still runs as ${hook.phase}, with the arguments that it had.`);
     for (const tool of calledTools(hook.path).filter(isMissing)) {
       checks.lost(
         `${hook.path} calls ${tool}, which 2.14's image had and this one lacks: the hook fails there. ` +

@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import { type VariableName, variables } from "../config/variables.ts";
 import { ConfigError } from "../errors.ts";
+import { accessOf } from "../restic/restic.ts";
 import { plural } from "../text.ts";
 import type { DoctorContext, Section } from "./checks.ts";
 import type { Examined } from "./sections.ts";
@@ -29,12 +30,8 @@ export async function examineMove(patient: DoctorContext): Promise<Examined[]> {
   ];
 }
 
-/** What the image of 2.14 set by ENV; TZ stands apart. */
-const SWIFT = {
-  OS_USER_DOMAIN_NAME: "Default",
-  OS_PROJECT_DOMAIN_ID: "Default",
-  OS_IDENTITY_API_VERSION: "3",
-} as const;
+/** What the image of 2.14 set by ENV for Swift. */
+const SWIFT = ["OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_ID", "OS_IDENTITY_API_VERSION"] as const;
 const OLD_ZONE = "Europe/Amsterdam";
 const OLD_CACHE = "/.cache/restic";
 
@@ -68,25 +65,20 @@ function judgeEnvironment(checks: Moved, patient: DoctorContext): void {
   }
 }
 
+/** Asked as a run asks: what would be refused there is lost. */
 function judgeRepository(checks: Moved, patient: DoctorContext): void {
-  const { env } = patient;
   try {
-    const { repository, shownRepository = "" } = patient;
-    if (repository === "") checks.lost("no repository is named. Set it.", "RESTIC_REPOSITORY");
-    else checks.kept(`${shownRepository}.`, "RESTIC_REPOSITORY");
-    if (!repository.startsWith("swift:")) return;
+    const { shown, env } = accessOf(patient, (text) => checks.toDo(text));
+    checks.kept(`${shown}, with its password.`, "RESTIC_REPOSITORY");
+    if (!patient.repository.startsWith("swift:")) return;
+    for (const name of SWIFT) {
+      const value = patient.env[name] || env[name];
+      if (value) checks.kept(`restic gets ${value} for Swift.`, name);
+      else checks.changes("2.14's image set it for Swift; here another variable says it.", name);
+    }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    checks.lost(error.message, "RESTIC_REPOSITORY");
-    return;
-  }
-  for (const [name, value] of Object.entries(SWIFT)) {
-    if (env[name]) checks.kept(`${env[name]}.`, name);
-    else
-      checks.lost(
-        `2.14's image set it to ${value} for Swift, and it is not set here. Set ${name}=${value}.`,
-        name,
-      );
+    checks.lost(error.message);
   }
 }
 

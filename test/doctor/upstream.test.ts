@@ -97,11 +97,7 @@ describe("environment", () => {
       { BACKUP_ROOT_DIR: "/no/such/folder" },
       /BACKUP_ROOT_DIR: lost: \/no\/such\/folder/,
     ],
-    [
-      "Swift without the image's ENV",
-      { RESTIC_REPOSITORY: "swift:box:/" },
-      /OS_USER_DOMAIN_NAME: lost: .*Default/,
-    ],
+    ["no password", { RESTIC_PASSWORD: "" }, /lost: The repository.s password is missing/],
     [
       "a schedule that crond cannot read",
       { CHECK_CRON: "every day" },
@@ -125,6 +121,14 @@ describe("environment", () => {
     expect(toDo.join("\n")).toMatch(said);
     expect(lost).toEqual([]);
     expect(code).toBe(0);
+  });
+
+  test("Swift's login has the domains that the image of 2.14 gave", async () => {
+    using world = newWorld();
+    const { kept, lost } = await move(world, { RESTIC_REPOSITORY: "swift:box:/" });
+    expect(lost).toEqual([]);
+    expect(kept).toContain("OS_USER_DOMAIN_NAME: kept: restic gets Default for Swift.");
+    expect(kept).toContain("OS_IDENTITY_API_VERSION: kept: restic gets 3 for Swift.");
   });
 
   test("no password is printed", async () => {
