@@ -5,7 +5,7 @@
 
 import { lstatSync, mkdirSync } from "node:fs";
 import { ConfigError, reasonOf, UsageError } from "../errors.ts";
-import { demandAnswer } from "../files/mounts.ts";
+import { isKnownSilent, SILENCE } from "../files/mounts.ts";
 import { giveTree, type HeldFolder, heldPath, holdFolder } from "../files/tree.ts";
 import { absolute, isVacant, realPath } from "../paths.ts";
 import type { Restic } from "../restic/restic.ts";
@@ -184,7 +184,11 @@ export class TargetGuard {
   /** Throws a ConfigError for a target that is refused. */
   check(target: string): void {
     // No --force helps here.
-    demandAnswer(target);
+    if (isKnownSilent(target)) {
+      throw new ConfigError(
+        `The target ${target} is refused: ${SILENCE}. Mount it anew, or choose another --target.`,
+      );
+    }
     const found = this.judgeTarget(target);
     if (found === undefined) return;
     const remedy = this.force
