@@ -74,8 +74,8 @@ async function sweep(world: World, error: string, place: Place): Promise<string>
 }
 
 async function callsOn(world: World, file: RegExp, env: Record<string, string>): Promise<Call[]> {
-  // What is made once is there, and the history is full.
-  for (let time = 0; time < 2; time++) await world.run("backup", [], { env });
+  // What is made once is there, and the history is full and has been trimmed.
+  for (let time = 0; time < 3; time++) await world.run("backup", [], { env });
   const { calls } = await traced(world, "backup", { env });
   return calls.filter(({ line }) => file.test(line));
 }

@@ -171,12 +171,12 @@ fault(
     mkdirSync(`${world.hooks}/pre-backup.d`);
     for (let at = 0; at < 10_000; at++) writeFileSync(`${world.hooks}/pre-backup.d/${at}.sh`, "");
     const begun = performance.now();
-    const { code, stdout } = await world.run("backup");
+    const { code } = await world.run("backup");
     const took = performance.now() - begun;
     expect(code).toBe(0);
-    expect(stdout.split("\n").filter((line) => line.includes("not executable (mode 0644)"))).toHaveLength(
-      10_000,
-    );
+    // Not on stdout, where lines are left out while the reader, on a busy machine, takes none.
+    const lines = world.read("log/backup-last.log").split("\n");
+    expect(lines.filter((line) => line.includes("not executable (mode 0644)"))).toHaveLength(10_000);
     expect(world.record().hooks).toHaveLength(10_000);
     expect(took).toBeLessThan(20_000);
     return `exit 0 after ${Math.round(took)} ms, 10,000 ERROR lines`;
