@@ -172,8 +172,8 @@ export async function runChild(command: readonly string[], plan: ChildPlan): Pro
 
 /**
  * Waits for the output: for `ms`, but for what a vital reader takes until a stop, or until the `leftMs` that are left of
- * the child's own time are over; a slow reader of our stdout is waited for, too. Something that the child left behind (an ssh, a password agent) may hold its stderr for
- * as long as it likes. Has all of it come (`isDrained`)? Was the vital part's time enough (`isWhole`)?
+ * the child's own time are over; a slow reader of our stdout is waited for, too. Something that the child left behind (an
+ * ssh, a password agent) may hold its stderr for as long as it likes. Has all of it come (`isDrained`)? Was the vital part's time enough (`isWhole`)?
  */
 async function drain(
   pumps: readonly Pump[],
@@ -190,8 +190,12 @@ async function drain(
   const isWhole = vital.length === 0 || (await within(leftMs ?? Number.POSITIVE_INFINITY, taken));
   const slowUntil = performance.now() + SLOW_MS;
   for (;;) {
+    // One that stood still for a part of the time has not had all of it.
+    let isHeld = false;
+    for (const pump of pumps) isHeld ||= pump.isHeld;
     if (await within(Math.min(ms, stop.msUntil(1)), output)) return { isDrained: true, isWhole };
-    if (!pumps.some(({ isHeld }) => isHeld)) return { isDrained: false, isWhole };
+    for (const pump of pumps) isHeld ||= pump.isHeld;
+    if (!isHeld) return { isDrained: false, isWhole };
     if (stop.signal === undefined && performance.now() < slowUntil) continue;
     for (const each of pumps) each.hurry();
   }

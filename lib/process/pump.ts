@@ -61,11 +61,11 @@ export interface Source {
 export function pump(stream: ReadableStream<Uint8Array> | Source, reader: Reader): Pump {
   let source: Source | undefined;
   let failure: { readonly error: unknown } | undefined;
-  let bytes = 0;
   const isVital = reader.isVital === true;
   const hurried = Promise.withResolvers<void>();
   let isHurried = false;
-  let isHeld = false;
+  /** Fields, not accessors: each child is asked for them. */
+  const state = { isHeld: false, bytes: 0 };
   let tellFailed = () => {};
   const failed = new Promise<void>((resolve) => {
     tellFailed = resolve;
@@ -82,9 +82,9 @@ export function pump(stream: ReadableStream<Uint8Array> | Source, reader: Reader
     }
   };
   const hold = async (room: Promise<unknown>) => {
-    isHeld = true;
+    state.isHeld = true;
     await Promise.race([room, hurried.promise]);
-    isHeld = false;
+    state.isHeld = false;
   };
   const read = async () => {
     source = "getReader" in stream ? stream.getReader() : stream;
@@ -93,7 +93,7 @@ export function pump(stream: ReadableStream<Uint8Array> | Source, reader: Reader
       const { value, done } = await source.read();
       if (done || value === undefined) break;
       if (chunks === MUCH) enableJit();
-      bytes += value.length;
+      state.bytes += value.length;
       const taken = guarded(() => reader.take(value));
       if (taken !== undefined) await taken;
       // What has been read is shown, mostly: where the reader of our stdout is slow, whoever prints waits for it.
@@ -112,22 +112,16 @@ export function pump(stream: ReadableStream<Uint8Array> | Source, reader: Reader
   });
   // Whoever awaits it hears of it; until then it must not count as unhandled.
   done.catch(() => {});
-  return {
+  return Object.assign(state, {
     done,
     failed,
-    get bytes() {
-      return bytes;
-    },
     isVital,
-    get isHeld() {
-      return isHeld;
-    },
     hurry: () => {
       isHurried = true;
       hurried.resolve();
     },
     cancel: async () => source?.cancel(),
-  };
+  });
 }
 
 /** Bytes that become lines at once: as log lines, and in memory, short lines are many times as large. */

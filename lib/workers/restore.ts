@@ -69,7 +69,7 @@ const worker = defineWorker({
     "there now are replaced, those that were made since stay. On a terminal it asks which snapshot, what of it, which directory, " +
     "whether to rehearse first and whether to proceed, unless flags answer that or --yes is given.",
   flags: restoreFlags,
-  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "BACKUP_ROOT_DIR"],
+  environment: [...RESTIC_ENVIRONMENT, "RESTIC_TAG", "BACKUP_ROOT_DIR", "TMPDIR"],
   exits: [
     ["0", "everything that was asked for is restored (or listed, or rehearsed)"],
     ["1", "restic failed, or no snapshot matches"],

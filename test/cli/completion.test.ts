@@ -57,7 +57,12 @@ describe("completion", () => {
     expect(await complete(PROGRAM, "")).toEqual(
       expect.arrayContaining([...table.map(({ name }) => name), "completion", "--install"]),
     );
-    expect(await complete(PROGRAM, "doctor", "--")).toEqual(["--hooks", "--json", "--help"]);
+    expect(await complete(PROGRAM, "doctor", "--")).toEqual([
+      "--hooks",
+      "--from-upstream",
+      "--json",
+      "--help",
+    ]);
     expect(await complete("doctor", "--h")).toEqual(["--hooks", "--help"]);
     expect(await complete("/bin/doctor", "--j")).toEqual(["--json"]);
     expect(await complete(PROGRAM, "completion", "")).toEqual(["bash", "zsh", "fish"]);

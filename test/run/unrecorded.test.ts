@@ -117,7 +117,7 @@ describe.each(faults)("LOG_DIR is %s", (name, make) => {
       expect(findings.find(({ kind }: { kind: string }) => kind === "unrecorded").message).toStartWith(
         `its last run could not leave its record in ${world.log}: ${fault.reason}. `,
       );
-      expect(job).toMatchObject({ status: "failed", exit_code: 12, overdue: false });
+      expect(job).toMatchObject({ last_status: "failed", exit_code: 12, overdue: false });
       const doctor = (await world.run("doctor")).stdout;
       expect(doctor).toMatch(/FAIL.*backup: failed, exit 12, /);
       expect(doctor).toContain(`backup: its last run could not leave its record in ${world.log}`);
