@@ -281,7 +281,7 @@ describe("elsewhere than in a backup", () => {
     const subjects = [...mails.matchAll(/^Subject: (.*(?:\n .*)*)/gm)].map(([, text = ""]) =>
       text.replace(/=\?UTF-8\?B\?([^?]*)\?=(?:\n )?/g, (_, word) => Buffer.from(word, "base64").toString()),
     );
-    expect(subjects[0]).toMatch(new RegExp(`DRY-RUN.* to ${target} `));
+    expect(subjects[0]).toMatch(new RegExp(`DRY-RUN.* → ${target} `));
     expect(subjects[1]).toMatch(/^\[FAIL 12\] Restore .*The password does not open the repository$/);
     expect(subjects[2]).toMatch(
       /^\[FAIL 12\] Backup testhost · .*The password does not open the repository$/,

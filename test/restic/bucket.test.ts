@@ -29,7 +29,7 @@ describe.each(restics.map((tool) => [tool.version, tool] as const))("restic %s",
       AWS_SECRET_ACCESS_KEY: "secret-key",
     };
     const doctor = await world.run("restic-backup-helper", ["doctor", "--json"], { env });
-    expect(JSON.parse(doctor.stdout).repository_probe).toMatchObject({ status: "missing" });
+    expect(JSON.parse(doctor.stdout).repository_probe).toMatchObject({ result: "missing" });
     const { code, stdout } = await world.run("init-repo", ["--yes"], { env });
     expect([code, stdout]).toEqual([0, expect.stringContaining("is created.")]);
     expect(world.record("init-repo")).toMatchObject({ repo_existed: "OFF", probe_exit_code: 10 });

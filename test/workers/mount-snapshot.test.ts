@@ -134,6 +134,7 @@ describe.skipIf(!canMount)("mount-snapshot", () => {
 
   test("a second signal interrupts it at once, and still nothing is mounted", async () => {
     using world = new Mounts(prepared);
+    world.env.STOP_TIMEOUT = "60";
     const child = await world.mount();
     process.kill(world.server(), "SIGSTOP");
     const begun = performance.now();
@@ -141,7 +142,7 @@ describe.skipIf(!canMount)("mount-snapshot", () => {
     await Bun.sleep(2200); // what comes within two seconds belongs to the same stop
     child.kill("SIGINT");
     const { code } = await finish(child);
-    expect(performance.now() - begun).toBeLessThan(4000);
+    expect(performance.now() - begun).toBeLessThan(15_000);
     expect(code).toBe(130);
     expect(isMounted(world.target)).toBe(false);
     expect(world.record("mount-snapshot")).toMatchObject({ status: "interrupted", signal: "SIGINT" });
