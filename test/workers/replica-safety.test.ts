@@ -105,7 +105,7 @@ describe.each(each)("sync with rclone %s", (_, rclone) => {
     const subject = [...world.read("mail").matchAll(/=\?UTF-8\?B\?(.*?)\?=/g)].map(([, word = ""]) =>
       atob(word),
     );
-    expect(subject.join("")).toContain("1 job, 0 failed, 1 file deleted");
+    expect(subject.join("")).toContain("1 job (0 failed), 1 file deleted");
     expect(world.read("mail")).toMatch(/: done in .*, 1 file deleted/);
   });
 
