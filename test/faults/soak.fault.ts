@@ -60,13 +60,13 @@ function expectBoundedFolders(world: World): void {
 
 async function expectStatus(world: World, { book }: Soak): Promise<void> {
   const { stdout } = await world.run("restic-backup-helper", ["status", "--json"], { env: ENV });
-  const jobs: { job: string; status: string; exit_code: number; skips_in_a_row: number }[] =
+  const jobs: { job: string; last_status: string; exit_code: number; skips_in_a_row: number }[] =
     JSON.parse(stdout).jobs;
   for (const worker of WORKERS) {
     const { last, skips } = book.of(worker);
     const wanted = {
       job: worker,
-      status: last?.status,
+      last_status: last?.status,
       exit_code: last?.code,
       skips_in_a_row: skips,
       running: null,
